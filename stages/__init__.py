@@ -1,0 +1,1 @@
+"""A DVC pipeline that distils melanoma detectors: one module per stage, dvc.yaml is the map."""

@@ -1,0 +1,129 @@
+"""Fit scikit-learn's classifiers on hand-crafted features: what is reached without deep learning.
+
+    python -m stages.baselines
+
+Reads data/processed/<name>: the pack, train.csv, val.csv. Writes below models/<name>: baselines/<model>.onnx for
+each of baselines.models, features.npy in the pack's order, and predictions/baselines with <model>.csv (every packed
+image that is not in train.csv) and record.json.
+"""
+
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from skl2onnx import to_onnx
+from tqdm import tqdm
+
+from stages.evidence.predictions import write_predictions
+from stages.foundation import command
+from stages.foundation.files import write_json, writing
+from stages.foundation.onnx_session import open_session
+from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.record import make_record
+from stages.images.features import image_features
+from stages.images.labels import check_disjoint, read_split
+from stages.images.pack import Pack, open_pack
+
+Model = Literal["logistic_regression", "svm_rbf", "random_forest", "gradient_boosting"]
+
+
+class Baselines(Section):
+    models: list[Model] = Field(min_length=1)
+    max_train: int = Field(ge=0)
+    seed: int = Field(ge=0)
+
+
+class Compute(Part):
+    threads: int = Field(ge=1)
+
+
+class Params(Section):
+    data: Data
+    baselines: Baselines
+    compute: Compute
+
+
+def classifier(name: Model, seed: int, threads: int) -> Pipeline:
+    """Return an unfitted pipeline; melanomas weigh as much as all other lesions together."""
+    models: dict[Model, Any] = {
+        "logistic_regression": LogisticRegression(C=0.05, class_weight="balanced", max_iter=2000),
+        "svm_rbf": CalibratedClassifierCV(SVC(C=2.0, class_weight="balanced"), cv=5, ensemble=False),  # Platt scaling
+        "random_forest": RandomForestClassifier(
+            400, min_samples_leaf=2, class_weight="balanced_subsample", random_state=seed, n_jobs=threads
+        ),
+        "gradient_boosting": GradientBoostingClassifier(
+            n_estimators=200, learning_rate=0.06, max_depth=3, subsample=0.7, max_features="sqrt", random_state=seed
+        ),
+    }
+    return make_pipeline(StandardScaler(), models[name])
+
+
+def as_onnx(model: Pipeline, features: np.ndarray) -> bytes:
+    """Return the fitted pipeline as ONNX, which is scored from then on: trees differ between float32 and float64."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # skl2onnx asks an SVC for attributes scikit-learn retires
+        graph = to_onnx(model, features[:1], options={"zipmap": False})
+    return graph.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+
+
+def score(model: bytes, features: np.ndarray, threads: int) -> np.ndarray:
+    """Return p_melanoma of (images, features), float64 (images,)."""
+    session = open_session(model, threads=threads)
+    probabilities = session.run(None, {session.get_inputs()[0].name: features})[1]
+    return np.clip(probabilities[:, 1].astype(np.float64), 0, 1)
+
+
+def pack_features(pack: Pack, threads: int) -> np.ndarray:
+    """Return the features of every packed image, float32 (images, features)."""
+    with ProcessPoolExecutor(threads) as pool:
+        found = pool.map(image_features, pack.pixels, chunksize=64)
+        return np.stack(list(tqdm(found, total=len(pack.pixels), desc="features", disable=None)))
+
+
+def main() -> None:
+    params = read_params(Params)
+    settings, threads = params.baselines, params.compute.threads
+    processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
+    inputs = [processed / name for name in ("pack_manifest.csv", "train.csv", "val.csv")]
+    pack = open_pack(processed / "pack.npy", inputs[0])
+    train, val = read_split(inputs[1]), read_split(inputs[2])
+    check_disjoint({"train": train, "val": val})
+    pack.rows(pack.image_ids)
+    features = pack_features(pack, threads)
+    seen = set(train["image_id"])
+    unseen = [name for name in pack.image_ids if name not in seen]
+    rows = pack.rows(list(train["image_id"]))
+    labels = train["melanoma"].to_numpy()
+    if 0 < settings.max_train < len(rows):
+        chosen = np.random.default_rng(settings.seed).permutation(len(rows))[: settings.max_train]
+        rows, labels = rows[chosen], labels[chosen]
+    fitted = {
+        name: as_onnx(classifier(name, settings.seed, threads).fit(features[rows], labels), features)
+        for name in settings.models
+    }
+    p_melanoma = {name: score(model, features[pack.rows(unseen)], threads) for name, model in fitted.items()}
+    record = make_record(
+        params.model_dump(), inputs, ["scikit-learn", "scikit-image", "skl2onnx", "numpy"], features=features.shape[1]
+    )
+    targets = (models / "baselines", models / "features.npy", models / "predictions/baselines")
+    with writing(*targets) as (folder, table, predictions):
+        folder.mkdir()
+        predictions.mkdir()
+        np.save(table, features, allow_pickle=False)
+        for name, model in fitted.items():
+            (folder / f"{name}.onnx").write_bytes(model)
+            write_predictions(predictions / f"{name}.csv", unseen, p_melanoma[name])
+        write_json(predictions / "record.json", record)
+
+
+if __name__ == "__main__":
+    command.run(main)

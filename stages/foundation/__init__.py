@@ -1,0 +1,1 @@
+"""What every wing stands on: parameters, files, commands, ONNX sessions."""

@@ -1,0 +1,34 @@
+"""Open an ONNX file for scoring: one place for session options, refusals and errors that are one line."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from google.protobuf.message import DecodeError
+
+BATCH = 64
+
+
+def open_session(source: Path | bytes, *, threads: int) -> ort.InferenceSession:
+    """Return a CPU session; ValueError when the model is not ONNX, is cut, or keeps tensors in other files."""
+    name = source if isinstance(source, Path) else "model"
+    content = source.read_bytes() if isinstance(source, Path) else source
+    try:
+        model = onnx.load_from_string(content)
+    except DecodeError as error:
+        raise ValueError(f"{name}: not an ONNX model, or a truncated one ({error})") from None
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
+        raise ValueError(f"{name}: keeps tensors in other files; only models in one file are opened")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # int8 weights are folded to float at load
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def score_pixels(session: ort.InferenceSession, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the logits of packed rows: uint8 (images, size, size, 3) to float32 (rows, classes)."""
+    batches = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
+    images = (pixels[batch].transpose(0, 3, 1, 2).astype(np.float32) / 255 for batch in batches)
+    return np.concatenate([session.run(None, {"image": np.ascontiguousarray(batch)})[0] for batch in images])

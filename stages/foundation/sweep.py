@@ -1,0 +1,83 @@
+"""The names of the sweep: architectures, student keys, the T x alpha grid, and what may be chosen among them."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Teacher = Literal[
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_b5",
+    "efficientnet_b6",
+    "efficientnet_b7",
+]
+TEACHERS: tuple[str, ...] = get_args(Teacher)
+STUDENT = "mobilenet_v3_small"
+
+GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
+CONTROL = "T1_alpha0"  # the teacher's term weighs nothing: a student trained without distillation
+
+_KEY = re.compile(r"T(?P<T>[^_]*)_alpha(?P<alpha>[^_]*)")
+
+
+@dataclass(frozen=True)
+class Student:
+    """One cell of the sweep: T is the temperature of distillation, alpha the weight of the teacher's term."""
+
+    T: float
+    alpha: float
+
+
+def parse_key(key: str) -> Student:
+    """Return the student that `T<T>_alpha<alpha>` names; ValueError names the parameter that is off.
+
+    One student has one name: only the shortest spelling of a number is taken (2, not 2.0).
+    """
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise ValueError(f"student key {key!r}: wanted T<kd.temperature>_alpha<kd.alpha>, for example {GRID[0]!r}")
+    T = _number("kd.temperature", match["T"])
+    alpha = _number("kd.alpha", match["alpha"])
+    if T <= 0:
+        raise ValueError(f"params.yaml: kd.temperature: wanted a number above 0, found {match['T']}")
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"params.yaml: kd.alpha: wanted a number from 0 to 1, found {match['alpha']}")
+    return Student(T, alpha)
+
+
+def student_key(temperature: float, alpha: float) -> str:
+    """Return the key of a cell of the sweep, in the spelling `parse_key` takes."""
+    return f"T{temperature:g}_alpha{alpha:g}"
+
+
+def student_keys(temperature: float, alpha: float) -> list[str]:
+    """Return the keys that dvc.yaml's `distill` runs: the grid, the control and what kd.* selects, each once."""
+    return list(dict.fromkeys([*GRID, CONTROL, student_key(temperature, alpha)]))
+
+
+def check_choices(teachers: list[str], kd_teachers: list[str]) -> None:
+    """Raise ValueError unless both lists are without repeats and every distilling teacher is among the teachers."""
+    for name, entries in (("teachers", teachers), ("kd.teachers", kd_teachers)):
+        if not entries or len(set(entries)) < len(entries):
+            raise ValueError(f"params.yaml: {name}: wanted one or more names, each once, found {entries}")
+    strangers = [name for name in kd_teachers if name not in teachers]
+    if strangers:
+        raise ValueError(f"params.yaml: kd.teachers: {strangers} not among the teachers {teachers}")
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"params.yaml: {name}: wanted a number, found {text!r}") from None
+    if f"{value:g}" != text:
+        raise ValueError(f"params.yaml: {name}: write {value:g}, not {text}")
+    return value

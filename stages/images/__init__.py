@@ -1,0 +1,1 @@
+"""What a picture is: the archive, decoding, the eval transform, the pack."""

@@ -1,0 +1,111 @@
+"""An archive in HAM10000's layout: its metadata table and its image files, checked as a whole.
+
+The images may lie in any folders below the archive (Kaggle's two, a flat one, what isic-cli downloads): the stem
+of a file's name is its image_id. Faults are collected and raised together, so that one run shows them all.
+"""
+
+import csv
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+METADATA = "HAM10000_metadata.csv"
+COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
+DIAGNOSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+UNKNOWN = "unknown"
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def read_metadata(archive: Path) -> pd.DataFrame:
+    """Return one row per image (COLUMNS, all text, blanks as 'unknown'), sorted by image_id.
+
+    Raises ValueError with every faulty row: ids outside [A-Za-z0-9_-]+, unknown diagnoses, ages that are no
+    number from 0 to 120, repeated image_ids, lesions with two diagnoses.
+    """
+    path = archive / METADATA
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; the README says how to get an archive and where to put it")
+    rows = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig", errors="replace"))))
+    if not rows or rows[0] != COLUMNS:
+        raise ValueError(f"{path}: wanted the columns {','.join(COLUMNS)}, found {','.join(rows[0]) if rows else ''}")
+    faults = [f"row {number}: wanted 7 fields, found {len(row)}" for number, row in _data(rows) if len(row) != 7]
+    if not faults:
+        faults = [f"row {number}: {fault}" for number, row in _data(rows) for fault in _row_faults(row)]
+    if not rows[1:]:
+        faults = ["no rows"]
+    raise_all(path, faults)
+    table = pd.DataFrame(rows[1:], columns=COLUMNS).replace("", UNKNOWN)
+    raise_all(path, _table_faults(table))
+    return table.sort_values("image_id", ignore_index=True)
+
+
+def find_images(archive: Path, image_ids: Iterable[str]) -> dict[str, Path]:
+    """Return the file of every image_id, in the order given.
+
+    Raises ValueError that lists images without a row, rows without an image, links that leave the archive, and
+    one id with two different files (Kaggle's archive holds each image twice, byte for byte: that is accepted).
+    """
+    found: dict[str, Path] = {}
+    faults = []
+    root = archive.resolve()
+    for path in _image_files(archive):
+        if not path.resolve().is_relative_to(root):
+            faults.append(f"{path.relative_to(archive)}: a link out of the archive")
+        elif path.stem in found and path.read_bytes() != found[path.stem].read_bytes():
+            faults.append(f"{path.stem}: two different files, {found[path.stem]} and {path}")
+        else:
+            found.setdefault(path.stem, path)
+    wanted = list(image_ids)
+    faults += [f"{name}: an image without a metadata row" for name in sorted(set(found) - set(wanted))]
+    faults += [f"{name}: a metadata row without an image" for name in sorted(set(wanted) - set(found))]
+    raise_all(archive, faults)
+    return {name: found[name] for name in wanted}
+
+
+def content_hashes(paths: Iterable[Path]) -> list[str]:
+    """Return the sha256 of each file's bytes."""
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+
+
+def raise_all(where: Path | str, faults: list[str]) -> None:
+    """Raise one ValueError that lists all faults, if there are any."""
+    if faults:
+        raise ValueError(f"{where}: {len(faults)} faults\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+def _data(rows: list[list[str]]) -> list[tuple[int, list[str]]]:
+    return list(enumerate(rows[1:], start=2))  # as an editor counts lines: the header is row 1
+
+
+def _row_faults(row: list[str]) -> list[str]:
+    lesion_id, image_id, dx, _, age, *_ = row
+    faults = [
+        f"{name} {value!r}: wanted letters, digits, '_' and '-' only"
+        for name, value in (("lesion_id", lesion_id), ("image_id", image_id))
+        if not _ID.fullmatch(value)
+    ]
+    if dx not in DIAGNOSES:
+        faults.append(f"dx {dx!r}: wanted one of {', '.join(DIAGNOSES)}")
+    if age and not (re.fullmatch(r"\d+(\.\d+)?", age) and float(age) <= 120):
+        faults.append(f"age {age!r}: wanted years from 0 to 120, or nothing")
+    return faults
+
+
+def _table_faults(table: pd.DataFrame) -> list[str]:
+    repeated = table["image_id"][table["image_id"].duplicated()].unique()
+    faults = [f"image_id {name}: more than one row" for name in repeated]
+    for lesion, diagnoses in table.groupby("lesion_id")["dx"].unique().items():
+        if len(diagnoses) > 1:
+            faults.append(f"lesion_id {lesion}: more than one diagnosis, {', '.join(sorted(diagnoses))}")
+    return faults
+
+
+def _image_files(archive: Path) -> list[Path]:
+    files = (Path(folder) / name for folder, _, names in os.walk(archive) for name in names)
+    return sorted(path for path in files if path.suffix.lower() in SUFFIXES)

@@ -1,0 +1,82 @@
+"""The pack: every image of an archive decoded once, in one memory-mapped file, with a manifest to check it by."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from stages.foundation.files import write_csv
+from stages.images.archive import raise_all
+from stages.images.decoding import Limits, load_rgb, to_square
+
+CHUNK = 256  # images decoded before they are written: bounds the memory
+MANIFEST_COLUMNS = ["row", "image_id", "source_sha256", "pixels_sha256"]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """pixels: uint8 (images, size, size, 3), memory-mapped; image_ids: one per row of pixels."""
+
+    pixels: np.ndarray
+    image_ids: list[str]
+    hashes: list[str]
+
+    @property
+    def size(self) -> int:
+        """Side of the square images, in pixels."""
+        return int(self.pixels.shape[1])
+
+    def rows(self, image_ids: list[str]) -> np.ndarray:
+        """Return the row of each image, int64 (images,), after checking its pixels against the manifest."""
+        index = {name: row for row, name in enumerate(self.image_ids)}
+        strangers = [name for name in image_ids if name not in index]
+        if strangers:
+            raise ValueError(f"{len(strangers)} images are not in the pack, the first is {strangers[0]}")
+        rows = np.array([index[name] for name in image_ids], dtype=np.int64)
+        for row in rows:
+            if hashlib.sha256(self.pixels[row].tobytes()).hexdigest() != self.hashes[row]:
+                raise ValueError(
+                    f"pack: the pixels of {self.image_ids[row]} differ from the manifest's hash; "
+                    "remake it: dvc repro --force --single-item pack_images"
+                )
+        return rows
+
+
+def write_pack(sources: dict[str, Path], pixels_path: Path, manifest_path: Path, *, size: int, limits: Limits) -> None:
+    """Decode every image into one .npy file and write its manifest; ValueError lists all that cannot be read."""
+
+    pixels = np.lib.format.open_memmap(pixels_path, mode="w+", dtype=np.uint8, shape=(len(sources), size, size, 3))
+    names, paths = list(sources), list(sources.values())
+    manifest, faults = [], []
+    with ThreadPoolExecutor() as pool, tqdm(total=len(paths), desc="decode", disable=None) as bar:
+        for start in range(0, len(paths), CHUNK):  # pages of `pixels` already written need not stay in memory
+            decoded = pool.map(lambda path: _decode(path, size, limits), paths[start : start + CHUNK])
+            for row, (image, source, fault) in enumerate(decoded, start):
+                faults += [fault] if fault else []
+                pixels[row] = image
+                manifest.append((row, names[row], source, hashlib.sha256(image.tobytes()).hexdigest()))
+                bar.update()
+    raise_all("images that cannot be read", faults)
+    pixels.flush()
+    write_csv(manifest_path, pd.DataFrame(manifest, columns=MANIFEST_COLUMNS))
+
+
+def open_pack(pixels_path: Path, manifest_path: Path) -> Pack:
+    """Return the pack that two files hold; ValueError when they do not belong together."""
+    manifest = pd.read_csv(manifest_path, dtype=str, keep_default_na=False)
+    pixels = np.load(pixels_path, mmap_mode="r", allow_pickle=False)
+    if list(manifest.columns) != MANIFEST_COLUMNS or len(manifest) != len(pixels):
+        raise ValueError(f"{manifest_path}: {len(manifest)} rows do not describe the {len(pixels)} images of {pixels_path}")
+    return Pack(pixels, list(manifest["image_id"]), list(manifest["pixels_sha256"]))
+
+
+def _decode(path: Path, size: int, limits: Limits) -> tuple[np.ndarray, str, str]:
+    source = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        return to_square(load_rgb(path, limits), size), source, ""
+    except ValueError as error:
+        return np.zeros((size, size, 3), np.uint8), source, str(error)

@@ -1,0 +1,1 @@
+"""Models and how they learn: the only wing that imports torch."""

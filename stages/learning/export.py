@@ -1,0 +1,72 @@
+"""A trained classifier as one ONNX file, fp32, and what it costs: parameters and multiply-accumulates."""
+
+import copy
+
+import onnx
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.utils.flop_counter import FlopCounterMode
+
+from stages.learning.models import Classifier
+
+INPUT, OUTPUT = "image", "logits"
+OPSET = 20
+
+
+def export_onnx(model: Classifier, size: int) -> onnx.ModelProto:
+    """Return the model as ONNX: `image` float32 (batch, 3, size, size), RGB in [0, 1], to `logits` (batch, classes).
+
+    Batch norms are folded into their convolutions, and the exporter's notes on each node are stripped: they are
+    a tenth of the file and hold paths of the machine.
+    """
+    folded = fold_batch_norms(model)
+    image = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    program = torch.onnx.export(
+        folded,
+        (image,),
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        opset_version=OPSET,
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    assert program is not None  # noqa: S101 - the dynamo exporter returns a program; only the old one returns None
+    return _strip(program.model_proto)
+
+
+def fold_batch_norms(model: Classifier) -> Classifier:
+    """Return a copy in eval mode whose Conv2d-BatchNorm2d pairs are one convolution each."""
+    folded = copy.deepcopy(model).cpu().eval()
+    for module in folded.modules():
+        if isinstance(module, nn.Sequential):
+            for position in range(len(module) - 1):
+                convolution, norm = module[position], module[position + 1]
+                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module[position] = fuse_conv_bn_eval(convolution, norm)
+                    module[position + 1] = nn.Identity()
+    return folded
+
+
+def count_costs(model: Classifier, size: int) -> dict[str, int]:
+    """Return the parameters and the multiply-accumulates of one image."""
+    model = copy.deepcopy(model).cpu().eval()
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(torch.zeros(1, 3, size, size))
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "macs": counter.get_total_flops() // 2,  # torch counts a multiply-accumulate as two operations
+    }
+
+
+def _strip(model: onnx.ModelProto) -> onnx.ModelProto:
+    for item in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        item.doc_string = ""
+        item.ClearField("metadata_props")
+    for value in (*model.graph.input, *model.graph.output):
+        value.ClearField("metadata_props")
+    model.graph.ClearField("value_info")
+    onnx.checker.check_model(model, full_check=True)
+    return model

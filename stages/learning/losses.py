@@ -1,0 +1,46 @@
+"""The objectives: focal loss on the labels, and distillation."""
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+
+from stages.foundation.params import Section
+
+
+class HardLoss(Section):
+    """gamma 0 with melanoma_weight 0.5 is exactly cross-entropy; the study's focal loss is 2 and 0.75."""
+
+    gamma: float = Field(ge=0)
+    melanoma_weight: float = Field(gt=0, lt=1)
+
+
+def class_weights(classes: tuple[str, ...], melanoma: int, settings: HardLoss) -> torch.Tensor:
+    """Return float32 (classes,): twice melanoma_weight for melanoma, twice its complement for every other class."""
+    weights = torch.full((len(classes),), 2 * (1 - settings.melanoma_weight))
+    weights[melanoma] = 2 * settings.melanoma_weight
+    return weights
+
+
+def focal_loss(
+    logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor, gamma: float
+) -> torch.Tensor:
+    """Return the batch mean of  -w_y (1 - p_y)^gamma log p_y  (Lin et al. 2017, eq. 5, over a softmax).
+
+    logits (batch, classes), labels int64 (batch,), weights (classes,).
+    """
+    log_p = F.log_softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]  # (batch,)
+    return (-weights[labels] * (1 - log_p.exp()).pow(gamma) * log_p).mean()
+
+
+def distillation_loss(
+    student: torch.Tensor, teacher: torch.Tensor, hard: torch.Tensor, *, T: float, alpha: float
+) -> torch.Tensor:
+    """Return  alpha T^2 KL(teacher_T || student_T) + (1 - alpha) hard,  the KL a mean over the batch.
+
+    student and teacher are logits (batch, classes), p_T = softmax(logits / T), hard the batch mean of the labels'
+    loss; alpha weighs the teacher (Hinton et al. 2015, section 2: T^2 keeps the two terms' gradients in step).
+    """
+    log_student = F.log_softmax(student / T, dim=1)
+    log_teacher = F.log_softmax(teacher / T, dim=1)
+    divergence = F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
+    return alpha * T**2 * divergence + (1 - alpha) * hard

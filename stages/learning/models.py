@@ -1,0 +1,159 @@
+"""torchvision's architectures with our head, the weights they start from, and the files they are kept in."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+from urllib.error import URLError
+
+import torch
+import torchvision
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from stages.foundation.files import sha256_file
+from stages.foundation.params import Section
+
+MEAN = (0.485, 0.456, 0.406)  # ImageNet channel means, RGB, torchvision
+STD = (0.229, 0.224, 0.225)  # ImageNet channel deviations, RGB, torchvision
+
+
+class LocalStart(Section):
+    """A safetensors file to start from; its sha256 is its tracked identity."""
+
+    file: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+Start = Annotated[Literal["imagenet", "random"] | LocalStart, Field(union_mode="left_to_right")]
+
+
+class Classifier(nn.Module):
+    """RGB in [0, 1], float32 (batch, 3, size, size), to logits (batch, classes): normalising is part of the model."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.backbone((image - self.mean) / self.std)  # type: ignore[no-any-return]
+
+
+def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Classifier:
+    """Return a randomly initialised classifier (torch's global seed) with dropout before its last layer."""
+    backbone = torchvision.models.get_model(architecture, weights=None)
+    if architecture.startswith("resnet"):
+        backbone.fc = nn.Sequential(nn.Dropout(dropout), nn.Linear(backbone.fc.in_features, classes))
+    else:
+        *_, drop, linear = backbone.classifier
+        drop.p = dropout
+        backbone.classifier[-1] = nn.Linear(linear.in_features, classes)
+    return Classifier(backbone)
+
+
+def start_of(init: dict[str, Start], architecture: str) -> Start:
+    """Return what an architecture starts from; ValueError when params.yaml does not say."""
+    if architecture not in init:
+        raise ValueError(f"params.yaml: init.{architecture}: missing; wanted imagenet, random or {{file, sha256}}")
+    return init[architecture]
+
+
+def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:
+    """Load the weights a training starts from, all but the last layer, whose classes are others; never silently none."""
+    if start == "random":
+        return
+    if isinstance(start, LocalStart):
+        state = _read_local(Path(start.file), start.sha256)
+    else:
+        state = _download_imagenet(architecture)
+    own = model.backbone.state_dict()
+    head = [name for name in own if name not in state or own[name].shape != state[name].shape]
+    last = {name for name in own if name.rsplit(".", 1)[0] == _last_layer(model.backbone)}
+    if not set(head) <= last:
+        raise ValueError(f"init.{architecture}: these weights do not fit, for example {sorted(set(head) - last)[0]}")
+    model.backbone.load_state_dict({name: state.get(name, own[name]) if name not in last else own[name] for name in own})
+
+
+def save_weights(path: Path, model: Classifier, *, architecture: str, classes: tuple[str, ...]) -> None:
+    """Write safetensors whose metadata names the architecture, the classes and a digest of all tensors."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.backbone.state_dict().items()}
+    metadata = {"architecture": architecture, "classes": json.dumps(classes), "sha256": _digest(state)}
+    save_file(state, path, metadata)
+
+
+def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> Classifier:
+    """Return the model a file of `save_weights` holds, in eval mode; ValueError in one line on any other file."""
+    metadata, state = _read_safetensors(path)
+    held = (metadata.get("architecture", "unnamed"), tuple(json.loads(metadata.get("classes", "[]"))))
+    if held != (architecture, classes):
+        raise ValueError(f"{path}: holds {held[0]} with {len(held[1])} classes, wanted {architecture} with {len(classes)}")
+    if metadata["sha256"] != _digest(state):
+        _refuse(path, "its tensors differ from its own sha256")
+    model = build_model(architecture, len(classes))
+    model.backbone.load_state_dict(state)
+    return model.eval()  # type: ignore[return-value]
+
+
+def _last_layer(backbone: nn.Module) -> str:
+    return [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear)][-1]
+
+
+def _read_local(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file, named in params.yaml under init")
+    found = sha256_file(path)
+    if found != sha256:
+        raise ValueError(f"{path}: wanted sha256 {sha256}, found {found}")
+    return _read_safetensors(path)[1]
+
+
+def _download_imagenet(architecture: str) -> dict[str, torch.Tensor]:
+    weights = torchvision.models.get_model_weights(architecture).DEFAULT
+    return read_imagenet(weights.url, architecture)
+
+
+def read_imagenet(url: str, architecture: str) -> dict[str, torch.Tensor]:
+    """Return torchvision's weights from its cache or its server, checked against the hash in the file's name."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+    prefix = path.stem.rsplit("-", 1)[-1]  # torchvision names files <model>-<first 8 digits of the sha256>.pth
+    try:
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
+    except (URLError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"init.{architecture}: imagenet: {url} could not be had ({error}); give a local file instead: "
+            f"init.{architecture}: {{file: <path>.safetensors, sha256: <its hash>}}, or random"
+        ) from None
+    if not sha256_file(path).startswith(prefix):
+        raise ValueError(f"{path}: wanted a sha256 that begins with {prefix}; delete the file to have it fetched again")
+    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    if not path.is_file():
+        _refuse(path, "no such file")
+    if path.read_bytes()[:1] in (b"\x80", b"P"):  # how a pickle and torch's zip of pickles begin
+        _refuse(path, "a pickle; only safetensors are read")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        _refuse(path, f"not a whole safetensors file ({error})")
+
+
+def _refuse(path: Path, why: str) -> NoReturn:
+    raise ValueError(f"{path}: {why}; remake it: dvc repro --force --single-item <the stage that writes it>")
+
+
+def _digest(state: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].numpy().tobytes())
+    return digest.hexdigest()

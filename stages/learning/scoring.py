@@ -1,0 +1,43 @@
+"""Logits of a trained model on packed images, batch by batch."""
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from stages.images.pack import Pack
+from stages.learning.device import Device
+from stages.learning.training import Examples
+from stages.learning.views import plain_view
+
+BATCH = 64
+
+
+@torch.inference_mode()
+def score_images(model: nn.Module, pack: Pack, rows: np.ndarray, device: Device) -> np.ndarray:
+    """Return the logits of these rows as they are packed, float32 (images, classes)."""
+    model.eval()
+    batches = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
+    logits = [_forward(model, plain_view(torch.from_numpy(pack.pixels[batch]).to(device.device)), device) for batch in batches]
+    return np.concatenate(logits)
+
+
+@torch.inference_mode()
+def score_view(model: nn.Module, examples: Examples, view: int, device: Device) -> np.ndarray:
+    """Return the logits of one view of every training image, float32 (images, classes)."""
+    model.eval()
+    positions = np.arange(len(examples.rows))
+    batches = np.array_split(positions, -(-len(positions) // BATCH))
+    bar = tqdm(batches, desc=f"view {view}", leave=False, disable=None)
+    return np.concatenate([_forward(model, examples.view(batch, view, device.device), device) for batch in bar])
+
+
+def melanoma_probability(logits: np.ndarray, melanoma: int) -> np.ndarray:
+    """Return the softmax of (images, classes) at the melanoma class, float64 (images,)."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return shifted[:, melanoma] / shifted.sum(axis=1)  # type: ignore[no-any-return]
+
+
+def _forward(model: nn.Module, images: torch.Tensor, device: Device) -> np.ndarray:
+    with device.autocast():
+        return model(images).float().cpu().numpy()  # type: ignore[no-any-return]

@@ -1,0 +1,37 @@
+"""The file of one teacher's logits on every training view, and the check that it belongs to these images."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+
+def save_soft_labels(path: Path, logits: np.ndarray, train_ids: list[str]) -> None:
+    """Write logits, float32 (views, images, classes), with digests of the images' order and of the logits."""
+    metadata = {"images": _digest("\n".join(train_ids).encode()), "logits": _digest(logits.tobytes())}
+    save_file({"logits": np.ascontiguousarray(logits, dtype=np.float32)}, path, metadata)
+
+
+def load_soft_labels(path: Path, shape: tuple[int, int, int], train_ids: list[str]) -> torch.Tensor:
+    """Return float32 (views, images, classes); ValueError when the file was made for other images, views or classes."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such soft labels; dvc repro soft_labels makes them")
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata, logits = file.metadata() or {}, file.get_tensor("logits")
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a whole file of soft labels ({error})") from None
+    if logits.shape != shape:
+        raise ValueError(f"{path}: wanted (views, images, classes) {shape}, found {logits.shape}")
+    if metadata.get("images") != _digest("\n".join(train_ids).encode()):
+        raise ValueError(f"{path}: made for other training images than train.csv's")
+    if metadata.get("logits") != _digest(logits.tobytes()):
+        raise ValueError(f"{path}: its logits differ from its own sha256; remake it: dvc repro --force soft_labels")
+    return torch.from_numpy(logits)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,177 @@
+"""The one training loop: what differs between a teacher and a student is the loss passed in."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import nn
+from tqdm import tqdm
+
+from stages.foundation.params import Section
+from stages.images.pack import Pack
+from stages.learning.checkpoints import forget_checkpoint, load_checkpoint, save_checkpoint
+from stages.learning.device import Device
+from stages.learning.views import Views, draw_view, render_view
+
+CRITERION = "val_roc_auc"  # the epoch with the highest is kept
+
+Loss = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]  # (logits, positions in train, view) -> scalar
+Validate = Callable[[nn.Module], dict[str, float]]
+
+
+class Schedule(Section):
+    """How a model is optimised: AdamW, linear warm-up then cosine to zero, averaged weights, early stopping."""
+
+    seed: int = Field(ge=0)
+    epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    warmup: float = Field(ge=0, lt=1)
+    averaging: float = Field(ge=0, lt=1)
+    clip_norm: float = Field(gt=0)
+    dropout: float = Field(ge=0, lt=1)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The training images and how they are shown: epoch e shows each one's view e mod view_count."""
+
+    pack: Pack
+    image_ids: list[str]
+    rows: np.ndarray
+    views: Views
+    view_count: int
+
+    def view(self, positions: np.ndarray, view: int, device: torch.device) -> torch.Tensor:
+        """Return float32 (batch, 3, size, size) in [0, 1]: these images as the view shows them."""
+        pixels = torch.from_numpy(self.pack.pixels[self.rows[positions]]).to(device)
+        return render_view(pixels, draw_view([self.image_ids[i] for i in positions], view, self.views))
+
+
+@dataclass
+class Progress:
+    """Epochs done, their history, the best epoch and its score: what a checkpoint keeps beside tensors."""
+
+    epoch: int = 0
+    best_epoch: int = -1
+    best_score: float = -math.inf
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def fit(
+    model: nn.Module,
+    loss: Loss,
+    examples: Examples,
+    *,
+    validate: Validate,
+    schedule: Schedule,
+    device: Device,
+    checkpoint: Path,
+) -> Progress:
+    """Train `model` in place and leave in it the averaged weights of the epoch with the highest validation ROC-AUC.
+
+    Order and dropout are seeded by (seed, epoch) alone, so a run resumed from the checkpoint ends in the same
+    bytes. ValueError when the loss is no longer finite; the last checkpoint stays.
+    """
+    device.place(model)
+    average = copy.deepcopy(model).eval().requires_grad_(False)
+    best = copy.deepcopy(average)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=schedule.weight_decay, fused=True)
+    modules = {"model": model, "average": average, "best": best}
+    progress = _resume(checkpoint, modules, optimiser)
+    while progress.epoch < schedule.epochs and progress.epoch - progress.best_epoch <= schedule.patience:
+        train_loss = _train_epoch(model, average, optimiser, loss, examples, progress.epoch, schedule, device)
+        progress.history.append({"epoch": progress.epoch, "train_loss": train_loss, **validate(average)})
+        print(" ".join(f"{name} {value:.5g}" for name, value in progress.history[-1].items()), flush=True)
+        if progress.history[-1][CRITERION] > progress.best_score:
+            progress.best_epoch, progress.best_score = progress.epoch, progress.history[-1][CRITERION]
+            best.load_state_dict(average.state_dict())
+        progress.epoch += 1
+        save_checkpoint(checkpoint, _tensors(modules, optimiser), vars(progress))
+    model.load_state_dict(best.state_dict())
+    forget_checkpoint(checkpoint)
+    return progress
+
+
+def learning_rate(step: int, steps: int, schedule: Schedule) -> float:
+    """Return the rate of one step: linear to the peak over the warm-up's share of steps, then a cosine to zero."""
+    warmup = schedule.warmup * steps
+    if step < warmup:
+        return schedule.learning_rate * (step + 1) / (warmup + 1)
+    return schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+
+def _train_epoch(
+    model: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    loss: Loss,
+    examples: Examples,
+    epoch: int,
+    schedule: Schedule,
+    device: Device,
+) -> float:
+    """Return the mean loss of one pass over the examples."""
+    model.train()
+    torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
+    order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.rows))
+    batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # no last batch of one image
+    view = epoch % examples.view_count
+    total = 0.0
+    for number, batch in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):
+        step = epoch * len(batches) + number
+        optimiser.param_groups[0]["lr"] = learning_rate(step, schedule.epochs * len(batches), schedule)
+        with device.autocast():
+            logits = model(examples.view(batch, view, device.device))
+        value = loss(logits.float(), torch.from_numpy(batch).to(device.device), view)
+        if not torch.isfinite(value):
+            rate = optimiser.param_groups[0]["lr"]
+            raise ValueError(f"loss is {value.item()} at step {step}, learning rate {rate:.3g}; lower learning_rate")
+        optimiser.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), schedule.clip_norm)
+        optimiser.step()
+        _move_average(average, model, min(schedule.averaging, (1 + step) / (10 + step)))
+        total += value.item() * len(batch)
+    return total / len(order)
+
+
+@torch.no_grad()
+def _move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the exponential average of all weights and statistics one step; early steps average over fewer."""
+    ours, theirs = average.state_dict(), model.state_dict()
+    floating = [name for name, tensor in ours.items() if tensor.is_floating_point()]
+    torch._foreach_lerp_([ours[name] for name in floating], [theirs[name] for name in floating], 1 - decay)
+    for name in ours.keys() - set(floating):
+        ours[name].copy_(theirs[name])  # counts of batches seen
+
+
+def _tensors(modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    tensors = {f"{part}/{name}": tensor for part, module in modules.items() for name, tensor in module.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{index}/{name}": tensor for name, tensor in state.items()}
+    return tensors
+
+
+def _resume(checkpoint: Path, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer) -> Progress:
+    found = load_checkpoint(checkpoint)
+    if found is None:
+        return Progress()
+    tensors, state = found
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimiser/"):
+            _, index, name = key.split("/")
+            moments.setdefault(int(index), {})[name] = tensor
+    for part, module in modules.items():
+        module.load_state_dict({name: tensors[f"{part}/{name}"] for name in module.state_dict()})
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    print(f"resumed after epoch {state['epoch'] - 1} from {checkpoint}", flush=True)
+    return Progress(**state)

@@ -1,0 +1,111 @@
+"""Split the archive's lesions into train, val and holdout, stratified by melanoma.
+
+    python -m stages.prepare_splits
+
+Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout,labelled}.csv and split_metadata.json.
+With the archive HAM10000, seed 42 and 70/15/15 the splits are the original study's, image for image.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+from sklearn.model_selection import train_test_split
+
+from stages.foundation import command, files
+from stages.foundation.params import Data, Section, read_params
+from stages.images.archive import UNKNOWN, content_hashes, find_images, read_metadata
+from stages.images.labels import MELANOMA, SPLIT_COLUMNS, SPLITS
+
+FEWEST = 2  # lesions of each class in each split: below that no metric of the split exists
+
+
+class Splits(Section):
+    seed: int = Field(ge=0)
+    train: float = Field(gt=0, lt=1)
+    val: float = Field(gt=0, lt=1)
+
+
+class Params(Section):
+    data: Data
+    splits: Splits
+
+
+def label(metadata: pd.DataFrame) -> pd.DataFrame:
+    """Return the metadata with the int column melanoma."""
+    return metadata.assign(melanoma=(metadata["dx"] == MELANOMA).astype(int))[SPLIT_COLUMNS]
+
+
+def group_lesions(table: pd.DataFrame, hashes: list[str]) -> pd.Series:
+    """Return the group of each row: its lesion, or the first of the lesions that share a byte-identical image."""
+    group = {lesion: lesion for lesion in table["lesion_id"]}
+    for _, lesions in table.groupby(pd.Series(hashes, index=table.index))["lesion_id"]:
+        joined = {group[lesion] for lesion in lesions}
+        group = {lesion: min(joined) if own in joined else own for lesion, own in group.items()}
+    return table["lesion_id"].map(group)
+
+
+def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict[str, set[str]]:
+    """Return the groups of each split; ValueError when a split would lack melanomas or other lesions.
+
+    The study's recipe: groups in sorted order, train taken first, then the sorted rest halved into val and holdout.
+    """
+    if splits.train + splits.val >= 1:
+        raise ValueError(f"params.yaml: splits: train + val = {splits.train + splits.val:g} leaves no holdout")
+    labels = melanoma.groupby(groups).max().sort_index()
+    rest_share = 1 - splits.train
+    try:
+        train, rest = train_test_split(
+            labels.index, test_size=rest_share, random_state=splits.seed, stratify=labels
+        )
+        rest = sorted(rest)
+        val, holdout = train_test_split(
+            rest, test_size=1 - splits.val / rest_share, random_state=splits.seed, stratify=labels[rest]
+        )
+    except ValueError as error:
+        raise ValueError(f"too few lesions to split: {len(labels)}, of them {labels.sum()} melanomas ({error})") from None
+    for name, members in zip(SPLITS, (train, val, holdout), strict=True):
+        found = labels[list(members)]
+        if min(found.sum(), (1 - found).sum()) < FEWEST:
+            raise ValueError(f"{name}: wanted {FEWEST} lesions of each class, found {found.sum()} melanomas of {len(found)}")
+    return dict(zip(SPLITS, (set(train), set(val), set(holdout)), strict=True))
+
+
+def describe(tables: dict[str, pd.DataFrame], shared: list[list[str]], splits: Splits) -> dict[str, Any]:
+    """Return the sizes of the splits, what is unknown in them, and lesions that share a byte-identical image."""
+    return {
+        "seed": splits.seed,
+        "splits": {
+            name: {
+                "images": len(table),
+                "lesions": int(table["lesion_id"].nunique()),
+                "melanoma_images": int(table["melanoma"].sum()),
+                "unknown": {column: int((table[column] == UNKNOWN).sum()) for column in ("age", "sex", "localization")},
+            }
+            for name, table in tables.items()
+        },
+        "lesions_sharing_an_image": shared,
+    }
+
+
+def main() -> None:
+    params = read_params(Params)
+    archive = Path("data/raw", params.data.name)
+    processed = Path("data/processed", params.data.name)
+    table = label(read_metadata(archive))
+    groups = group_lesions(table, content_hashes(find_images(archive, table["image_id"]).values()))
+    members = split_groups(groups, table["melanoma"], params.splits)
+    tables = {name: table[groups.isin(members[name])] for name in SPLITS}
+    shared = [sorted(set(rows)) for _, rows in table["lesion_id"].groupby(groups) if rows.nunique() > 1]
+    metadata = describe(tables, shared, params.splits)
+    print({name: counts["images"] for name, counts in metadata["splits"].items()}, f"sharing an image: {shared}")
+    targets = [processed / f"{name}.csv" for name in (*SPLITS, "labelled")]
+    with files.writing(*targets, processed / "split_metadata.json") as partials:
+        for partial, content in zip(partials, (*tables.values(), table), strict=False):
+            files.write_csv(partial, content)
+        files.write_json(partials[-1], metadata)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,89 @@
+"""Draw the demo archive: synthetic dermoscopy in HAM10000's exact layout. It means nothing clinically.
+
+    python -m stages.synthesize_demo
+
+Reads params.yaml's demo; writes data/raw/demo: HAM10000_metadata.csv and two folders of JPEGs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from pydantic import Field
+from tqdm import tqdm
+
+from stages.foundation import command
+from stages.foundation.files import write_text, writing
+from stages.foundation.params import Section, read_params
+from stages.images.archive import COLUMNS, METADATA
+from stages.images.synthesis import Lesion, render
+
+PARTS = ("HAM10000_images_part_1", "HAM10000_images_part_2")  # as Kaggle's release
+OTHERS = {"nv": 6705, "bkl": 1099, "bcc": 514, "akiec": 327, "vasc": 142, "df": 115}  # images in HAM10000, its README
+SITES = ["back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "unknown"]
+SHOTS = (0.74, 0.19, 0.07)  # share of lesions with one, two, three images; HAM10000 has 1.34 images a lesion
+
+
+class Demo(Section):
+    seed: int = Field(ge=0)
+    lesions: int = Field(ge=20)
+    melanoma_share: float = Field(gt=0, lt=1)
+    separation: float = Field(ge=0)
+    width: int = Field(ge=32)
+    height: int = Field(ge=32)
+
+
+class Params(Section):
+    demo: Demo
+
+
+def draw_lesion(number: int, demo: Demo) -> tuple[Lesion, dict[str, str], int]:
+    """Return a lesion, its metadata without the image_id, and how many images it has.
+
+    Its latent malignancy is N(separation, 1) for melanoma and N(0, 1) for the others: the overlap is the label
+    noise, and Phi(separation / sqrt 2) the best ROC-AUC that any reader of the latent number can reach.
+    """
+    rng = np.random.default_rng([demo.seed, number])
+    share = np.array(list(OTHERS.values())) / sum(OTHERS.values())
+    melanoma = rng.uniform() < demo.melanoma_share
+    dx = "mel" if melanoma else str(rng.choice(list(OTHERS), p=share))
+    malignancy = rng.normal(demo.separation if melanoma else 0.0, 1.0)
+    age = "" if rng.uniform() < 0.02 else f"{5 * round(np.clip(rng.normal(60 if melanoma else 50, 15), 5, 85) / 5):.1f}"
+    row = {
+        "lesion_id": f"HAM_{number:07d}",
+        "dx": dx,
+        "dx_type": "histo" if dx == "mel" or rng.uniform() < 0.4 else "follow_up",
+        "age": age,
+        "sex": str(rng.choice(["male", "female", "unknown"], p=[0.53, 0.45, 0.02])),
+        "localization": str(rng.choice(SITES)),
+    }
+    return Lesion(dx, malignancy, (demo.seed, number)), row, 1 + int(rng.choice(len(SHOTS), p=SHOTS))
+
+
+def draw_archive(folder: Path, demo: Demo) -> pd.DataFrame:
+    """Draw all images below `folder` and return their metadata, in HAM10000's columns."""
+    rows = []
+    for part in PARTS:
+        (folder / part).mkdir(parents=True)
+    for number in tqdm(range(demo.lesions), desc="lesions", disable=None):
+        lesion, row, shots = draw_lesion(number, demo)
+        for shot in range(shots):
+            image_id = f"ISIC_{9_000_000 + len(rows):07d}"  # outside HAM10000's range of ids
+            part = PARTS[0] if number < demo.lesions / 2 else PARTS[1]
+            picture = render(lesion, shot, width=demo.width, height=demo.height)
+            Image.fromarray(picture).save(folder / part / f"{image_id}.jpg", quality=90)
+            rows.append(row | {"image_id": image_id})
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def main() -> None:
+    params = read_params(Params)
+    with writing(Path("data/raw/demo")) as (folder,):
+        metadata = draw_archive(folder, params.demo)
+        write_text(folder / METADATA, metadata.to_csv(index=False, lineterminator="\n"))
+    print(f"{len(metadata)} synthetic images of {params.demo.lesions} lesions; they mean nothing clinically")
+
+
+if __name__ == "__main__":
+    command.run(main)

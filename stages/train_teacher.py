@@ -1,0 +1,79 @@
+"""Fine-tune one teacher on the training images; its best epoch on val is kept.
+
+    python -m stages.train_teacher resnet18
+
+Reads data/processed/<name>: the pack, train.csv, val.csv. Writes below models/<name>: teachers/<arch>.safetensors,
+predictions/teachers/<arch>.csv (every packed image that is not in train.csv) and its record .json; and
+plots/<name>/history/teachers/<arch>.csv.
+"""
+
+from pathlib import Path
+
+import torch
+
+from stages.evidence.predictions import write_predictions
+from stages.foundation import command
+from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.params import Data, Section, read_params
+from stages.foundation.sweep import TEACHERS
+from stages.images.labels import Target
+from stages.learning.dataset import dataset_files, open_dataset
+from stages.learning.device import Compute, open_device
+from stages.learning.losses import HardLoss
+from stages.learning.models import Start, build_model, load_start, save_weights, start_of
+from stages.learning.trained import label_loss, train
+from stages.learning.training import Schedule
+from stages.learning.views import Views
+
+
+class Teacher(Schedule):
+    loss: HardLoss
+
+
+class Params(Section):
+    data: Data
+    target: Target
+    views: Views
+    teacher: Teacher
+    init: dict[str, Start]
+    compute: Compute
+
+
+def main(architecture: str) -> None:
+    params = read_params(Params)
+    if architecture not in TEACHERS:
+        raise ValueError(f"params.yaml: teachers: wanted some of {', '.join(TEACHERS)}, found {architecture!r}")
+    start = start_of(params.init, architecture)
+    device = open_device(params.compute)
+    processed = Path("data/processed", params.data.name)
+    dataset = open_dataset(processed, params.target)
+    torch.manual_seed(params.teacher.seed)
+    model = build_model(architecture, len(dataset.classes), dropout=params.teacher.dropout)
+    load_start(model, architecture, start)
+    loss = label_loss(dataset, params.teacher.loss, device.device)
+    trained = train(
+        model,
+        lambda logits, positions, view: loss(logits, positions),
+        dataset,
+        views=params.views,
+        view_count=params.teacher.epochs,  # a teacher never sees a view twice
+        schedule=params.teacher,
+        device=device,
+        inputs=dataset_files(processed),
+        settings={"architecture": architecture, "start": str(start), **params.model_dump(exclude={"init"})},
+    )
+    models = Path("models", params.data.name)
+    with writing(
+        models / f"teachers/{architecture}.safetensors",
+        models / f"predictions/teachers/{architecture}.csv",
+        models / f"predictions/teachers/{architecture}.json",
+        Path("plots", params.data.name, f"history/teachers/{architecture}.csv"),
+    ) as (weights, predictions, record, history):
+        save_weights(weights, model, architecture=architecture, classes=dataset.classes)
+        write_predictions(predictions, dataset.unseen, trained.p_melanoma)
+        write_json(record, trained.record)
+        write_csv(history, trained.history)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,27 @@
+"""What a module imports of the project, directly or not: what dvc.yaml must list as code dependencies."""
+
+import ast
+from pathlib import Path
+
+
+def direct_imports(path: Path) -> set[Path]:
+    """Return the project's files that one file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "stages":
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "stages"}
+    files = {Path(*name.split(".")).with_suffix(".py") for name in found}
+    return {file for file in files if file.is_file()}
+
+
+def all_imports(path: Path) -> set[Path]:
+    """Return the file itself and every file of the project it imports, directly or not."""
+    seen, waiting = set(), [path]
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            waiting.extend(direct_imports(file))
+    return seen
