@@ -55,13 +55,14 @@ def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict
         raise ValueError(f"params.yaml: splits: train + val = {splits.train + splits.val:g} leaves no holdout")
     labels = melanoma.groupby(groups).max().sort_index()
     rest_share = 1 - splits.train
+    val_share = round(splits.val / rest_share, 9)  # .15 of .30000000000000004 is half of it
     try:
         train, rest = train_test_split(
             labels.index, test_size=rest_share, random_state=splits.seed, stratify=labels
         )
         rest = sorted(rest)
         val, holdout = train_test_split(
-            rest, test_size=1 - splits.val / rest_share, random_state=splits.seed, stratify=labels[rest]
+            rest, test_size=1 - val_share, random_state=splits.seed, stratify=labels[rest]
         )
     except ValueError as error:
         raise ValueError(f"too few lesions to split: {len(labels)}, of them {labels.sum()} melanomas ({error})") from None
