@@ -14,13 +14,13 @@ from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
+from skl2onnx import to_onnx
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from skl2onnx import to_onnx
 from tqdm import tqdm
 
 from stages.evidence.predictions import write_predictions
@@ -72,7 +72,7 @@ def as_onnx(model: Pipeline, features: np.ndarray) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # skl2onnx asks an SVC for attributes scikit-learn retires
         graph = to_onnx(model, features[:1], options={"zipmap": False})
-    return graph.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+    return graph.SerializeToString(deterministic=True)
 
 
 def score(model: bytes, features: np.ndarray, threads: int) -> np.ndarray:
@@ -112,7 +112,12 @@ def main() -> None:
     }
     p_melanoma = {name: score(model, features[pack.rows(unseen)], threads) for name, model in fitted.items()}
     record = make_record(
-        params.model_dump(), inputs, ["scikit-learn", "scikit-image", "skl2onnx", "numpy"], features=features.shape[1]
+        params.model_dump(),
+        inputs,
+        ["scikit-learn", "scikit-image", "skl2onnx", "numpy"],
+        features=features.shape[1],
+        device="cpu",
+        threads=threads,
     )
     targets = (models / "baselines", models / "features.npy", models / "predictions/baselines")
     with writing(*targets) as (folder, table, predictions):

@@ -54,7 +54,9 @@ def mean_logits(paths: list[Path], views: int, dataset: Dataset) -> torch.Tensor
     return torch.stack([load_soft_labels(path, shape, dataset.train_ids) for path in paths]).mean(dim=0)
 
 
-def student_loss(dataset: Dataset, teacher: torch.Tensor, settings: HardLoss, student: Student, device: torch.device) -> Loss:
+def student_loss(
+    dataset: Dataset, teacher: torch.Tensor, settings: HardLoss, student: Student, device: torch.device
+) -> Loss:
     """Return the objective of one student: the teacher's logits are those of the very view the student sees."""
     hard, teacher = label_loss(dataset, settings, device), teacher.to(device)
 

@@ -32,11 +32,18 @@ from stages.foundation.params import Data, Part, Section, read_params
 from stages.foundation.sweep import CONTROL, GRID, Teacher, student_key, student_keys
 from stages.images.labels import SPLITS, check_disjoint, read_split
 
-DRAWN = {"roc": curves.roc, "pr": curves.precision_recall, "reliability": curves.reliability_bins, "thresholds": curves.thresholds}
-TABLES = ("models", "run", "predictions")
+DRAWN = {
+    "roc": curves.roc,
+    "pr": curves.precision_recall,
+    "reliability": curves.reliability_bins,
+    "thresholds": curves.thresholds,
+}
+HEADLINE = ("roc_auc", "average_precision", "sensitivity", "specificity", "ece")
+
+Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
 
 
-class Kd(Part):
+class Kd(Section):
     teachers: list[Teacher] = Field(min_length=1)
     temperature: int | float
     alpha: int | float
@@ -95,55 +102,69 @@ def headline(models: pd.DataFrame, params: Params) -> dict[str, Any]:
     val = models[models["split"] == "val"].set_index("model")["roc_auc"]
     holdout = models[models["split"] == "holdout"].set_index("model")
     selected = student_key(params.kd.temperature, params.kd.alpha)
-    best = val[[f"student_{key}" for key in GRID]].idxmax().removeprefix("student_")
+    best = max(GRID, key=lambda key: float(val[f"student_{key}"]))
     print(f"selected {selected}; best of the grid on val: {best}")
-    row = holdout.loc[f"student_{selected}"]
-    numbers = {name: round(float(row[name]), 4) for name in ("roc_auc", "average_precision", "sensitivity", "specificity", "ece")}
+
+    def number(model: str, name: str) -> float:
+        return round(float(holdout[name][model]), 4)
+
     return {
         "student": selected,
         "best_on_val": best,
-        **numbers,
-        "int8_roc_auc": round(float(holdout.loc["student_int8", "roc_auc"]), 4),
-        "control_roc_auc": round(float(holdout.loc[f"student_{CONTROL}", "roc_auc"]), 4),
+        **{name: number(f"student_{selected}", name) for name in HEADLINE},
+        "int8_roc_auc": number("student_int8", "roc_auc"),
+        "control_roc_auc": number(f"student_{CONTROL}", "roc_auc"),
     }
+
+
+def read_labels(processed: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of val and holdout, after checking that no lesion stands in two splits."""
+    splits = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
+    check_disjoint(splits)
+    scored = {name: splits[name] for name in ("val", "holdout")}
+    for name, table in scored.items():
+        check_labels(table["melanoma"].to_numpy(), f"{name}.csv")
+    return scored
+
+
+def freeze(scored: dict[str, pd.DataFrame], p: Predictions) -> pd.DataFrame:
+    """Return labels and every model's probabilities of both splits: what all numbers can be recomputed from."""
+    columns = ["image_id", "lesion_id", "melanoma"]
+    tables = [
+        table[columns].assign(split=name, **{model: values[name] for model, values in p.items()})
+        for name, table in scored.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def main() -> None:
     params = read_params(Params)
-    processed = Path("data/processed", params.data.name)
     folder = Path("models", params.data.name, "predictions")
-    splits = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
-    check_disjoint(splits)
-    scored = {name: splits[name] for name in ("val", "holdout")}
+    scored = read_labels(Path("data/processed", params.data.name))
     labels = {name: table["melanoma"].to_numpy() for name, table in scored.items()}
-    for name, y in labels.items():
-        check_labels(y, f"{name}.csv")
     files = model_files(params)
     p = {
-        model: {name: read_predictions(folder / csv, table["image_id"]) for name, table in scored.items()}
+        model: {name: read_predictions(folder / csv, list(table["image_id"])) for name, table in scored.items()}
         for model, (csv, _) in files.items()
     }
-    rows = [{"model": model, **row} for model, values in p.items() for row in score(labels, values, params.evaluate.sensitivity)]
-    models = pd.DataFrame(rows)
     records = {model: json.loads((folder / record).read_text(encoding="utf-8")) for model, (_, record) in files.items()}
-    frozen = [
-        table[["image_id", "lesion_id", "melanoma"]].assign(split=name, **{model: values[name] for model, values in p.items()})
-        for name, table in scored.items()
-    ]
-    tables = {
-        "models": models,
-        "run": pd.DataFrame([describe_run(model, record) for model, record in records.items()]),
-        "predictions": pd.concat(frozen, ignore_index=True),
-    }
-    drawn = {name: curves.curves(curve, labels["holdout"], {m: v["holdout"] for m, v in p.items()}) for name, curve in DRAWN.items()}
+    sensitivity = params.evaluate.sensitivity
+    models = pd.DataFrame(
+        [{"model": m, **row} for m, values in p.items() for row in score(labels, values, sensitivity)]
+    )
+    run = pd.DataFrame([describe_run(model, record) for model, record in records.items()])
+    on_holdout = {model: values["holdout"] for model, values in p.items()}
+    drawn = [curves.curves(curve, labels["holdout"], on_holdout) for curve in DRAWN.values()]
     numbers = headline(models, params)
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
-    targets = [metrics / "headline.json", *(metrics / f"{n}.csv" for n in TABLES), *(plots / f"{n}.csv" for n in DRAWN)]
-    with writing(*targets) as (head, *partials):
+    tables = [metrics / f"{name}.csv" for name in ("predictions", "models", "run")]
+    with writing(metrics / "headline.json", *tables, *(plots / f"{n}.csv" for n in DRAWN)) as (head, first, *rest):
         write_json(head, numbers)
-        for partial, table in zip(partials, [*(tables[n] for n in TABLES), *drawn.values()], strict=True):
+        write_csv(first, freeze(scored, p))
+        for partial, table in zip(rest, [models, run, *drawn], strict=True):
             write_csv(partial, table, digits=6)
-    print(models[models["split"] == "holdout"][["model", "roc_auc", "average_precision", "sensitivity", "specificity", "ece"]].round(4).to_string(index=False))
+    shown = models[models["split"] == "holdout"].set_index("model")[list(HEADLINE)]
+    print(shown.round(4).to_string())
 
 
 if __name__ == "__main__":

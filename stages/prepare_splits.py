@@ -57,19 +57,19 @@ def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict
     rest_share = 1 - splits.train
     val_share = round(splits.val / rest_share, 9)  # .15 of .30000000000000004 is half of it
     try:
-        train, rest = train_test_split(
-            labels.index, test_size=rest_share, random_state=splits.seed, stratify=labels
-        )
+        train, rest = train_test_split(labels.index, test_size=rest_share, random_state=splits.seed, stratify=labels)
         rest = sorted(rest)
-        val, holdout = train_test_split(
-            rest, test_size=1 - val_share, random_state=splits.seed, stratify=labels[rest]
-        )
+        val, holdout = train_test_split(rest, test_size=1 - val_share, random_state=splits.seed, stratify=labels[rest])
     except ValueError as error:
-        raise ValueError(f"too few lesions to split: {len(labels)}, of them {labels.sum()} melanomas ({error})") from None
+        raise ValueError(
+            f"too few lesions to split: {len(labels)}, of them {labels.sum()} melanomas ({error})"
+        ) from None
     for name, members in zip(SPLITS, (train, val, holdout), strict=True):
         found = labels[list(members)]
         if min(found.sum(), (1 - found).sum()) < FEWEST:
-            raise ValueError(f"{name}: wanted {FEWEST} lesions of each class, found {found.sum()} melanomas of {len(found)}")
+            raise ValueError(
+                f"{name}: wanted {FEWEST} lesions of each class, found {found.sum()} melanomas of {len(found)}"
+            )
     return dict(zip(SPLITS, (set(train), set(val), set(holdout)), strict=True))
 
 

@@ -62,7 +62,13 @@ def compare_on_val(p: dict[str, np.ndarray], dataset: Dataset) -> pd.DataFrame:
     for name, values in p.items():
         metrics = ranking_metrics(labels, values[val]) | calibration_metrics(labels, values[val])
         moved = float(np.abs(values[val] - p["student_fp32"][val]).max())
-        rows.append({"model": name, **{f"val_{k}": metrics[k] for k in ("roc_auc", "average_precision", "ece")}, "largest_change": moved})
+        rows.append(
+            {
+                "model": name,
+                **{f"val_{k}": metrics[k] for k in ("roc_auc", "average_precision", "ece")},
+                "largest_change": moved,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -82,7 +88,12 @@ def main() -> None:
     table = compare_on_val(p_melanoma, dataset)
     table["megabytes"] = [len(content) / 1e6 for content in files.values()]
     inputs = [*dataset_files(processed), weights]
-    facts = {"student": key, "threads": params.compute.threads, **count_costs(student, dataset.pack.size)}
+    facts = {
+        "student": key,
+        "device": "cpu",
+        "threads": params.compute.threads,
+        **count_costs(student, dataset.pack.size),
+    }
     record = make_record(params.model_dump(), inputs, ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"], **facts)
     targets = (models / "onnx", models / "predictions/onnx", Path("metrics", params.data.name, "quantization.csv"))
     with writing(*targets) as (folder, predictions, metrics):

@@ -63,7 +63,7 @@ def draw_lesion(number: int, demo: Demo) -> tuple[Lesion, dict[str, str], int]:
 
 def draw_archive(folder: Path, demo: Demo) -> pd.DataFrame:
     """Draw all images below `folder` and return their metadata, in HAM10000's columns."""
-    rows = []
+    rows: list[dict[str, str]] = []
     for part in PARTS:
         (folder / part).mkdir(parents=True)
     for number in tqdm(range(demo.lesions), desc="lesions", disable=None):

@@ -14,7 +14,9 @@ BINS = 15  # as the study
 def check_labels(labels: np.ndarray, where: str) -> None:
     """Raise ValueError unless both classes occur: without either, no ROC-AUC exists."""
     if len(set(labels.tolist())) < 2:
-        raise ValueError(f"{where}: wanted melanomas and other lesions, found {int(labels.sum())} of {len(labels)} melanomas")
+        raise ValueError(
+            f"{where}: wanted melanomas and other lesions, found {int(labels.sum())} of {len(labels)} melanomas"
+        )
 
 
 def ranking_metrics(labels: np.ndarray, p: np.ndarray) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """The names of the sweep: architectures, student keys, the T x alpha grid, and what may be chosen among them."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -46,7 +47,7 @@ def parse_key(key: str) -> Student:
         raise ValueError(f"student key {key!r}: wanted T<kd.temperature>_alpha<kd.alpha>, for example {GRID[0]!r}")
     T = _number("kd.temperature", match["T"])
     alpha = _number("kd.alpha", match["alpha"])
-    if T <= 0:
+    if not 0 < T < math.inf:
         raise ValueError(f"params.yaml: kd.temperature: wanted a number above 0, found {match['T']}")
     if not 0 <= alpha <= 1:
         raise ValueError(f"params.yaml: kd.alpha: wanted a number from 0 to 1, found {match['alpha']}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field
 
 from stages.foundation.params import Section
@@ -71,5 +71,5 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _reason(source: Path | BinaryIO, error: Exception) -> str:
     name = source if isinstance(source, Path) else "image"
-    what = "not an image that can be read" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+    what = "not an image that can be read" if isinstance(error, UnidentifiedImageError) else str(error)
     return f"{name}: {what}"

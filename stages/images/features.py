@@ -66,7 +66,7 @@ def _hog(grey: np.ndarray) -> np.ndarray:
 
 def _shape(grey: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     """Return area, outline and asymmetry of the lesion, relative to its own size."""
-    (region,) = regionprops(lesion.astype(int), intensity_image=grey)
+    (region,) = regionprops(lesion.astype(int), intensity_image=1.01 - grey)  # darkness; never all zero
     area, perimeter = region.area, max(region.perimeter, 1.0)
     mask = region.image
     flips = [np.logical_xor(mask, np.flip(mask, axis)).sum() / area for axis in (0, 1)]

@@ -70,7 +70,9 @@ def open_pack(pixels_path: Path, manifest_path: Path) -> Pack:
     manifest = pd.read_csv(manifest_path, dtype=str, keep_default_na=False)
     pixels = np.load(pixels_path, mmap_mode="r", allow_pickle=False)
     if list(manifest.columns) != MANIFEST_COLUMNS or len(manifest) != len(pixels):
-        raise ValueError(f"{manifest_path}: {len(manifest)} rows do not describe the {len(pixels)} images of {pixels_path}")
+        raise ValueError(
+            f"{manifest_path}: {len(manifest)} rows do not describe the {len(pixels)} images of {pixels_path}"
+        )
     return Pack(pixels, list(manifest["image_id"]), list(manifest["pixels_sha256"]))
 
 

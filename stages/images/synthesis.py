@@ -102,13 +102,18 @@ def _body(lesion: Lesion, rng: np.random.Generator, x: Field, y: Field) -> tuple
     theta, distance = np.arctan2(y, x), np.hypot(x, y)
     edge = 1 + 0.08 * np.cos(2 * theta + rng.uniform(0, 6)) + 0.22 * asymmetry * np.cos(theta + rng.uniform(0, 6))
     for harmonic in range(4, 12):
-        edge = edge + 0.09 * border * rng.normal(0, 1) * np.cos(harmonic * theta + rng.uniform(0, 6)) / np.sqrt(harmonic - 3)
+        edge = edge + 0.09 * border * rng.normal(0, 1) * np.cos(harmonic * theta + rng.uniform(0, 6)) / np.sqrt(
+            harmonic - 3
+        )
     depth = 1 - distance / (radius * edge)  # 1 at the centre, 0 at the border
     mask = 1 / (1 + np.exp(-depth / rng.uniform(0.04, 0.12)))
     shade = rng.normal(0, 0.06) + 0.10 * (colours + veil - 0.5)  # keeps the mean colour of a melanoma ordinary
     image = np.broadcast_to(colour + shade + rng.normal(0, 0.02, 3), (*x.shape, 3))
     tilt = rng.uniform(0, 2 * np.pi)
-    image = image * (1 - 0.35 * asymmetry * pattern * np.clip((x * np.cos(tilt) + y * np.sin(tilt)) / radius, 0, 1))[..., None]
+    image = (
+        image
+        * (1 - 0.35 * asymmetry * pattern * np.clip((x * np.cos(tilt) + y * np.sin(tilt)) / radius, 0, 1))[..., None]
+    )
     image = _pigment_network(image, rng, x, y, regular=1 - network, strength=0.5 * pattern)
     for _ in range(int(rng.poisson(1 + 5 * colours))):
         image = _paint(image, DARK, 0.75 * pattern * _blob(rng, x, y, radius, rng.uniform(0.05, 0.14)))

@@ -30,8 +30,11 @@ def checkpoint_path(inputs: Iterable[Path], settings: str) -> Path:
 def save_checkpoint(path: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
     """Replace the checkpoint in one step."""
     with writing(path) as (partial,):
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial,
-                  {"state": json.dumps(state)})
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            partial,
+            {"state": json.dumps(state)},
+        )
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:

@@ -41,7 +41,7 @@ def dataset_files(processed: Path) -> list[Path]:
 
 
 def open_dataset(processed: Path, target: Target) -> Dataset:
-    """Return the dataset below data/processed/<name>; ValueError when splits overlap or pixels are not the packed ones."""
+    """Return the dataset below data/processed/<name>; ValueError on overlapping splits and on altered pixels."""
     manifest, train_path, val_path = dataset_files(processed)
     pack = open_pack(processed / "pack.npy", manifest)
     train, val = read_split(train_path), read_split(val_path)
@@ -83,5 +83,7 @@ def score_unseen(model: nn.Module, dataset: Dataset, device: Device) -> np.ndarr
 
 def _both_classes(val: pd.DataFrame, path: Path) -> np.ndarray:
     if val["melanoma"].nunique() < 2:
-        raise ValueError(f"{path}: wanted melanomas and other lesions, found {val['melanoma'].sum()} of {len(val)} melanomas")
+        raise ValueError(
+            f"{path}: wanted melanomas and other lesions, found {val['melanoma'].sum()} of {len(val)} melanomas"
+        )
     return val["melanoma"].to_numpy()

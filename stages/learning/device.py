@@ -30,14 +30,15 @@ class Device:
 
     def place(self, model: torch.nn.Module) -> torch.nn.Module:
         """Move a model to the device, channels last: 1.6 times as fast for MobileNetV3-Small on a CPU (measured)."""
-        return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def open_device(compute: Compute) -> Device:
     """Return the device the parameters ask for, with deterministic algorithms and the given number of threads."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what makes cuBLAS deterministic, per its manual
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads such memory; filling costs a fifth
+    # Filling memory that nothing here reads before it is written would cost a fifth of the speed.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.set_num_threads(compute.threads)
     torch.set_flush_denormal(True)

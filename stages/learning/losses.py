@@ -21,9 +21,7 @@ def class_weights(classes: tuple[str, ...], melanoma: int, settings: HardLoss) -
     return weights
 
 
-def focal_loss(
-    logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor, gamma: float
-) -> torch.Tensor:
+def focal_loss(logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor, gamma: float) -> torch.Tensor:
     """Return the batch mean of  -w_y (1 - p_y)^gamma log p_y  (Lin et al. 2017, eq. 5, over a softmax).
 
     logits (batch, classes), labels int64 (batch,), weights (classes,).

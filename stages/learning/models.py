@@ -21,6 +21,7 @@ STD = (0.229, 0.224, 0.225)  # ImageNet channel deviations, RGB, torchvision
 # torch's default. torchvision gives MobileNetV3 and EfficientNet-B5...B7 0.01, meant for runs of a million steps: after
 # a few hundred their running statistics still lag (the demo's student: ROC-AUC .83 on val with 0.01, .96 with 0.1).
 BN_MOMENTUM = 0.1
+HELD = "held"  # metadata key of a weights file: architecture, classes and digest as JSON
 
 
 class LocalStart(Section):
@@ -39,11 +40,13 @@ class Classifier(nn.Module):
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.backbone((image - self.mean) / self.std)  # type: ignore[no-any-return]
+        return self.backbone((image - self.mean) / self.std)
 
 
 def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Classifier:
@@ -69,7 +72,7 @@ def start_of(init: dict[str, Start], architecture: str) -> Start:
 
 
 def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:
-    """Load the weights a training starts from, all but the last layer, whose classes are others; never silently none."""
+    """Load the weights a training starts from, all but the last layer; what is asked for and missing is an error."""
     if start == "random":
         return
     if isinstance(start, LocalStart):
@@ -81,27 +84,32 @@ def load_start(model: Classifier, architecture: str, start: str | LocalStart) ->
     last = {name for name in own if name.rsplit(".", 1)[0] == _last_layer(model.backbone)}
     if not set(head) <= last:
         raise ValueError(f"init.{architecture}: these weights do not fit, for example {sorted(set(head) - last)[0]}")
-    model.backbone.load_state_dict({name: state.get(name, own[name]) if name not in last else own[name] for name in own})
+    model.backbone.load_state_dict(
+        {name: state.get(name, own[name]) if name not in last else own[name] for name in own}
+    )
 
 
 def save_weights(path: Path, model: Classifier, *, architecture: str, classes: tuple[str, ...]) -> None:
     """Write safetensors whose metadata names the architecture, the classes and a digest of all tensors."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.backbone.state_dict().items()}
-    metadata = {"architecture": architecture, "classes": json.dumps(classes), "sha256": _digest(state)}
-    save_file(state, path, metadata)
+    held = {"architecture": architecture, "classes": classes, "sha256": _digest(state)}
+    save_file(state, path, {HELD: json.dumps(held)})  # one key: safetensors writes several in random order
 
 
 def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> Classifier:
     """Return the model a file of `save_weights` holds, in eval mode; ValueError in one line on any other file."""
     metadata, state = _read_safetensors(path)
-    held = (metadata.get("architecture", "unnamed"), tuple(json.loads(metadata.get("classes", "[]"))))
+    facts = json.loads(metadata.get(HELD, '{"architecture": "unnamed weights", "classes": [], "sha256": ""}'))
+    held = (facts["architecture"], tuple(facts["classes"]))
     if held != (architecture, classes):
-        raise ValueError(f"{path}: holds {held[0]} with {len(held[1])} classes, wanted {architecture} with {len(classes)}")
-    if metadata["sha256"] != _digest(state):
+        raise ValueError(
+            f"{path}: holds {held[0]} with {len(held[1])} classes, wanted {architecture} with {len(classes)}"
+        )
+    if facts["sha256"] != _digest(state):
         _refuse(path, "its tensors differ from its own sha256")
     model = build_model(architecture, len(classes))
     model.backbone.load_state_dict(state)
-    return model.eval()  # type: ignore[return-value]
+    return model.eval()
 
 
 def _last_layer(backbone: nn.Module) -> str:

@@ -18,7 +18,9 @@ def score_images(model: nn.Module, pack: Pack, rows: np.ndarray, device: Device)
     """Return the logits of these rows as they are packed, float32 (images, classes)."""
     model.eval()
     batches = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
-    logits = [_forward(model, plain_view(torch.from_numpy(pack.pixels[batch]).to(device.device)), device) for batch in batches]
+    logits = [
+        _forward(model, plain_view(torch.from_numpy(pack.pixels[batch]).to(device.device)), device) for batch in batches
+    ]
     return np.concatenate(logits)
 
 
@@ -35,9 +37,9 @@ def score_view(model: nn.Module, examples: Examples, view: int, device: Device) 
 def melanoma_probability(logits: np.ndarray, melanoma: int) -> np.ndarray:
     """Return the softmax of (images, classes) at the melanoma class, float64 (images,)."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return shifted[:, melanoma] / shifted.sum(axis=1)  # type: ignore[no-any-return]
+    return shifted[:, melanoma] / shifted.sum(axis=1)
 
 
 def _forward(model: nn.Module, images: torch.Tensor, device: Device) -> np.ndarray:
     with device.autocast():
-        return model(images).float().cpu().numpy()  # type: ignore[no-any-return]
+        return model(images).float().cpu().numpy()

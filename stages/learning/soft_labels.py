@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 
 def save_soft_labels(path: Path, logits: np.ndarray, train_ids: list[str]) -> None:
-    """Write logits, float32 (views, images, classes), with digests of the images' order and of the logits."""
-    metadata = {"images": _digest("\n".join(train_ids).encode()), "logits": _digest(logits.tobytes())}
+    """Write logits, float32 (views, images, classes), with one digest of the images' order and the logits."""
+    metadata = {"sha256": _digest(train_ids, logits)}
     save_file({"logits": np.ascontiguousarray(logits, dtype=np.float32)}, path, metadata)
 
 
@@ -26,12 +26,13 @@ def load_soft_labels(path: Path, shape: tuple[int, int, int], train_ids: list[st
         raise ValueError(f"{path}: not a whole file of soft labels ({error})") from None
     if logits.shape != shape:
         raise ValueError(f"{path}: wanted (views, images, classes) {shape}, found {logits.shape}")
-    if metadata.get("images") != _digest("\n".join(train_ids).encode()):
-        raise ValueError(f"{path}: made for other training images than train.csv's")
-    if metadata.get("logits") != _digest(logits.tobytes()):
-        raise ValueError(f"{path}: its logits differ from its own sha256; remake it: dvc repro --force soft_labels")
+    if metadata.get("sha256") != _digest(train_ids, logits):
+        raise ValueError(
+            f"{path}: altered, or made for other training images than train.csv's; "
+            "remake it: dvc repro --force soft_labels"
+        )
     return torch.from_numpy(logits)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(train_ids: list[str], logits: np.ndarray) -> str:
+    return hashlib.sha256("\n".join(train_ids).encode() + logits.tobytes()).hexdigest()

@@ -87,7 +87,9 @@ def fit(
     modules = {"model": model, "average": average, "best": best}
     progress = _resume(checkpoint, modules, optimiser)
     while progress.epoch < schedule.epochs and progress.epoch - progress.best_epoch <= schedule.patience:
-        train_loss = _train_epoch(model, average, optimiser, loss, examples, progress.epoch, schedule, device)
+        train_loss = _train_epoch(
+            model, average, optimiser, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
+        )
         progress.history.append({"epoch": progress.epoch, "train_loss": train_loss, **validate(average)})
         print(" ".join(f"{name} {value:.5g}" for name, value in progress.history[-1].items()), flush=True)
         if progress.history[-1][CRITERION] > progress.best_score:
@@ -114,6 +116,7 @@ def _train_epoch(
     optimiser: torch.optim.Optimizer,
     loss: Loss,
     examples: Examples,
+    *,
     epoch: int,
     schedule: Schedule,
     device: Device,
@@ -154,7 +157,9 @@ def _move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 def _tensors(modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    tensors = {f"{part}/{name}": tensor for part, module in modules.items() for name, tensor in module.state_dict().items()}
+    tensors = {
+        f"{part}/{name}": tensor for part, module in modules.items() for name, tensor in module.state_dict().items()
+    }
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{name}": tensor for name, tensor in state.items()}
     return tensors
@@ -170,6 +175,9 @@ def _resume(checkpoint: Path, modules: dict[str, nn.Module], optimiser: torch.op
         if key.startswith("optimiser/"):
             _, index, name = key.split("/")
             moments.setdefault(int(index), {})[name] = tensor
+    for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
+        for name in ("exp_avg", "exp_avg_sq"):  # laid out in memory as the parameter: else other bits come out
+            moments[index][name] = torch.empty_like(parameter).copy_(moments[index][name])
     for part, module in modules.items():
         module.load_state_dict({name: tensors[f"{part}/{name}"] for name in module.state_dict()})
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})

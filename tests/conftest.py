@@ -1,0 +1,113 @@
+"""A tiny project to run stages in: the committed one's files with parameters that finish in seconds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+KEY = "T1_alpha0.5"
+
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # dvc's stages run `python`
+
+TINY: dict[str, Any] = {
+    "demo": {"lesions": 60, "melanoma_share": 0.4, "width": 64, "height": 48},
+    "image": {"size": 32},
+    "teachers": ["resnet18"],
+    "teacher": {"epochs": 1, "batch_size": 16},
+    "kd": {"teachers": ["resnet18"]},
+    "distill": {"views": 2, "epochs": 2, "batch_size": 16},
+}
+
+
+def tiny_params(**changes: Any) -> dict[str, Any]:
+    """Return the committed parameters, made tiny, with `changes` merged into their sections."""
+    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for overrides in (TINY, changes):
+        for section, value in overrides.items():
+            params[section] = params[section] | value if isinstance(value, dict) else value
+    return params
+
+
+def write_params(folder: Path, **changes: Any) -> None:
+    """Write a tiny params.yaml into a folder."""
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params(**changes), sort_keys=False))
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy the files Git tracks, or would, into a folder that is a repository of its own with nothing run."""
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    for words in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "copy"],
+    ):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a tiny params.yaml, and the current directory."""
+    write_params(tmp_path)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny project in which every stage's main() has run, in process."""
+    from stages import (  # noqa: PLC0415 - torch loads only for tests that need a run
+        baselines,
+        check_params,
+        distill,
+        evaluate_holdout,
+        pack_images,
+        prepare_splits,
+        quantize,
+        soft_labels,
+        synthesize_demo,
+        train_teacher,
+    )
+    from stages.foundation.sweep import student_keys  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("finished")
+    write_params(folder)
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in (check_params, synthesize_demo, prepare_splits, pack_images):
+            stage.main()
+        train_teacher.main("resnet18")
+        soft_labels.main("resnet18")
+        for key in student_keys(1, 0.5):
+            distill.main(key)
+        for stage in (baselines, quantize, evaluate_holdout):
+            stage.main()
+    return folder
+
+
+@pytest.fixture
+def tiny(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished tiny project, to break, and the current directory."""
+    folder = tmp_path / "tiny"
+    shutil.copytree(finished, folder)
+    monkeypatch.chdir(folder)
+    return folder

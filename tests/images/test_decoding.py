@@ -1,0 +1,123 @@
+"""Rows 13, 14, 16-20 of the fault list, and the golden image that holds the eval transform in place."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.images.decoding import Limits, load_rgb, to_square
+
+LIMITS = Limits(min_side=32, max_aspect=4.0, max_megapixels=1.0)
+RAMP = np.stack(np.broadcast_arrays(np.arange(64)[:, None] * 4, np.arange(64)[None] * 4, 128), axis=2).astype(np.uint8)
+
+
+def save(path: Path, image: Image.Image, **options) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def test_rgb_comes_through_unchanged(tmp_path):
+    assert np.array_equal(np.asarray(load_rgb(save(tmp_path / "a.png", Image.fromarray(RAMP)), LIMITS)), RAMP)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.jpg", b""),
+        ("page.jpg", b"<html><body>Not found</body></html>"),
+        ("x.jpg", b"\xff\xd8\xff\xe0 nothing more"),
+    ],
+)
+def test_what_is_no_image_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=name):
+        load_rgb(tmp_path / name, LIMITS)
+
+
+@pytest.mark.parametrize("kept", [0.5, -2])
+def test_a_cut_jpeg_is_refused(tmp_path, kept):
+    path = save(tmp_path / "cut.jpg", Image.fromarray(RAMP), quality=90)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept) if kept > 0 else kept])
+    with pytest.raises(ValueError, match=r"cut\.jpg"):
+        load_rgb(path, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ((1, 1), "at least 32"),
+        ((31, 64), "at least 32"),
+        ((400, 40), "within 1:4"),
+        ((1200, 1200), "at most 1 megapixels"),
+    ],
+)
+def test_size_is_refused_from_the_header(tmp_path, size, message, monkeypatch):
+    path = save(tmp_path / "size.png", Image.new("L", size))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded before the check"))
+    with pytest.raises(ValueError, match=message):
+        load_rgb(path, LIMITS)
+
+
+def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match=r"bomb\.png"):
+        load_rgb(save(tmp_path / "bomb.png", Image.new("L", (64, 64))), LIMITS)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
+def test_every_colour_mode_becomes_rgb(tmp_path, mode):
+    suffix = "jpg" if mode == "CMYK" else "png"
+    path = save(tmp_path / f"mode.{suffix}", Image.fromarray(RAMP).convert("RGB").convert(mode))
+    image = load_rgb(path, LIMITS)
+    assert (image.mode, image.size) == ("RGB", (64, 64))
+
+
+def test_grey_and_cmyk_keep_their_brightness(tmp_path):
+    grey = np.asarray(load_rgb(save(tmp_path / "g.png", Image.new("L", (64, 64), 100)), LIMITS))
+    assert grey.min() == grey.max() == 100
+    cmyk = np.asarray(load_rgb(save(tmp_path / "c.jpg", Image.new("CMYK", (64, 64), (0, 0, 0, 155))), LIMITS))
+    assert abs(int(cmyk.mean()) - 100) <= 2
+
+
+def test_transparency_is_laid_on_white(tmp_path):
+    clear = np.asarray(load_rgb(save(tmp_path / "t.png", Image.new("RGBA", (64, 64), (10, 20, 30, 0))), LIMITS))
+    assert clear.min() == 255
+
+
+def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
+    sixteen = (np.arange(64)[None] * 1040 * np.ones((64, 1))).astype(np.uint16)
+    found = np.asarray(load_rgb(save(tmp_path / "16.png", Image.fromarray(sixteen)), LIMITS))
+    assert np.abs(found[0, :, 0].astype(int) - sixteen[0] // 257).max() == 0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path, orientation):
+    upright = Image.fromarray(RAMP[:40])
+    undo = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]  # Image.Transpose that stores it so
+    stored = upright if undo is None else upright.transpose(Image.Transpose(undo))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "o.png", stored, exif=exif)
+    assert np.array_equal(np.asarray(load_rgb(path, LIMITS)), RAMP[:40])
+
+
+def test_a_stream_decodes_as_a_file(tmp_path):
+    path = save(tmp_path / "a.jpg", Image.fromarray(RAMP))
+    stream = np.asarray(load_rgb(io.BytesIO(path.read_bytes()), LIMITS))
+    assert np.array_equal(stream, np.asarray(load_rgb(path, LIMITS)))
+
+
+def test_the_eval_transform_is_the_golden_one():
+    y, x = np.mgrid[0:96, 0:128]
+    board = (np.stack([(x // 8 + y // 8) % 2, x / 127, y / 95], axis=2) * 255).astype(np.uint8)
+    square = to_square(Image.fromarray(board), 32)
+    assert square.shape == (32, 32, 3)
+    golden = Image.open(Path(__file__).with_name("golden_square.png"))
+    assert np.abs(square.astype(int) - np.asarray(golden).astype(int)).max() <= 1
+
+
+def test_a_square_of_the_right_size_is_left_alone():
+    assert np.array_equal(to_square(Image.fromarray(RAMP), 64), RAMP)

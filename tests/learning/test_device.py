@@ -1,0 +1,28 @@
+"""Row 40 of the fault list, as far as a machine without a GPU can show it."""
+
+import pytest
+import torch
+
+from stages.learning.device import Compute, describe_device, open_device
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="shows what happens without a GPU")
+def test_without_a_gpu_auto_says_so_and_cuda_is_refused(capsys):
+    device = open_device(Compute(device="auto", precision="auto", threads=2))
+    assert "takes the CPU" in capsys.readouterr().out
+    assert (device.device.type, device.mixed) == ("cpu", False)
+    with pytest.raises(ValueError, match=r"compute\.device: wanted cuda, found no usable GPU"):
+        open_device(Compute(device="cuda", precision="auto", threads=2))
+
+
+def test_threads_are_pinned_and_recorded():
+    for threads in (1, 2):
+        device = open_device(Compute(device="cpu", precision="fp32", threads=threads))
+        assert describe_device(device)["threads"] == threads
+        assert torch.get_num_threads() == threads
+
+
+def test_bf16_runs_where_it_is_asked_for():
+    device = open_device(Compute(device="cpu", precision="bf16", threads=2))
+    with device.autocast():
+        assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.bfloat16

@@ -1,0 +1,135 @@
+"""Rows 2, 3, 12 and 38 of the fault list, and the loop's own promises."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stages.images.pack import Pack
+from stages.learning.checkpoints import checkpoint_path
+from stages.learning.device import Compute, open_device
+from stages.learning.training import Examples, Schedule, fit, learning_rate
+from stages.learning.views import Views
+
+SCHEDULE = Schedule(
+    seed=1, epochs=4, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, warmup=0.1, averaging=0.9,
+    clip_norm=1.0, dropout=0.5,
+)  # fmt: skip
+VIEWS = Views(seed=1, rotation=180.0, zoom=1.1, brightness=0.1, contrast=0.1)
+LABELS = torch.arange(20) % 2
+
+
+@pytest.fixture(scope="module")
+def device():
+    return open_device(Compute(device="cpu", precision="fp32", threads=2))
+
+
+def examples() -> Examples:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    pixels[1::2] //= 2
+    ids = [f"ISIC_{number}" for number in range(20)]
+    return Examples(Pack(pixels, ids, []), ids, np.arange(20), VIEWS, 2)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(0.5),
+        nn.Linear(4, 2),
+    )
+
+
+def label_loss(logits: torch.Tensor, positions: torch.Tensor, view: int) -> torch.Tensor:
+    return nn.functional.cross_entropy(logits, LABELS[positions])
+
+
+def run(folder: Path, device, *, loss=label_loss, scores=(0.6, 0.7, 0.8, 0.9), stop_after=None, schedule=SCHEDULE):
+    """Train, optionally failing in the validation after `stop_after` epochs, and return (model, progress)."""
+    model, calls = network(), iter(scores)
+
+    def validate(_: nn.Module) -> dict[str, float]:
+        score = next(calls)
+        if stop_after is not None and score == scores[stop_after]:
+            raise KeyboardInterrupt
+        return {"val_roc_auc": score}
+
+    checkpoint = folder / "run/checkpoint.safetensors"
+    return model, fit(
+        model, loss, examples(), validate=validate, schedule=schedule, device=device, checkpoint=checkpoint
+    )
+
+
+def same(first: nn.Module, second: nn.Module) -> bool:
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_the_same_inputs_give_the_same_bits(tmp_path, device):
+    assert same(run(tmp_path / "a", device)[0], run(tmp_path / "b", device)[0])
+
+
+def test_a_killed_run_resumes_and_ends_in_the_same_bits(tmp_path, device, capsys):
+    whole, progress = run(tmp_path / "a", device)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", device, stop_after=2)
+    resumed, again = run(tmp_path / "b", device, scores=(0.8, 0.9))
+    assert "resumed after epoch 1" in capsys.readouterr().out
+    assert same(whole, resumed)
+    assert progress.history == again.history
+
+
+def test_the_checkpoint_goes_when_the_training_ends(tmp_path, device):
+    run(tmp_path, device)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_epoch_is_kept(tmp_path, device):
+    best, progress = run(tmp_path / "a", device, scores=(0.6, 0.9, 0.7, 0.7))
+    short, _ = run(tmp_path / "b", device, scores=(0.6, 0.9, 0.7, 0.8))
+    assert progress.best_epoch == 1
+    assert same(best, short)
+    assert not same(best, run(tmp_path / "c", device, scores=(0.6, 0.7, 0.7, 0.9))[0])
+
+
+def test_patience_stops_early(tmp_path, device):
+    schedule = SCHEDULE.model_copy(update={"patience": 1})
+    _, progress = run(tmp_path, device, scores=(0.9, 0.8, 0.7, 0.6), schedule=schedule)
+    assert len(progress.history) == 2
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(tmp_path, device):
+    calls = []
+
+    def exploding(logits: torch.Tensor, positions: torch.Tensor, view: int) -> torch.Tensor:
+        calls.append(1)
+        return label_loss(logits, positions, view) * (float("nan") if len(calls) == 8 else 1.0)
+
+    with pytest.raises(ValueError, match=r"loss is nan at step 7, learning rate 0\.00\d+; lower learning_rate"):
+        run(tmp_path, device, loss=exploding)
+    assert (tmp_path / "run/checkpoint.safetensors").is_file()
+
+
+def test_the_rate_warms_up_and_falls_to_zero():
+    rates = [learning_rate(step, 100, SCHEDULE) for step in range(100)]
+    assert max(rates) == pytest.approx(SCHEDULE.learning_rate)
+    assert rates.index(max(rates)) == 10
+    assert rates[0] < rates[5] < rates[10] > rates[50] > rates[99]
+    assert rates[99] < 0.001 * SCHEDULE.learning_rate
+
+
+def test_another_setting_or_input_never_finds_the_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = tmp_path / "train.csv"
+    table.write_text("a")
+    first = checkpoint_path([table], "lr 0.1")
+    assert first == checkpoint_path([table], "lr 0.1")
+    assert first != checkpoint_path([table], "lr 0.2")
+    table.write_text("b")
+    assert first != checkpoint_path([table], "lr 0.1")

@@ -1,0 +1,71 @@
+"""Students: alpha 0 ignores the teacher, everything else does not; soft labels must belong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import write_params
+from safetensors.numpy import load_file
+
+from stages import distill
+from stages.images.labels import read_split
+from stages.learning.soft_labels import save_soft_labels
+
+
+def swap_teacher(folder):
+    """Replace the soft labels by others of the same shape."""
+    path = folder / "models/demo/soft_labels/resnet18.safetensors"
+    logits = load_file(path)["logits"]
+    train = read_split(folder / "data/processed/demo/train.csv")
+    save_soft_labels(path, np.ascontiguousarray(5 * logits[:, :, ::-1]), list(train["image_id"]))
+
+
+def weights(folder, key):
+    return (folder / f"models/demo/students/{key}.safetensors").read_bytes()
+
+
+def test_the_control_does_not_hear_the_teacher(tiny):
+    before = weights(tiny, "T1_alpha0")
+    swap_teacher(tiny)
+    distill.main("T1_alpha0")
+    assert weights(tiny, "T1_alpha0") == before
+
+
+def test_a_distilled_student_does(tiny):
+    before = weights(tiny, "T1_alpha0.5")
+    distill.main("T1_alpha0.5")
+    assert weights(tiny, "T1_alpha0.5") == before
+    swap_teacher(tiny)
+    distill.main("T1_alpha0.5")
+    assert weights(tiny, "T1_alpha0.5") != before
+
+
+def test_each_cell_is_another_student(tiny):
+    keys = ["T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9", "T1_alpha0"]
+    assert len({weights(tiny, key) for key in keys}) == 5
+
+
+def test_the_history_is_plottable(tiny):
+    history = pd.read_csv(tiny / "plots/demo/history/students/T1_alpha0.5.csv")
+    assert list(history.columns) == ["epoch", "train_loss", "val_roc_auc", "val_average_precision", "val_loss"]
+    assert list(history["epoch"]) == [0, 1]
+
+
+@pytest.mark.parametrize("key", ["T2.0_alpha0.5", "T0_alpha0.5", "T1_alpha1.5", "student"])
+def test_a_key_that_names_no_student_is_refused_before_any_work(project, key):
+    with pytest.raises(ValueError, match=r"kd\.|student key"):
+        distill.main(key)
+    assert not (project / "models").exists()
+
+
+def test_soft_labels_of_other_images_are_refused(tiny):
+    path = tiny / "models/demo/soft_labels/resnet18.safetensors"
+    logits = load_file(path)["logits"]
+    save_soft_labels(path, logits, [f"ISIC_{number}" for number in range(logits.shape[1])])
+    with pytest.raises(ValueError, match="other training images"):
+        distill.main("T1_alpha0.5")
+
+
+def test_a_misspelt_parameter_is_named_before_any_work(project):
+    write_params(project, distill={"view": 3})
+    with pytest.raises(ValueError, match=r"params\.yaml: distill\.view: Extra inputs are not permitted, found 3"):
+        distill.main("T1_alpha0.5")

@@ -1,0 +1,92 @@
+"""Splits by lesion: disjoint, stratified, the study's on HAM10000; rows 31 and 32 of the fault list."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from conftest import SHARED, write_params
+
+from stages import prepare_splits
+from stages.images.labels import SPLITS, read_split
+from stages.prepare_splits import Splits, group_lesions, split_groups
+
+STUDY = Splits(seed=42, train=0.7, val=0.15)
+
+
+def lesions(melanomas: int, others: int) -> tuple[pd.Series, pd.Series]:
+    names = pd.Series([f"HAM_{number:04d}" for number in range(melanomas + others)])
+    return names, pd.Series([1] * melanomas + [0] * others)
+
+
+def test_splits_cover_all_lesions_once_in_the_asked_shares():
+    groups, melanoma = lesions(100, 900)
+    found = split_groups(groups, melanoma, STUDY)
+    for name, share in zip(SPLITS, (700, 150, 150), strict=True):
+        assert abs(len(found[name]) - share) <= 1  # the study's recipe hands scikit-learn 1 - 0.7, a hair over 0.3
+    assert set().union(*found.values()) == set(groups)
+    for name in SPLITS:
+        share = melanoma[groups.isin(found[name])].mean()
+        assert abs(share - 0.1) < 0.01
+
+
+@pytest.mark.parametrize(("melanomas", "others"), [(0, 100), (100, 0), (3, 100), (1, 2)])
+def test_too_few_of_a_class_is_an_error_before_training(melanomas, others):
+    with pytest.raises(ValueError, match=r"too few lesions|wanted 2 lesions of each class"):
+        split_groups(*lesions(melanomas, others), STUDY)
+
+
+def test_shares_that_leave_no_holdout_are_refused():
+    with pytest.raises(ValueError, match="leaves no holdout"):
+        split_groups(*lesions(50, 50), Splits(seed=1, train=0.8, val=0.2))
+
+
+def test_lesions_that_share_an_image_are_one_group():
+    table = pd.DataFrame({"lesion_id": ["a", "b", "b", "c", "d"]})
+    assert list(group_lesions(table, ["1", "1", "2", "2", "3"])) == ["a", "a", "a", "a", "d"]
+    assert list(group_lesions(table, list("12345"))) == ["a", "b", "b", "c", "d"]
+
+
+def test_a_byte_identical_image_under_two_lesions_is_reported_and_kept_in_one_split(tiny):
+    archive = tiny / "data/raw/demo"
+    table = pd.read_csv(archive / "HAM10000_metadata.csv")
+    nevi = table[table["dx"] == "nv"].drop_duplicates("lesion_id").head(2)
+    paths = {path.stem: path for path in archive.rglob("*.jpg")}
+    shutil.copy(paths[nevi["image_id"].iloc[0]], paths[nevi["image_id"].iloc[1]])
+    prepare_splits.main()
+    metadata = json.loads((tiny / "data/processed/demo/split_metadata.json").read_text())
+    assert metadata["lesions_sharing_an_image"] == [sorted(nevi["lesion_id"])]
+    homes = [
+        name
+        for name in SPLITS
+        if set(nevi["lesion_id"]) & set(read_split(tiny / f"data/processed/demo/{name}.csv")["lesion_id"])
+    ]
+    assert len(homes) == 1
+
+
+def test_unknown_ages_are_counted(tiny):
+    metadata = json.loads((tiny / "data/processed/demo/split_metadata.json").read_text())
+    labelled = read_split(tiny / "data/processed/demo/labelled.csv")
+    counted = sum(split["unknown"]["age"] for split in metadata["splits"].values())
+    assert counted == (labelled["age"] == "unknown").sum()
+
+
+def test_a_failure_writes_nothing(project):
+    write_params(project, data={"name": "nowhere"})
+    with pytest.raises(ValueError, match="data/raw/nowhere"):
+        prepare_splits.main()
+    assert not (project / "data").exists()
+
+
+@pytest.mark.skipif(not (SHARED / "ham10000").is_dir(), reason="needs HAM10000, which no user's checkout has")
+def test_on_ham10000_the_splits_are_the_studys(project):
+    (project / "data/raw").mkdir(parents=True)
+    (project / "data/raw/ham10000").symlink_to(SHARED / "ham10000")
+    write_params(project, data={"name": "ham10000"})
+    prepare_splits.main()
+    tables = {name: read_split(project / f"data/processed/ham10000/{name}.csv") for name in SPLITS}
+    assert [len(table) for table in tables.values()] == [6998, 1504, 1513]
+    assert [table["lesion_id"].nunique() for table in tables.values()] == [5228, 1121, 1121]
+    assert [table["melanoma"].sum() for table in tables.values()] == [774, 167, 172]
+    published = pd.read_csv(SHARED / "reference/published_holdout_predictions.csv")
+    assert set(tables["holdout"]["image_id"]) == set(published["image_id"])

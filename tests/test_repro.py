@@ -1,0 +1,140 @@
+"""Whole pipelines at tiny size through DVC: reproducible, and rerunning only what a change touches."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import TINY, copy_project, write_params
+
+pytestmark = pytest.mark.slow
+
+ENTRY = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
+
+
+class Project:
+    """A project with tiny parameters, in which stages run through DVC."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = copy_project(folder)
+        write_params(folder, **{"demo": TINY["demo"] | {"lesions": 48}, "distill": TINY["distill"] | {"epochs": 1}})
+        for path in ("dvc.lock", "metrics", "plots"):
+            target = folder / path
+            shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+
+    def dvc(self, *words: str) -> str:
+        done = subprocess.run(["dvc", *words], cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    def ran(self, *words: str) -> list[str]:
+        """Return the stages whose commands ran."""
+        return ENTRY.findall(self.dvc(*words))
+
+    def commit(self) -> None:
+        for words in (["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "run"]):
+            subprocess.run(["git", *words], cwd=self.folder, check=True)
+
+    def results(self) -> dict[str, str]:
+        """Return the hash of dvc.lock and of every metrics, plots and ONNX file."""
+        paths = [self.folder / "dvc.lock"]
+        paths += [
+            path
+            for part in ("metrics", "plots", "models/demo/onnx")
+            for path in (self.folder / part).rglob("*")
+            if path.is_file()
+        ]
+        return {str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    built = Project(tmp_path_factory.mktemp("project"))
+    built.first = built.ran("repro")
+    built.commit()
+    return built
+
+
+def test_everything_runs_once_and_then_nothing(project):
+    assert project.first[0] == "check_params"
+    assert project.first[-1] == "evaluate_holdout"
+    assert len(project.first) == 13
+    assert project.ran("repro") == []
+
+
+def test_twice_from_nothing_gives_the_same_bytes(project, tmp_path):
+    other = Project(tmp_path)
+    other.ran("repro")
+    assert other.results() == project.results()
+
+
+def test_a_selected_temperature_on_the_grid_trains_nothing(project):
+    assert project.ran("exp", "run", "-S", "kd.temperature=2") == ["check_params", "quantize", "evaluate_holdout"]
+
+
+def test_a_new_temperature_trains_one_student_and_going_back_trains_none(project):
+    tail = ["quantize", "evaluate_holdout"]
+    assert project.ran("exp", "run", "-S", "kd.temperature=4") == ["check_params", "distill@T4_alpha0.5", *tail]
+    assert project.ran("exp", "run", "-S", "kd.temperature=1") == []
+    assert project.ran("exp", "run", "-S", "kd.temperature=4") == []
+    assert project.ran("exp", "run", "-S", "kd.temperature=1") == []
+
+
+def test_another_archive_and_back_trains_nothing_twice(project):
+    shutil.copytree(project.folder / "data/raw/demo", project.folder / "data/raw/other")
+    away = project.ran("exp", "run", "-S", "data.name=other")
+    assert "train_teacher@resnet18" in away
+    assert project.ran("exp", "run", "-S", "data.name=demo") == []
+    assert project.ran("exp", "run", "-S", "data.name=other") == []
+    assert project.ran("exp", "run", "-S", "data.name=demo") == []
+
+
+def test_a_teacher_that_distils_nobody_reruns_no_student(project):
+    ran = project.ran("exp", "run", "-S", "teachers=[resnet18,resnet34]")
+    assert ran == ["check_params", "train_teacher@resnet34", "evaluate_holdout"]
+    assert project.ran("exp", "run", "-S", "teachers=[resnet18]") == []
+
+
+def test_an_edited_module_reruns_the_stages_that_import_it(project):
+    path = project.folder / "stages/learning/quantization.py"
+    before = path.read_text()
+    path.write_text(before + "\n# an edit\n")
+    assert project.ran("repro") == ["quantize"]  # its outputs are the same bytes, so nothing behind it runs
+    path.write_text(before)
+    assert project.ran("repro") == []
+
+
+def test_impossible_choices_stop_before_any_work(project):
+    done = subprocess.run(
+        ["dvc", "exp", "run", "-S", "kd.teachers=[resnet50]"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    subprocess.run(["git", "checkout", "-q", "params.yaml"], cwd=project.folder, check=True)
+    assert done.returncode != 0
+    assert "kd.teachers: ['resnet50'] not among the teachers ['resnet18']" in done.stdout + done.stderr
+    assert ENTRY.findall(done.stdout) == ["check_params"]
+
+
+def test_metrics_and_plots_speak_dvc(project):
+    project.ran("exp", "run", "-S", "kd.temperature=2", "-n", "hotter")
+    project.ran("exp", "run", "-S", "kd.temperature=1")
+    shown = project.dvc("metrics", "show")
+    assert "roc_auc" in shown
+    assert max(map(len, shown.splitlines())) <= 140
+    difference = project.dvc("metrics", "diff", "HEAD", "hotter")
+    assert "headline.json" in difference
+    project.dvc("plots", "diff", "HEAD", "hotter", "-o", "difference")
+    page = (project.folder / "difference/index.html").read_text()
+    for title in (
+        "ROC on the holdout",
+        "Precision-recall",
+        "Reliability",
+        "Sensitivity by threshold",
+        "Validation ROC-AUC by epoch",
+    ):
+        assert title in page

@@ -1,0 +1,35 @@
+"""Soft labels are the teacher's logits on the very views the students train on."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from stages import soft_labels
+from stages.foundation.params import read_params
+from stages.learning.dataset import open_dataset
+from stages.learning.device import open_device
+from stages.learning.models import load_weights
+from stages.learning.training import Examples
+
+
+def test_they_are_the_teachers_logits_on_each_view(tiny):
+    params = read_params(soft_labels.Params)
+    dataset = open_dataset(tiny / "data/processed/demo", params.target)
+    logits = load_file(tiny / "models/demo/soft_labels/resnet18.safetensors")["logits"]
+    assert logits.shape == (2, len(dataset.train_ids), 7)
+    device = open_device(params.compute)
+    teacher = load_weights(
+        tiny / "models/demo/teachers/resnet18.safetensors", architecture="resnet18", classes=dataset.classes
+    )
+    examples = Examples(dataset.pack, dataset.train_ids, dataset.train_rows, params.views, 2)
+    some = np.array([5, 0, 11])
+    with torch.inference_mode():
+        expected = teacher(examples.view(some, 1, device.device)).numpy()
+    assert np.allclose(logits[1, some], expected, atol=1e-4)
+    assert not np.allclose(logits[0, some], expected, atol=1e-2)
+
+
+def test_a_teacher_that_is_not_there_is_named(tiny):
+    with pytest.raises(ValueError, match=r"teachers/resnet50\.safetensors: no such file"):
+        soft_labels.main("resnet50")

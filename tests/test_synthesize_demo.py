@@ -1,0 +1,55 @@
+"""The demo archive: HAM10000's layout, its proportions, and melanoma that is learnable but never trivial."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+from stages import synthesize_demo
+from stages.images.archive import COLUMNS, DIAGNOSES, METADATA, find_images, read_metadata
+from stages.images.synthesis import traits
+from stages.synthesize_demo import Demo, draw_lesion
+
+
+@pytest.fixture(scope="module")
+def demo() -> Demo:
+    return Demo(**yaml.safe_load((ROOT / "params.yaml").read_text())["demo"])
+
+
+def test_the_archive_is_in_ham10000s_layout(tiny):
+    archive = tiny / "data/raw/demo"
+    table = read_metadata(archive)
+    assert (archive / METADATA).read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert len(find_images(archive, table["image_id"])) == len(table)
+    assert sorted(path.name for path in archive.iterdir()) == [*synthesize_demo.PARTS, METADATA]
+
+
+def test_the_committed_demo_has_the_proportions_of_ham10000(demo):
+    drawn = [draw_lesion(number, demo) for number in range(demo.lesions)]
+    rows = pd.DataFrame([row | {"shots": shots} for _, row, shots in drawn])
+    assert set(rows["dx"]) == set(DIAGNOSES)
+    assert 0.08 < (rows["dx"] == "mel").mean() < 0.15
+    assert 1.2 < rows["shots"].mean() < 1.5
+    assert 0 < (rows["age"] == "").mean() < 0.05
+
+
+def test_malignancy_overlaps_so_that_no_reader_of_it_is_perfect(demo):
+    lesions = [draw_lesion(number, demo)[0] for number in range(2000)]
+    melanoma = np.array([lesion.malignancy for lesion in lesions if lesion.dx == "mel"])
+    other = np.array([lesion.malignancy for lesion in lesions if lesion.dx != "mel"])
+    auc = (melanoma[:, None] > other).mean()
+    assert 0.93 < auc < 0.985
+
+
+def test_traits_follow_malignancy_with_noise():
+    low = np.mean([traits(-1, np.random.default_rng(seed)) for seed in range(200)], axis=0)
+    high = np.mean([traits(3, np.random.default_rng(seed)) for seed in range(200)], axis=0)
+    assert (high - low > 0.5).all()
+    assert np.std([traits(1.2, np.random.default_rng(seed)) for seed in range(200)], axis=0).min() > 0.1
+
+
+def test_the_same_seed_draws_the_same_bytes(tiny, monkeypatch):
+    before = {path.name: path.read_bytes() for path in (tiny / "data/raw/demo").rglob("*.jpg")}
+    synthesize_demo.main()
+    assert {path.name: path.read_bytes() for path in (tiny / "data/raw/demo").rglob("*.jpg")} == before

@@ -1,0 +1,86 @@
+"""Teachers: what the stage writes, and what it refuses before any work."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import write_params
+
+from stages import train_teacher
+from stages.images.labels import read_split
+from stages.learning.models import load_weights
+
+
+def test_it_writes_weights_predictions_record_and_history(tiny):
+    models = tiny / "models/demo"
+    dx = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+    load_weights(models / "teachers/resnet18.safetensors", architecture="resnet18", classes=dx)
+    history = pd.read_csv(tiny / "plots/demo/history/teachers/resnet18.csv")
+    assert list(history["epoch"]) == [0]
+    record = json.loads((models / "predictions/teachers/resnet18.json").read_text())
+    assert record["params"]["architecture"] == "resnet18"
+    assert set(record["inputs"]) == {f"data/processed/demo/{name}.csv" for name in ("pack_manifest", "train", "val")}
+
+
+def test_predictions_are_of_every_packed_image_that_is_not_trained_on(tiny):
+    predicted = set(pd.read_csv(tiny / "models/demo/predictions/teachers/resnet18.csv")["image_id"])
+    tables = {
+        name: set(read_split(tiny / f"data/processed/demo/{name}.csv")["image_id"])
+        for name in ("train", "val", "holdout")
+    }
+    assert predicted == tables["val"] | tables["holdout"]
+    assert not predicted & tables["train"]
+
+
+def test_training_twice_gives_the_same_bytes_and_never_opens_the_holdout(tiny):
+    weights = tiny / "models/demo/teachers/resnet18.safetensors"
+    before = weights.read_bytes()
+    (tiny / "data/processed/demo/holdout.csv").unlink()
+    (tiny / "data/processed/demo/labelled.csv").unlink()
+    train_teacher.main("resnet18")
+    assert weights.read_bytes() == before
+
+
+@pytest.mark.parametrize("architecture", ["resnet19", "mobilenet_v3_small", "../resnet18"])
+def test_an_unknown_architecture_is_refused(tiny, architecture):
+    with pytest.raises(ValueError, match="wanted some of resnet18, resnet34"):
+        train_teacher.main(architecture)
+
+
+def test_a_lesion_in_two_splits_is_refused(tiny):
+    path = tiny / "data/processed/demo/val.csv"
+    train = (tiny / "data/processed/demo/train.csv").read_text().splitlines()
+    path.write_text(path.read_text() + train[1].replace("ISIC_9", "ISIC_8") + "\n")
+    with pytest.raises(ValueError, match=r"train\.csv: 1 lesion_ids also in val"):
+        train_teacher.main("resnet18")
+
+
+def test_a_changed_pixel_is_refused(tiny):
+    pixels = np.load(tiny / "data/processed/demo/pack.npy", mmap_mode="r+")
+    pixels[:] += 1
+    pixels.flush()
+    with pytest.raises(ValueError, match="differ from the manifest's hash"):
+        train_teacher.main("resnet18")
+
+
+def test_one_class_in_val_is_refused(tiny):
+    path = tiny / "data/processed/demo/val.csv"
+    table = pd.read_csv(path, dtype=str)
+    table[table["melanoma"] == "0"].to_csv(path, index=False)
+    with pytest.raises(ValueError, match="wanted melanomas and other lesions, found 0"):
+        train_teacher.main("resnet18")
+
+
+def test_the_binary_target_trains_two_classes(tiny):
+    write_params(tiny, target="melanoma")
+    train_teacher.main("resnet18")
+    load_weights(tiny / "models/demo/teachers/resnet18.safetensors", architecture="resnet18", classes=("other", "mel"))
+
+
+def test_a_start_that_cannot_be_had_stops_the_stage_and_leaves_nothing(tiny):
+    (tiny / "models/demo/teachers/resnet18.safetensors").unlink()
+    write_params(tiny, init={"resnet18": {"file": "none.safetensors", "sha256": "0" * 64}})
+    with pytest.raises(ValueError, match=r"none\.safetensors: no such file"):
+        train_teacher.main("resnet18")
+    assert not (tiny / "models/demo/teachers/resnet18.safetensors").exists()
