@@ -21,13 +21,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from tqdm import tqdm
+from threadpoolctl import threadpool_limits
 
 from stages.evidence.predictions import write_predictions
 from stages.foundation import command
 from stages.foundation.files import write_json, writing
 from stages.foundation.onnx_session import open_session
 from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.progress import track
 from stages.foundation.record import make_record
 from stages.images.features import image_features
 from stages.images.labels import check_disjoint, read_split
@@ -72,6 +73,7 @@ def as_onnx(model: Pipeline, features: np.ndarray) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # skl2onnx asks an SVC for attributes scikit-learn retires
         graph = to_onnx(model, features[:1], options={"zipmap": False})
+    graph.opset_import.sort(key=lambda opset: opset.domain)  # comes from a set, whose order changes by process
     return graph.SerializeToString(deterministic=True)
 
 
@@ -86,7 +88,7 @@ def pack_features(pack: Pack, threads: int) -> np.ndarray:
     """Return the features of every packed image, float32 (images, features)."""
     with ProcessPoolExecutor(threads) as pool:
         found = pool.map(image_features, pack.pixels, chunksize=64)
-        return np.stack(list(tqdm(found, total=len(pack.pixels), desc="features", disable=None)))
+        return np.stack(list(track(found, len(pack.pixels), "features")))
 
 
 def main() -> None:
@@ -106,10 +108,11 @@ def main() -> None:
     if 0 < settings.max_train < len(rows):
         chosen = np.random.default_rng(settings.seed).permutation(len(rows))[: settings.max_train]
         rows, labels = rows[chosen], labels[chosen]
-    fitted = {
-        name: as_onnx(classifier(name, settings.seed, threads).fit(features[rows], labels), features)
-        for name in settings.models
-    }
+    with threadpool_limits(threads):  # of BLAS: their number changes bits
+        fitted = {
+            name: as_onnx(classifier(name, settings.seed, threads).fit(features[rows], labels), features)
+            for name in settings.models
+        }
     p_melanoma = {name: score(model, features[pack.rows(unseen)], threads) for name, model in fitted.items()}
     record = make_record(
         params.model_dump(),

@@ -14,6 +14,7 @@ from pydantic import Field
 from stages.foundation import command
 from stages.foundation.files import writing
 from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.progress import track
 from stages.images.labels import Target
 from stages.learning.dataset import open_dataset
 from stages.learning.device import Compute, open_device
@@ -41,10 +42,11 @@ def main(architecture: str) -> None:
     device = open_device(params.compute)
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
     models = Path("models", params.data.name)
+    count = params.distill.views
     weights = models / f"teachers/{architecture}.safetensors"
     teacher = device.place(load_weights(weights, architecture=architecture, classes=dataset.classes))
-    examples = Examples(dataset.pack, dataset.train_ids, dataset.train_rows, params.views, params.distill.views)
-    logits = np.stack([score_view(teacher, examples, view, device) for view in range(params.distill.views)])
+    examples = Examples(dataset.pack, dataset.train_ids, dataset.train_rows, params.views, count)
+    logits = np.stack([score_view(teacher, examples, view, device) for view in track(range(count), count, "views")])
     with writing(models / f"soft_labels/{architecture}.safetensors") as (target,):
         save_soft_labels(target, logits, dataset.train_ids)
 

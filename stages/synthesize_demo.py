@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from pydantic import Field
-from tqdm import tqdm
 
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.params import Section, read_params
+from stages.foundation.progress import track
 from stages.images.archive import COLUMNS, METADATA
 from stages.images.synthesis import Lesion, render
 
@@ -66,7 +66,7 @@ def draw_archive(folder: Path, demo: Demo) -> pd.DataFrame:
     rows: list[dict[str, str]] = []
     for part in PARTS:
         (folder / part).mkdir(parents=True)
-    for number in tqdm(range(demo.lesions), desc="lesions", disable=None):
+    for number in track(range(demo.lesions), demo.lesions, "lesions"):
         lesion, row, shots = draw_lesion(number, demo)
         for shot in range(shots):
             image_id = f"ISIC_{9_000_000 + len(rows):07d}"  # outside HAM10000's range of ids

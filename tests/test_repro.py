@@ -60,7 +60,7 @@ def project(tmp_path_factory):
 def test_everything_runs_once_and_then_nothing(project):
     assert project.first[0] == "check_params"
     assert project.first[-1] == "evaluate_holdout"
-    assert len(project.first) == 13
+    assert len(project.first) == 14
     assert project.ran("repro") == []
 
 
@@ -114,7 +114,7 @@ def test_impossible_choices_stop_before_any_work(project):
         text=True,
         check=False,
     )
-    subprocess.run(["git", "checkout", "-q", "params.yaml"], cwd=project.folder, check=True)
+    subprocess.run(["git", "checkout", "-q", "HEAD", "--", "params.yaml"], cwd=project.folder, check=True)
     assert done.returncode != 0
     assert "kd.teachers: ['resnet50'] not among the teachers ['resnet18']" in done.stdout + done.stderr
     assert ENTRY.findall(done.stdout) == ["check_params"]

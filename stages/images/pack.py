@@ -1,15 +1,16 @@
 """The pack: every image of an archive decoded once, in one memory-mapped file, with a manifest to check it by."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from stages.foundation.files import write_csv
+from stages.foundation.progress import track
 from stages.images.archive import raise_all
 from stages.images.decoding import Limits, load_rgb, to_square
 
@@ -48,18 +49,15 @@ class Pack:
 
 def write_pack(sources: dict[str, Path], pixels_path: Path, manifest_path: Path, *, size: int, limits: Limits) -> None:
     """Decode every image into one .npy file and write its manifest; ValueError lists all that cannot be read."""
-
     pixels = np.lib.format.open_memmap(pixels_path, mode="w+", dtype=np.uint8, shape=(len(sources), size, size, 3))
     names, paths = list(sources), list(sources.values())
     manifest, faults = [], []
-    with ThreadPoolExecutor() as pool, tqdm(total=len(paths), desc="decode", disable=None) as bar:
-        for start in range(0, len(paths), CHUNK):  # pages of `pixels` already written need not stay in memory
-            decoded = pool.map(lambda path: _decode(path, size, limits), paths[start : start + CHUNK])
-            for row, (image, source, fault) in enumerate(decoded, start):
-                faults += [fault] if fault else []
-                pixels[row] = image
-                manifest.append((row, names[row], source, hashlib.sha256(image.tobytes()).hexdigest()))
-                bar.update()
+    with ThreadPoolExecutor() as pool:
+        decoded = track(_decode_all(pool, paths, size, limits), len(paths), "images")
+        for row, (image, source, fault) in enumerate(decoded):
+            faults += [fault] if fault else []
+            pixels[row] = image
+            manifest.append((row, names[row], source, hashlib.sha256(image.tobytes()).hexdigest()))
     raise_all("images that cannot be read", faults)
     pixels.flush()
     write_csv(manifest_path, pd.DataFrame(manifest, columns=MANIFEST_COLUMNS))
@@ -74,6 +72,11 @@ def open_pack(pixels_path: Path, manifest_path: Path) -> Pack:
             f"{manifest_path}: {len(manifest)} rows do not describe the {len(pixels)} images of {pixels_path}"
         )
     return Pack(pixels, list(manifest["image_id"]), list(manifest["pixels_sha256"]))
+
+
+def _decode_all(pool: Executor, paths: list[Path], size: int, limits: Limits) -> Iterator[tuple[np.ndarray, str, str]]:
+    for start in range(0, len(paths), CHUNK):  # a whole map would decode ahead of the writing, into memory
+        yield from pool.map(lambda path: _decode(path, size, limits), paths[start : start + CHUNK])
 
 
 def _decode(path: Path, size: int, limits: Limits) -> tuple[np.ndarray, str, str]:

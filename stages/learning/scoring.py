@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from stages.images.pack import Pack
 from stages.learning.device import Device
@@ -30,8 +29,7 @@ def score_view(model: nn.Module, examples: Examples, view: int, device: Device) 
     model.eval()
     positions = np.arange(len(examples.rows))
     batches = np.array_split(positions, -(-len(positions) // BATCH))
-    bar = tqdm(batches, desc=f"view {view}", leave=False, disable=None)
-    return np.concatenate([_forward(model, examples.view(batch, view, device.device), device) for batch in bar])
+    return np.concatenate([_forward(model, examples.view(batch, view, device.device), device) for batch in batches])
 
 
 def melanoma_probability(logits: np.ndarray, melanoma: int) -> np.ndarray:

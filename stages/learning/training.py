@@ -173,8 +173,8 @@ def _resume(checkpoint: Path, modules: dict[str, nn.Module], optimiser: torch.op
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimiser/"):
-            _, index, name = key.split("/")
-            moments.setdefault(int(index), {})[name] = tensor
+            _, number, name = key.split("/")
+            moments.setdefault(int(number), {})[name] = tensor
     for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
         for name in ("exp_avg", "exp_avg_sq"):  # laid out in memory as the parameter: else other bits come out
             moments[index][name] = torch.empty_like(parameter).copy_(moments[index][name])
