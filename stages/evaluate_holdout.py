@@ -29,7 +29,7 @@ from stages.evidence.predictions import read_predictions
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.params import Data, Part, Section, read_params
-from stages.foundation.sweep import CONTROL, GRID, Teacher, student_key, student_keys
+from stages.foundation.sweep import GRID, Teacher, student_key, student_keys
 from stages.images.labels import SPLITS, check_disjoint, read_split
 
 DRAWN = {
@@ -98,23 +98,14 @@ def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def headline(models: pd.DataFrame, params: Params) -> dict[str, Any]:
-    """Return the selected student's holdout numbers, and whether val would have selected it."""
+    """Return the selected student's holdout numbers, and which cell of the grid val would have selected."""
     val = models[models["split"] == "val"].set_index("model")["roc_auc"]
     holdout = models[models["split"] == "holdout"].set_index("model")
     selected = student_key(params.kd.temperature, params.kd.alpha)
     best = max(GRID, key=lambda key: float(val[f"student_{key}"]))
     print(f"selected {selected}; best of the grid on val: {best}")
-
-    def number(model: str, name: str) -> float:
-        return round(float(holdout[name][model]), 4)
-
-    return {
-        "student": selected,
-        "best_on_val": best,
-        **{name: number(f"student_{selected}", name) for name in HEADLINE},
-        "int8_roc_auc": number("student_int8", "roc_auc"),
-        "control_roc_auc": number(f"student_{CONTROL}", "roc_auc"),
-    }
+    numbers = {name: round(float(holdout[name][f"student_{selected}"]), 4) for name in HEADLINE}
+    return {"student": selected, "best_on_val": best, **numbers}
 
 
 def read_labels(processed: Path) -> dict[str, pd.DataFrame]:

@@ -125,7 +125,7 @@ def test_metrics_and_plots_speak_dvc(project):
     project.ran("exp", "run", "-S", "kd.temperature=1")
     shown = project.dvc("metrics", "show")
     assert "roc_auc" in shown
-    assert max(map(len, shown.splitlines())) <= 140
+    assert max(map(len, shown.splitlines())) <= 120
     difference = project.dvc("metrics", "diff", "HEAD", "hotter")
     assert "headline.json" in difference
     project.dvc("plots", "diff", "HEAD", "hotter", "-o", "difference")
