@@ -45,8 +45,8 @@ def test_it_passes_as_committed_and_fails_on_each_tampering(tmp_path):
     assert clean.returncode == 0, clean.stderr
     headline = (project / "metrics/demo/headline.json").read_text()
     for path, old, new, stage in (
-        ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.0011", "train_teacher@resnet18"),
-        ("stages/learning/losses.py", "return (-weights", "return 2 * (-weights", "distill@T1_alpha0"),
+        ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.0011", "check_params"),
+        ("stages/learning/losses.py", "return (-weights", "return 2 * (-weights", "train_teacher@resnet18"),
         ("metrics/demo/headline.json", '"roc_auc": 0.', '"roc_auc": 1.', "evaluate_holdout"),
         ("plots/demo/roc.csv", "0,0", "0,1", "evaluate_holdout"),
     ):

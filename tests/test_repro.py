@@ -108,7 +108,7 @@ def test_an_edited_module_reruns_the_stages_that_import_it(project):
 
 def test_impossible_choices_stop_before_any_work(project):
     done = subprocess.run(
-        ["dvc", "exp", "run", "-S", "kd.teachers=[resnet50]"],
+        ["dvc", "exp", "run", "-S", "kd.teachers=[efficientnet_b0]"],
         cwd=project.folder,
         capture_output=True,
         text=True,
@@ -116,7 +116,7 @@ def test_impossible_choices_stop_before_any_work(project):
     )
     subprocess.run(["git", "checkout", "-q", "HEAD", "--", "params.yaml"], cwd=project.folder, check=True)
     assert done.returncode != 0
-    assert "kd.teachers: ['resnet50'] not among the teachers ['resnet18']" in done.stdout + done.stderr
+    assert "kd.teachers: ['efficientnet_b0'] not among the teachers ['resnet18']" in done.stdout + done.stderr
     assert ENTRY.findall(done.stdout) == ["check_params"]
 
 

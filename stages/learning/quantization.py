@@ -39,7 +39,8 @@ def quantize_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 def scale_weights(weights: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """Return int8 values and the scale of each channel, float32 (channels,): the largest value becomes ±127."""
     others = tuple(a for a in range(weights.ndim) if a != axis)
-    scales = np.maximum(np.abs(weights).max(axis=others), np.finfo(np.float32).tiny) / np.float32(127)
+    largest = np.abs(weights).max(axis=others)
+    scales = np.where(largest > 0, largest, 1) / np.float32(127)  # a channel of zeros may have any scale
     shape = [-1 if a == axis else 1 for a in range(weights.ndim)]
     return np.rint(weights / scales.reshape(shape)).clip(-127, 127).astype(np.int8), scales.astype(np.float32)
 
