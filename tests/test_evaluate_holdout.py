@@ -51,7 +51,7 @@ def test_no_choice_depends_on_the_holdout(tiny):
     after = pd.read_csv(tiny / "metrics/demo/models.csv").set_index(["model", "split"])
     assert (before["threshold"] == after["threshold"]).all()
     assert (before.xs("val", level="split") == after.xs("val", level="split")).all().all()
-    assert json.loads((tiny / "metrics/demo/headline.json").read_text())["best_on_val"] == headline["best_on_val"]
+    assert json.loads((tiny / "metrics/demo/headline.json").read_text())["val_best"] == headline["val_best"]
     assert (before.xs("holdout", level="split")["roc_auc"] != after.xs("holdout", level="split")["roc_auc"]).any()
 
 
@@ -61,7 +61,7 @@ def test_the_headline_is_the_selected_students(tiny):
     assert headline["student"] == "T1_alpha0.5"
     assert headline["roc_auc"] == pytest.approx(models.loc[("student_T1_alpha0.5", "holdout"), "roc_auc"], abs=5e-5)
     cells = models.xs("val", level="split")["roc_auc"].filter(like="student_T").drop("student_T1_alpha0")
-    assert headline["best_on_val"] == cells.idxmax().removeprefix("student_")
+    assert headline["val_best"] == cells.idxmax().removeprefix("student_")
 
 
 def test_models_left_behind_are_not_scored(tiny):
