@@ -15,8 +15,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from stages.foundation import command, files
-from stages.foundation.params import PARAMS, Data, Section, read_params, read_yaml
-from stages.foundation.sweep import Teacher, check_choices, parse_key
+from stages.foundation.params import PARAMS, Data, Part, Section, read_params, read_yaml
+from stages.foundation.sweep import REPEAT_SEEDS, Teacher, check_choices, parse_key
 
 COMMANDS_READ = {"tracking.wandb"}  # by stages/track.py, which is a command and no stage
 CHECKED = Path("data/params_checked")
@@ -28,11 +28,16 @@ class Distillation(Section):
     alpha: int | float
 
 
+class Distill(Part):
+    seed: int
+
+
 class Params(Section):
     data: Data
     target: Literal["dx", "melanoma"]
     teachers: list[Teacher] = Field(min_length=1)
     kd: Distillation
+    distill: Distill
 
 
 def leaf_keys(content: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -64,6 +69,8 @@ def main() -> None:
         raise ValueError(f"{PARAMS}: {key}: no stage reads it" + (f"; did you mean {close[0]}?" if close else ""))
     check_choices(list(params.teachers), list(params.kd.teachers))
     parse_key(f"T{params.kd.temperature}_alpha{params.kd.alpha}")
+    if params.distill.seed in REPEAT_SEEDS:
+        raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's; take one not in {REPEAT_SEEDS}")
     with files.writing(CHECKED) as (checked,):
         files.write_text(checked, "params.yaml is consistent\n")
 

@@ -5,7 +5,7 @@
 Reads data/processed/<name>: the pack, train.csv, val.csv; models/<name>/soft_labels of kd.teachers, whose mean
 logits are the teacher's. Writes below models/<name>: students/<key>.safetensors, predictions/students/<key>.csv
 (every packed image that is not in train.csv) and its record .json; and plots/<name>/history/students/<key>.csv.
-alpha 0 is the control: the same student without distillation.
+alpha 0 is the control: the same student without distillation. T1_alpha0.5_seed43 is a repeat with another seed.
 """
 
 from pathlib import Path
@@ -67,9 +67,16 @@ def student_loss(
     return loss
 
 
+def seeded(params: Params, student: Student) -> Params:
+    """Return the parameters with the seed of a repeat in distill.seed."""
+    if student.seed is None:
+        return params
+    return params.model_copy(update={"distill": params.distill.model_copy(update={"seed": student.seed})})
+
+
 def main(key: str) -> None:
     student = parse_key(key)
-    params = read_params(Params)
+    params = seeded(read_params(Params), student)
     start = start_of(params.init, STUDENT)
     device = open_device(params.compute)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)

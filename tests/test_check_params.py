@@ -54,11 +54,22 @@ def test_keys_have_one_spelling():
         "T1_alpha1.5",
         "Tnan_alpha0.5",
         "T1_alpha0.5_",
+        "T1_alpha0.5_seed",
     ):
         with pytest.raises(ValueError, match=r"kd\.|student key"):
             parse_key(key)
 
 
 def test_a_selection_on_the_grid_is_no_further_student():
-    assert len(student_keys(1, 0.5)) == 5
-    assert student_keys(4, 0.5)[-1] == "T4_alpha0.5"
+    assert len(student_keys(1, 0.5)) == 9
+    assert [key for key in student_keys(4, 0.5) if key not in student_keys(1, 0.5)] == [
+        "T4_alpha0.5",
+        "T4_alpha0.5_seed43",
+        "T4_alpha0.5_seed44",
+    ]
+    assert len(student_keys(1, 0)) == 7
+
+
+def test_a_seed_stands_in_the_key_of_a_repeat():
+    assert parse_key("T1_alpha0.5").seed is None
+    assert parse_key("T1_alpha0.5_seed43").seed == 43

@@ -40,8 +40,8 @@ def test_a_distilled_student_does(tiny):
 
 
 def test_each_cell_is_another_student(tiny):
-    keys = ["T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9", "T1_alpha0"]
-    assert len({weights(tiny, key) for key in keys}) == 5
+    keys = ["T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9", "T1_alpha0", "T1_alpha0_seed43"]
+    assert len({weights(tiny, key) for key in keys}) == 6
 
 
 def test_the_history_is_plottable(tiny):

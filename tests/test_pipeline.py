@@ -13,10 +13,12 @@ from conftest import ROOT
 from imports import all_imports, direct_imports
 
 from stages.foundation.params import Part, Section
-from stages.foundation.sweep import CONTROL, GRID
+from stages.foundation.sweep import CONTROL, GRID, repeat_keys
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
+SELECTED = "T${kd.temperature}_alpha${kd.alpha}"
+STUDENTS = [*GRID, CONTROL, SELECTED, *repeat_keys(CONTROL), *repeat_keys(SELECTED)]
 COMMANDS = {"check_lock", "readme", "summarize", "track"}
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))
 WINGS = {
@@ -98,14 +100,13 @@ def test_nothing_under_outs_is_uncached():
 
 
 def test_the_grid_of_the_code_is_the_grid_of_dvc_yaml():
-    assert list(PIPELINE["distill"]["foreach"]) == [*GRID, CONTROL, "T${kd.temperature}_alpha${kd.alpha}"]
+    assert list(PIPELINE["distill"]["foreach"]) == STUDENTS
 
 
 def test_evaluation_names_every_student():
-    keys = [*GRID, CONTROL, "T${kd.temperature}_alpha${kd.alpha}"]
     students = [dep for dep in paths(STAGES["evaluate_holdout"], "deps") if "/students" in dep]
     assert students == [
-        f"models/${{data.name}}/predictions/students/{key}.{end}" for key in keys for end in ("csv", "json")
+        f"models/${{data.name}}/predictions/students/{key}.{end}" for key in STUDENTS for end in ("csv", "json")
     ]
 
 

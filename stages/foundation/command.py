@@ -1,21 +1,52 @@
-"""How a stage runs as a command: a user's error is its message and exit status 1, and its seconds go to a log."""
+"""How a stage runs as a command: one at a time, stopped cleanly, a user's error is its message and exit status 1."""
 
+import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-SECONDS = Path("logs/seconds.csv")  # untracked: durations differ from run to run
+from filelock import FileLock, Timeout
+
+LOGS = Path("logs")  # untracked: durations differ from run to run
+SECONDS = LOGS / "seconds.csv"
+WATCH = 1.0  # seconds between two looks at the parent
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call `main` with the command line's arguments and exit as a command should."""
-    stage = Path(sys.argv[0]).stem
+    """Call `main` with the command line's arguments and exit as a command should.
+
+    SIGTERM ends it as Ctrl-C does: what is half-written goes, a training's last checkpoint stays. A second run of
+    the same stage is refused while the first lives, and a stage whose dvc was killed stops by itself.
+    """
+    name = "@".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
+    signal.signal(signal.SIGTERM, _stop)
+    LOGS.mkdir(exist_ok=True)
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
     began = time.monotonic()
     try:
-        main(*sys.argv[1:])
+        with FileLock(LOGS / f"{name.replace(os.sep, '_')}.lock", timeout=0):
+            main(*sys.argv[1:])
+    except Timeout:
+        sys.exit(f"{name}: another process is running this stage; wait for it, or end it")
     except (ValueError, OSError) as error:
-        sys.exit(f"{stage}: {error}")
-    SECONDS.parent.mkdir(exist_ok=True)
+        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{name}: interrupted; nothing half-written is left")
     with SECONDS.open("a", encoding="utf-8") as log:
-        log.write(f"{'@'.join([stage, *sys.argv[1:]])},{time.monotonic() - began:.1f}\n")
+        log.write(f"{name},{time.monotonic() - began:.1f}\n")
+
+
+def _stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _watch_parent(parent: int) -> None:
+    """Stop this process once the dvc that started it is gone: the next dvc would not know that it still writes."""
+    while os.getppid() == parent:
+        time.sleep(WATCH)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,10 +47,11 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_csv(path: Path, table: pd.DataFrame, *, digits: int = 9) -> None:
-    """Write a table with `digits` significant digits (9 keep every float32); ValueError on a missing value."""
-    if table.isna().any().any():
-        columns = list(table.columns[table.isna().any()])
-        raise ValueError(f"{path.name.removeprefix(PARTIAL)}: missing or NaN values in the columns {columns}")
+    """Write a table with `digits` significant digits (9 keep every float32); ValueError unless all are finite."""
+    bad = table.isna() | table.isin([math.inf, -math.inf])
+    if bad.any().any():
+        columns = list(table.columns[bad.any()])
+        raise ValueError(f"{path.name.removeprefix(PARTIAL)}: missing, NaN or infinite values in the columns {columns}")
     table.to_csv(path, index=False, lineterminator="\n", float_format=f"%.{digits}g")
 
 

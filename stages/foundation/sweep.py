@@ -25,20 +25,25 @@ STUDENT = "mobilenet_v3_small"
 
 GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
 CONTROL = "T1_alpha0"  # the teacher's term weighs nothing: a student trained without distillation
+REPEAT_SEEDS = (43, 44)  # the selected student and the control are trained again with these
 
-_KEY = re.compile(r"T(?P<T>[^_]*)_alpha(?P<alpha>[^_]*)")
+_KEY = re.compile(r"T(?P<T>[^_]*)_alpha(?P<alpha>[^_]*)(_seed(?P<seed>[0-9]+))?")
 
 
 @dataclass(frozen=True)
 class Student:
-    """One cell of the sweep: T is the temperature of distillation, alpha the weight of the teacher's term."""
+    """One student: T is the temperature of distillation, alpha the weight of the teacher's term.
+
+    seed is None for distill.seed, else the seed of a repeat.
+    """
 
     T: float
     alpha: float
+    seed: int | None
 
 
 def parse_key(key: str) -> Student:
-    """Return the student that `T<T>_alpha<alpha>` names; ValueError names the parameter that is off.
+    """Return the student that `T<T>_alpha<alpha>[_seed<seed>]` names; ValueError names the parameter that is off.
 
     One student has one name: only the shortest spelling of a number is taken (2, not 2.0).
     """
@@ -51,7 +56,7 @@ def parse_key(key: str) -> Student:
         raise ValueError(f"params.yaml: kd.temperature: wanted a number above 0, found {match['T']}")
     if not 0 <= alpha <= 1:
         raise ValueError(f"params.yaml: kd.alpha: wanted a number from 0 to 1, found {match['alpha']}")
-    return Student(T, alpha)
+    return Student(T, alpha, None if match["seed"] is None else int(match["seed"]))
 
 
 def student_key(temperature: float, alpha: float) -> str:
@@ -60,8 +65,15 @@ def student_key(temperature: float, alpha: float) -> str:
 
 
 def student_keys(temperature: float, alpha: float) -> list[str]:
-    """Return the keys that dvc.yaml's `distill` runs: the grid, the control and what kd.* selects, each once."""
-    return list(dict.fromkeys([*GRID, CONTROL, student_key(temperature, alpha)]))
+    """Return the keys that dvc.yaml's `distill` runs: grid, control, what kd.* selects, and repeats, each once."""
+    selected = student_key(temperature, alpha)
+    repeats = [key for name in (CONTROL, selected) for key in repeat_keys(name)]
+    return list(dict.fromkeys([*GRID, CONTROL, selected, *repeats]))
+
+
+def repeat_keys(key: str) -> list[str]:
+    """Return the keys of a student's repeats with other seeds."""
+    return [f"{key}_seed{seed}" for seed in REPEAT_SEEDS]
 
 
 def check_choices(teachers: list[str], kd_teachers: list[str]) -> None:

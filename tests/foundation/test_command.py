@@ -1,15 +1,32 @@
-"""A stage's failure is one message and exit status 1, without a traceback."""
+"""A stage's failure is one message and exit status 1; a stage runs once at a time and stops cleanly (rows 1, 5, 8)."""
 
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
+import pytest
 from conftest import ROOT
+
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}
+WRITER = """
+import time
+from pathlib import Path
+from stages.foundation import command, files
+
+def main():
+    with files.writing(Path("out.txt")) as (partial,):
+        files.write_text(partial, "half")
+        time.sleep(60)
+
+command.run(main)
+"""
 
 
 def run(folder, *words):
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}
     return subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *words], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
 
 
@@ -26,3 +43,58 @@ def test_seconds_go_to_an_untracked_log(project):
     stage, seconds = (project / "logs/seconds.csv").read_text().strip().split(",")
     assert stage == "check_params"
     assert float(seconds) >= 0
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """A stage in the middle of writing."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER], cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for((tmp_path / ".partial-out.txt").exists)
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_stage_leaves_nothing_half_written(writer, tmp_path, number):
+    writer.send_signal(number)
+    assert "interrupted" in writer.communicate(timeout=20)[1]
+    assert writer.returncode == 1
+    assert not list(tmp_path.glob("*out.txt"))
+
+
+def test_a_second_run_of_the_same_stage_is_refused_and_harms_nothing(writer, tmp_path):
+    second = subprocess.run(
+        [sys.executable, "-c", WRITER], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert second.returncode == 1
+    assert "another process is running this stage" in second.stderr
+    assert (tmp_path / ".partial-out.txt").read_text() == "half"
+
+
+def test_a_stage_whose_dvc_was_killed_stops(tmp_path):
+    (tmp_path / "writer.py").write_text(WRITER)
+    parent = "import subprocess, sys; print(subprocess.Popen([sys.executable, 'writer.py']).pid, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", parent],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"DVC_STAGE": "writer"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as dvc:
+        orphan = Path("/proc", dvc.stdout.readline().strip())
+        wait_for((tmp_path / ".partial-out.txt").exists)
+        dvc.kill()
+    wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
+    wait_for(lambda: not orphan.exists() or (orphan / "stat").read_text().split()[2] == "Z")
+    assert not (tmp_path / "out.txt").exists()

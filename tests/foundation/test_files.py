@@ -47,8 +47,10 @@ def test_a_stopped_run_does_not_disturb_the_next(tmp_path):
 def test_no_number_is_missing(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "a.json", {"auc": float("nan")})
-    with pytest.raises(ValueError, match=r"a\.csv: missing or NaN values in the columns \['auc'\]"):
+    with pytest.raises(ValueError, match=r"a\.csv: missing, NaN or infinite values in the columns \['auc'\]"):
         write_csv(tmp_path / "a.csv", pd.DataFrame({"auc": [1.0, None]}))
+    with pytest.raises(ValueError, match="infinite"):
+        write_csv(tmp_path / "a.csv", pd.DataFrame({"name": ["a"], "auc": [float("inf")]}))
 
 
 def test_locale_time_zone_and_umask_leave_the_bytes_alone(tmp_path):
