@@ -4,8 +4,8 @@
 
 Reads data/processed/<name>: train.csv, val.csv, holdout.csv; models/<name>/predictions of the teachers, students,
 ONNX files and baselines that params.yaml names. Writes metrics/<name>: headline.json (the selected student),
-models.csv (every model, both splits), predictions.csv (labels and probabilities, from which all of it can be
-recomputed), run.csv (what each model's bits depend on); plots/<name>: roc, pr, reliability and thresholds.csv.
+predictions.csv (labels and probabilities, from which all of it can be recomputed) and one table a question; and
+plots/<name>: the data of every figure.
 """
 
 import hashlib
@@ -13,34 +13,31 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.evidence import curves
-from stages.evidence.metrics import (
-    calibration_metrics,
-    check_labels,
-    decision_metrics,
-    ranking_metrics,
-    threshold_at_sensitivity,
-)
+from stages.evidence.evaluation import Evaluation, Predictions, Roles, Settings
+from stages.evidence.metrics import check_labels
+from stages.evidence.plot_data import overview, plot_data
 from stages.evidence.predictions import read_predictions
+from stages.evidence.tables import TABLES, wide
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.params import Data, Part, Section, read_params
-from stages.foundation.sweep import GRID, Teacher, student_key, student_keys
+from stages.foundation.sweep import CONTROL, GRID, Teacher, parse_key, repeat_keys, student_key, student_keys
 from stages.images.labels import SPLITS, check_disjoint, read_split
 
-DRAWN = {
-    "roc": curves.roc,
-    "pr": curves.precision_recall,
-    "reliability": curves.reliability_bins,
-    "thresholds": curves.thresholds,
+HEADLINE = {
+    "roc_auc": ("all", "roc_auc"),
+    "average_precision": ("all", "average_precision"),
+    "sensitivity": ("operating point", "sensitivity"),
+    "specificity": ("operating point", "specificity"),
+    "ece": ("all", "ece"),
 }
-HEADLINE = ("roc_auc", "average_precision", "sensitivity", "specificity", "ece")
-
-Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
+ABLATION = [
+    *(("all", name) for name in ("roc_auc", "average_precision", "pr_auc", "ece")),
+    *(("0.5", name) for name in ("f1", "sensitivity", "ppv", "accuracy")),
+]
 
 
 class Kd(Section):
@@ -55,6 +52,9 @@ class Baselines(Part):
 
 class Evaluate(Section):
     sensitivity: float = Field(gt=0, le=1)
+    coverage: float = Field(gt=0, lt=1)
+    replicates: int = Field(ge=100)
+    seed: int = Field(ge=0)
 
 
 class Params(Section):
@@ -74,16 +74,21 @@ def model_files(params: Params) -> dict[str, tuple[str, str]]:
     return files | {name: (f"baselines/{name}.csv", "baselines/record.json") for name in params.baselines.models}
 
 
-def score(labels: dict[str, np.ndarray], p: dict[str, np.ndarray], sensitivity: float) -> list[dict[str, Any]]:
-    """Return one row per split for one model: at 0.5, and at the threshold that reaches `sensitivity` on val."""
-    threshold = threshold_at_sensitivity(labels["val"], p["val"], sensitivity)
-    rows = []
-    for split, y in labels.items():
-        at_half = {f"{name}_at_half": value for name, value in decision_metrics(y, p[split], 0.5).items()}
-        ranking, calibration = ranking_metrics(y, p[split]), calibration_metrics(y, p[split])
-        at_operating_point = {"threshold": threshold, **decision_metrics(y, p[split], threshold)}
-        rows.append({"split": split, **ranking, **calibration, **at_operating_point, **at_half})
-    return rows
+def roles(params: Params) -> Roles:
+    """Return which of these models play which part."""
+    selected = student_key(params.kd.temperature, params.kd.alpha)
+    return Roles(
+        teachers=list(params.kd.teachers),
+        grid=[f"student_{key}" for key in GRID],
+        selected=f"student_{selected}",
+        control=f"student_{CONTROL}",
+        repeats={
+            f"student_{key}": [f"student_{name}" for name in (key, *repeat_keys(key))] for key in (selected, CONTROL)
+        },
+        fp32="student_fp32",
+        int8="student_int8",
+        baselines=list(params.baselines.models),
+    )
 
 
 def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -97,25 +102,41 @@ def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
     return {"model": name, "best_epoch": record.get("best_epoch", 0), **facts, **hashed, "versions": versions}
 
 
-def headline(models: pd.DataFrame, params: Params) -> dict[str, Any]:
+def ablation(models: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Return the grid and the control with their T and alpha: the study's ablation table, with intervals."""
+    keys = list(dict.fromkeys([*GRID, CONTROL, student_key(params.kd.temperature, params.kd.alpha)]))
+    table = wide(models, [f"student_{key}" for key in keys], ABLATION)
+    students = [parse_key(key) for key in keys]
+    table.insert(1, "temperature", [student.T for student in students])
+    table.insert(2, "alpha", [student.alpha for student in students])
+    return table
+
+
+def baseline_table(models: pd.DataFrame, records: dict[str, Any], names: list[str]) -> pd.DataFrame:
+    """Return the baselines with how many features they see: the study's table, with intervals."""
+    table = wide(models, names, ABLATION)
+    table.insert(1, "features", [records[name]["features"] for name in names])
+    return table
+
+
+def headline(evaluation: Evaluation) -> dict[str, Any]:
     """Return the selected student's holdout numbers, and which cell of the grid val would have selected."""
-    val = models[models["split"] == "val"].set_index("model")["roc_auc"]
-    holdout = models[models["split"] == "holdout"].set_index("model")
-    selected = student_key(params.kd.temperature, params.kd.alpha)
-    best = max(GRID, key=lambda key: float(val[f"student_{key}"]))
+    best, selected = evaluation.best_cell, evaluation.roles.selected
     print(f"selected {selected}; best of the grid on val: {best}")
-    numbers = {name: round(float(holdout[name][f"student_{selected}"]), 4) for name in HEADLINE}
-    return {"val_best": best, **numbers}  # which student is selected stands in params.yaml
+    found = evaluation.estimates["holdout"][selected]
+    return {
+        "val_best": best.removeprefix("student_"),  # which student is selected stands in params.yaml
+        **{name: round(float(found[key][0]), 4) for name, key in HEADLINE.items()},
+    }
 
 
-def read_labels(processed: Path) -> dict[str, pd.DataFrame]:
-    """Return the tables of val and holdout, after checking that no lesion stands in two splits."""
+def read_splits(processed: Path) -> dict[str, pd.DataFrame]:
+    """Return the three split tables, after checking that no lesion stands in two and val and holdout can be scored."""
     splits = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
     check_disjoint(splits)
-    scored = {name: splits[name] for name in ("val", "holdout")}
-    for name, table in scored.items():
-        check_labels(table["melanoma"].to_numpy(), f"{name}.csv")
-    return scored
+    for name in ("val", "holdout"):
+        check_labels(splits[name]["melanoma"].to_numpy(), f"{name}.csv")
+    return splits
 
 
 def freeze(scored: dict[str, pd.DataFrame], p: Predictions) -> pd.DataFrame:
@@ -131,31 +152,30 @@ def freeze(scored: dict[str, pd.DataFrame], p: Predictions) -> pd.DataFrame:
 def main() -> None:
     params = read_params(Params)
     folder = Path("models", params.data.name, "predictions")
-    scored = read_labels(Path("data/processed", params.data.name))
-    labels = {name: table["melanoma"].to_numpy() for name, table in scored.items()}
+    splits = read_splits(Path("data/processed", params.data.name))
+    scored = {name: splits[name] for name in ("val", "holdout")}
     files = model_files(params)
     p = {
         model: {name: read_predictions(folder / csv, list(table["image_id"])) for name, table in scored.items()}
         for model, (csv, _) in files.items()
     }
     records = {model: json.loads((folder / record).read_text(encoding="utf-8")) for model, (_, record) in files.items()}
-    sensitivity = params.evaluate.sensitivity
-    models = pd.DataFrame(
-        [{"model": m, **row} for m, values in p.items() for row in score(labels, values, sensitivity)]
-    )
-    run = pd.DataFrame([describe_run(model, record) for model, record in records.items()])
-    on_holdout = {model: values["holdout"] for model, values in p.items()}
-    drawn = [curves.curves(curve, labels["holdout"], on_holdout) for curve in DRAWN.values()]
-    numbers = headline(models, params)
+    evaluation = Evaluation(scored, p, roles(params), Settings(**params.evaluate.model_dump()))
+    numbers = headline(evaluation)
+    tables = {name: build(evaluation) for name, build in TABLES.items()}
+    tables["kd_ablation"] = ablation(tables["models"], params)
+    tables["baselines"] = baseline_table(tables["models"], records, params.baselines.models)
+    tables["run"] = pd.DataFrame([describe_run(model, record) for model, record in records.items()])
+    drawn = plot_data(evaluation) | {"data_overview": overview(splits)}
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
-    tables = [metrics / f"{name}.csv" for name in ("predictions", "models", "run")]
-    with writing(metrics / "headline.json", *tables, *(plots / f"{n}.csv" for n in DRAWN)) as (head, first, *rest):
+    targets = [metrics / f"{name}.csv" for name in tables] + [plots / f"{name}.csv" for name in drawn]
+    with writing(metrics / "headline.json", metrics / "predictions.csv", *targets) as (head, frozen, *rest):
         write_json(head, numbers)
-        write_csv(first, freeze(scored, p))
-        for partial, table in zip(rest, [models, run, *drawn], strict=True):
+        write_csv(frozen, freeze(scored, p))
+        for partial, table in zip(rest, [*tables.values(), *drawn.values()], strict=True):
             write_csv(partial, table, digits=6)
-    shown = models[models["split"] == "holdout"].set_index("model")[list(HEADLINE)]
-    print(shown.round(4).to_string())
+    shown = wide(tables["models"], list(p), list(HEADLINE.values())).set_index("model")
+    print(shown[list(HEADLINE)].round(4).to_string())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.evidence.metrics import calibration_metrics, check_labels, ranking_metrics
+from stages.evidence.metrics import calibration_metrics, check_labels, first, plain, ranking_metrics
 from stages.evidence.predictions import write_predictions
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
@@ -60,7 +60,8 @@ def compare_on_val(p: dict[str, np.ndarray], dataset: Dataset) -> pd.DataFrame:
     check_labels(labels, "val.csv")
     rows = []
     for name, values in p.items():
-        metrics = ranking_metrics(labels, values[val]) | calibration_metrics(labels, values[val])
+        arguments = (labels, values[val], plain(labels))
+        metrics = first(ranking_metrics(*arguments) | calibration_metrics(*arguments))
         moved = float(np.abs(values[val] - p["student_fp32"][val]).max())
         rows.append(
             {

@@ -22,6 +22,7 @@ TINY: dict[str, Any] = {
     "teachers": ["resnet18"],
     "teacher": {"epochs": 1, "batch_size": 16},
     "kd": {"teachers": ["resnet18"]},
+    "evaluate": {"replicates": 200},
     "distill": {"views": 2, "epochs": 2, "batch_size": 16},
 }
 
@@ -79,9 +80,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check_params,
         distill,
         evaluate_holdout,
+        explain,
         pack_images,
         prepare_splits,
         quantize,
+        report,
         soft_labels,
         synthesize_demo,
         train_teacher,
@@ -99,7 +102,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soft_labels.main("resnet18")
         for key in student_keys(1, 0.5):
             distill.main(key)
-        for stage in (baselines, quantize, evaluate_holdout):
+        for stage in (baselines, quantize, evaluate_holdout, explain, report):
             stage.main()
     return folder
 

@@ -52,7 +52,8 @@ def test_a_stage_runs_its_own_module(name):
 @pytest.mark.parametrize("name", STAGES)
 def test_code_dependencies_are_the_imports(name):
     declared = {dep for dep in paths(STAGES[name], "deps") if dep.startswith("stages/")}
-    assert declared == {path.as_posix() for path in all_imports(Path("stages", f"{name}.py"))}
+    templates = {path.as_posix() for path in Path("stages").rglob("*.j2")} if name == "report" else set()
+    assert declared == {path.as_posix() for path in all_imports(Path("stages", f"{name}.py"))} | templates
 
 
 def read_keys(model: type[Section]) -> set[str]:
@@ -83,7 +84,20 @@ def test_only_evaluate_holdout_reads_the_holdout():
     readers = {name for name, stage in STAGES.items() if any("holdout.csv" in dep for dep in paths(stage, "deps"))}
     assert readers == {"evaluate_holdout"}
     mentions = {path.stem for path in MODULES if re.search(r"[\"'/]holdout[\"'.]", path.read_text())}
-    assert mentions <= {"evaluate_holdout", "labels"}  # labels names the splits; prepare_splits writes them from there
+    evaluation = {path.stem for path in all_imports(Path("stages/evaluate_holdout.py"))} - {"metrics", "predictions"}
+    behind = {path.stem for path in all_imports(Path("stages/report.py"))} - {"metrics", "predictions"}
+    assert mentions <= evaluation | behind  # labels names the splits; prepare_splits writes them from there
+    for name in set(STAGES) - {"evaluate_holdout", "explain", "report"}:
+        read = {path.stem for path in all_imports(Path("stages", f"{name}.py"))}
+        assert not mentions & read - {"labels"}, name
+
+
+def test_no_choice_can_follow_from_the_evaluation():
+    written = set(paths(STAGES["evaluate_holdout"], "outs", "metrics", "plots"))
+    readers = {name for name, stage in STAGES.items() if written & set(paths(stage, "deps"))}
+    assert readers == {"explain", "report"}
+    written = {out for name in readers for out in paths(STAGES[name], "outs", "plots")}
+    assert {name for name, stage in STAGES.items() if written & set(paths(stage, "deps"))} == {"report"}
 
 
 def test_only_evaluate_holdout_reads_labels_beyond_train_and_val():
@@ -130,7 +144,7 @@ def third_party(path: Path) -> set[str]:
 
 def test_what_only_reads_tables_starts_without_torch():
     with_torch = {path.stem for path in Path("stages").glob("*.py") if "torch" in third_party(path)}
-    assert with_torch == {"train_teacher", "soft_labels", "distill", "quantize"}
+    assert with_torch == {"train_teacher", "soft_labels", "distill", "quantize", "explain"}
     assert {wing(path) for path in MODULES if "torch" in third_party(path)} == {"stage", "learning"}
 
 

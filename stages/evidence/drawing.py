@@ -1,0 +1,90 @@
+"""How figures look: readable in black and white, to the colour-blind, on light pages and on dark ones."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#010203"  # becomes the page's own text colour: see `as_svg`
+# Okabe & Ito 2008, told apart by all common kinds of colour vision; line style and marker tell apart without colour
+LOOKS = [
+    ("#0072B2", "-", "o"),
+    ("#D55E00", "--", "s"),
+    ("#009E73", "-.", "^"),
+    ("#CC79A7", ":", "D"),
+    ("#E69F00", (0, (5, 1)), "v"),
+    ("#56B4E9", (0, (3, 1, 1, 1)), "P"),
+]
+METRIC_NAMES = {
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC (trapezoid)",
+    "average_precision": "average precision",
+    "f1": "F1",
+    "ppv": "PPV",
+    "ece": "ECE",
+    "brier_score": "Brier score",
+}
+STYLE: Any = {
+    "svg.hashsalt": "melanoma-kd",  # the same bytes each time
+    "svg.fonttype": "none",  # text stays text
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+}
+
+
+@contextmanager
+def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Yield a figure of this many inches and its axes in reading order, with the house style in force."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, list(np.atleast_1d(figure.subplots(rows, columns)).flat)
+
+
+def as_svg(figure: Figure) -> str:
+    """Return the figure as one SVG element, in the text colour of whatever page shows it; no date inside."""
+    target = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
+    text = target.getvalue()
+    return text[text.index("<svg") :].replace(INK, "currentColor").replace("<svg ", '<svg color="black" ', 1)
+
+
+def intervals(axes: Axes, table: pd.DataFrame, names: list[str], *, look: int = 0, shift: float = 0.0) -> None:
+    """Draw value, low and high of a table as points with whiskers, one row of the axes each, the first on top."""
+    y = np.arange(len(table))[::-1] + shift
+    colour, _, marker = LOOKS[look]
+    whiskers = np.abs(np.stack([table["value"] - table["low"], table["high"] - table["value"]]))
+    axes.errorbar(table["value"], y, xerr=whiskers, fmt=marker, color=colour, capsize=2, markersize=4, linewidth=1.2)
+    axes.set_yticks(np.arange(len(names))[::-1], names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.grid(axis="x", alpha=0.3)
+
+
+def readable(model: str) -> str:
+    """Return a model's name as people write it."""
+    if model.startswith("student_T"):
+        T, alpha, *seed = model.removeprefix("student_T").split("_")
+        name = f"student T={T} α={alpha.removeprefix('alpha')}"
+        return name + (f", seed {seed[0].removeprefix('seed')}" if seed else "")
+    special = {"student_fp32": "student ONNX fp32", "student_int8": "student ONNX int8"}
+    if model in special:
+        return special[model]
+    return model.replace("resnet", "ResNet-").replace("efficientnet_b", "EfficientNet-B").replace("_", " ")

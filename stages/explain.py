@@ -1,0 +1,52 @@
+"""Compute where the selected student looks on the images that the report shows.
+
+    python -m stages.explain
+
+Reads data/processed/<name>: the pack; plots/<name>/examples.csv; models/<name>/students/<the key that kd.* selects>.
+Writes models/<name>/explanations.npy: Grad-CAM of melanoma's logit, uint8 (examples, size, size), in that order.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from stages.foundation import command
+from stages.foundation.files import writing
+from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.sweep import STUDENT, student_key
+from stages.images.labels import MELANOMA, Target, classes_of
+from stages.images.pack import open_pack
+from stages.learning.explain import grad_cam
+from stages.learning.models import load_weights
+from stages.learning.views import plain_view
+
+
+class Kd(Part):
+    temperature: int | float
+    alpha: int | float
+
+
+class Params(Section):
+    data: Data
+    target: Target
+    kd: Kd
+
+
+def main() -> None:
+    params = read_params(Params)
+    processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
+    pack = open_pack(processed / "pack.npy", processed / "pack_manifest.csv")
+    shown = pd.read_csv(Path("plots", params.data.name, "examples.csv"))
+    classes = classes_of(params.target)
+    key = student_key(params.kd.temperature, params.kd.alpha)
+    student = load_weights(models / f"students/{key}.safetensors", architecture=STUDENT, classes=classes)
+    images = plain_view(torch.from_numpy(pack.pixels[pack.rows(list(shown["image_id"]))]))
+    heat = grad_cam(student, images, classes.index(MELANOMA))
+    with writing(models / "explanations.npy") as (target,), target.open("wb") as file:
+        np.save(file, heat, allow_pickle=False)
+
+
+if __name__ == "__main__":
+    command.run(main)
