@@ -2,18 +2,26 @@
 
     python -m stages.readme
 
-A part stands between <!-- name --> and <!-- /name -->. Today there is one: the stages, drawn from dvc.yaml.
+A part stands between <!-- name --> and <!-- /name -->: the stages, drawn from dvc.yaml, and the results on HAM10000,
+from metrics/ham10000. The demo's numbers stay out: they mean nothing.
 """
 
 import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from stages.evidence.findings import findings
+from stages.evidence.page import models_table, with_interval
+from stages.evidence.report_tables import HEADLINE
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.params import read_yaml
 
 README = Path("README.md")
+RESULTS = Path("metrics/ham10000")
+CALIBRATED = "ECE after Platt scaling"
 
 
 def stage_diagram(pipeline: dict[str, Any]) -> str:
@@ -30,6 +38,21 @@ def stage_diagram(pipeline: dict[str, Any]) -> str:
     return "\n".join(["```mermaid", "flowchart TD", *lines, "```"])
 
 
+def results(folder: Path) -> str:
+    """Return the headline numbers of the models shown in detail, with intervals, and what the paired tests say."""
+    if not (folder / "models.csv").is_file():
+        return "No results on HAM10000 are committed yet: the full run is still to be made."
+    models = pd.read_csv(folder / "models.csv", dtype={"at": str})
+    comparisons = pd.read_csv(folder / "comparisons.csv", dtype={"p_delong": str})
+    calibration = pd.read_csv(folder / "calibration.csv").query("calibration == 'platt' and metric == 'ece'")
+    after = calibration.set_index("model")[["value", "low", "high"]]
+    names = list(dict.fromkeys(pd.read_csv(folder / "referral.csv")["model"]))
+    lines = ["| " + " | ".join(["model", *HEADLINE, CALIBRATED]) + " |", "|---" * (len(HEADLINE) + 2) + "|"]
+    for name, row in zip(names, models_table(models, names, HEADLINE), strict=True):
+        lines.append("| " + " | ".join([*row, with_interval(*after.loc[name])]) + " |")
+    return "\n".join([*lines, "", *(f"- {sentence}" for sentence in findings(comparisons))])
+
+
 def replace_part(text: str, name: str, content: str) -> str:
     """Return the text with what stands between the part's two markers replaced; ValueError without the markers."""
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
@@ -38,13 +61,13 @@ def replace_part(text: str, name: str, content: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
 
 
-def render(text: str, pipeline: dict[str, Any]) -> str:
-    """Return README.md with every drawn part as the tracked files have it now."""
-    return replace_part(text, "stages", stage_diagram(pipeline))
+def render(text: str, pipeline: dict[str, Any], folder: Path) -> str:
+    """Return README.md with every drawn part as the tracked files have it now; `folder`: metrics/ham10000."""
+    return replace_part(replace_part(text, "stages", stage_diagram(pipeline)), "results", results(folder))
 
 
 def main() -> None:
-    text = render(README.read_text(encoding="utf-8"), read_yaml(Path("dvc.yaml")))
+    text = render(README.read_text(encoding="utf-8"), read_yaml(Path("dvc.yaml")), RESULTS)
     with writing(README) as (partial,):
         write_text(partial, text)
 

@@ -10,57 +10,123 @@ from conftest import write_params
 from sklearn.metrics import roc_auc_score
 
 from stages import evaluate_holdout
-from stages.evidence.metrics import decision_metrics, threshold_at_sensitivity
+from stages.evidence.metrics import threshold_at_sensitivity
 
 MODELS = [
     "resnet18", "student_T1_alpha0.5", "student_T1_alpha0.9", "student_T2_alpha0.5", "student_T2_alpha0.9",
-    "student_T1_alpha0", "student_fp32", "student_int8",
+    "student_T1_alpha0", "student_T1_alpha0_seed43", "student_T1_alpha0_seed44", "student_T1_alpha0.5_seed43",
+    "student_T1_alpha0.5_seed44", "student_fp32", "student_int8",
     "logistic_regression", "svm_rbf", "random_forest", "gradient_boosting",
 ]  # fmt: skip
+
+
+def read_models(folder):
+    """Return models.csv with one row per (model, split, at, metric)."""
+    table = pd.read_csv(folder / "metrics/demo/models.csv", dtype={"at": str})
+    return table.set_index(["model", "split", "at", "metric"]).sort_index()
 
 
 def test_every_named_model_is_scored_on_both_splits(tiny):
     models = pd.read_csv(tiny / "metrics/demo/models.csv")
     assert models["model"].unique().tolist() == MODELS
-    assert models["split"].tolist() == ["val", "holdout"] * len(MODELS)
+    assert (models.groupby("model")["split"].unique().map(list).map(str) == "['val', 'holdout']").all()
+    assert models.groupby(["model", "split"]).size().unique().tolist() == [9 + 7 + 7]
     assert not models.isna().any().any()
+    assert ((models["low"] <= models["value"]) & (models["value"] <= models["high"])).mean() > 0.99
 
 
 def test_the_frozen_table_gives_every_number_again(tiny):
     frozen = pd.read_csv(tiny / "metrics/demo/predictions.csv")
-    models = pd.read_csv(tiny / "metrics/demo/models.csv").set_index(["model", "split"])
+    models = read_models(tiny)["value"]
+    thresholds = read_models(tiny)["threshold"]
     val, holdout = (frozen[frozen["split"] == name] for name in ("val", "holdout"))
     for name in MODELS:
-        row = models.loc[(name, "holdout")]
-        assert row["roc_auc"] == pytest.approx(roc_auc_score(holdout["melanoma"], holdout[name]), abs=1e-6)
+        roc_auc = roc_auc_score(holdout["melanoma"], holdout[name])
+        assert models[name, "holdout", "all", "roc_auc"] == pytest.approx(roc_auc, abs=1e-6)
         threshold = threshold_at_sensitivity(val["melanoma"].to_numpy(), val[name].to_numpy(), 0.95)
-        assert row["threshold"] == pytest.approx(threshold, abs=1e-6)
-        reached = decision_metrics(holdout["melanoma"].to_numpy(), holdout[name].to_numpy(), threshold)
-        assert row["specificity"] == pytest.approx(reached["specificity"], abs=1e-6)
-        assert models.loc[(name, "val"), "sensitivity"] >= 0.95
+        assert float(thresholds[name, "holdout", "operating point", "sensitivity"]) == pytest.approx(
+            threshold, abs=1e-6
+        )
+        specificity = np.mean(holdout.loc[holdout["melanoma"] == 0, name] < threshold)
+        assert models[name, "holdout", "operating point", "specificity"] == pytest.approx(specificity, abs=1e-6)
+        assert models[name, "val", "operating point", "sensitivity"] >= 0.95
 
 
-def test_no_choice_depends_on_the_holdout(tiny):
-    before = pd.read_csv(tiny / "metrics/demo/models.csv").set_index(["model", "split"])
-    headline = json.loads((tiny / "metrics/demo/headline.json").read_text())
-    path = tiny / "data/processed/demo/holdout.csv"
+def flip_holdout(folder):
+    path = folder / "data/processed/demo/holdout.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table["melanoma"] = [str(1 - int(value)) for value in table["melanoma"]]
     table.to_csv(path, index=False)
+
+
+def test_no_choice_depends_on_the_holdout(tiny):
+    before, headline = read_models(tiny), json.loads((tiny / "metrics/demo/headline.json").read_text())
+    names = {"calibration": ["model", "calibration", "slope", "intercept"]}
+    names |= {"referral": ["model", "melanoma_from", "other_up_to"]}
+    chosen = {name: pd.read_csv(tiny / f"metrics/demo/{name}.csv")[columns] for name, columns in names.items()}
+    flip_holdout(tiny)
     evaluate_holdout.main()
-    after = pd.read_csv(tiny / "metrics/demo/models.csv").set_index(["model", "split"])
+    after = read_models(tiny)
     assert (before["threshold"] == after["threshold"]).all()
     assert (before.xs("val", level="split") == after.xs("val", level="split")).all().all()
     assert json.loads((tiny / "metrics/demo/headline.json").read_text())["val_best"] == headline["val_best"]
-    assert (before.xs("holdout", level="split")["roc_auc"] != after.xs("holdout", level="split")["roc_auc"]).any()
+    for name, columns in names.items():
+        assert (pd.read_csv(tiny / f"metrics/demo/{name}.csv")[columns] == chosen[name]).all().all()
+    assert (before.xs("holdout", level="split")["value"] != after.xs("holdout", level="split")["value"]).any()
 
 
 def test_the_headline_is_the_selected_students(tiny):
     headline = json.loads((tiny / "metrics/demo/headline.json").read_text())
-    models = pd.read_csv(tiny / "metrics/demo/models.csv").set_index(["model", "split"])
-    assert headline["roc_auc"] == pytest.approx(models.loc[("student_T1_alpha0.5", "holdout"), "roc_auc"], abs=5e-5)
-    cells = models.xs("val", level="split")["roc_auc"].filter(like="student_T").drop("student_T1_alpha0")
-    assert headline["val_best"] == cells.idxmax().removeprefix("student_")
+    models = read_models(tiny)["value"]
+    selected = models["student_T1_alpha0.5", "holdout", "all", "roc_auc"]
+    assert headline["roc_auc"] == pytest.approx(selected, abs=5e-5)
+    cells = {name: models[name, "val", "all", "roc_auc"] for name in MODELS[1:5]}
+    assert headline["val_best"] == max(cells, key=cells.get).removeprefix("student_")
+
+
+def test_comparisons_are_those_that_were_asked_for(tiny):
+    table = pd.read_csv(tiny / "metrics/demo/comparisons.csv")
+    pairs = set(zip(table["family"], table["model"], table["reference"], strict=True))
+    selected, control = "student_T1_alpha0.5", "student_T1_alpha0"
+    assert {
+        ("student against teacher", selected, "resnet18"),
+        ("distillation against control", selected, control),
+        (
+            "distillation against control, all seeds",
+            f"{selected}, mean of 3 seeds",
+            f"{control}, mean of 3 seeds",
+        ),
+        ("int8 against fp32", "student_int8", "student_fp32"),
+    } <= pairs
+    assert sum(family == "cell against the best on val" for family, _, _ in pairs) == 3
+    assert sum(family == "student against baseline" for family, _, _ in pairs) == 4
+    models = read_models(tiny)["value"]
+    row = table[(table["reference"] == "resnet18") & (table["metric"] == "roc_auc")].iloc[0]
+    expected = models[selected, "holdout", "all", "roc_auc"] - models["resnet18", "holdout", "all", "roc_auc"]
+    assert row["difference"] == pytest.approx(expected, abs=2e-6)
+    means = table[table["family"].str.endswith("all seeds") & (table["metric"] == "roc_auc")].iloc[0]
+    runs = [
+        np.mean([models[key + end, "holdout", "all", "roc_auc"] for end in ("", "_seed43", "_seed44")])
+        for key in (selected, control)
+    ]
+    assert means["difference"] == pytest.approx(runs[0] - runs[1], abs=2e-6)
+
+
+def test_the_studys_tables_are_joined(tiny):
+    ablation = pd.read_csv(tiny / "metrics/demo/kd_ablation.csv")
+    cells = list(zip(ablation["temperature"], ablation["alpha"], strict=True))
+    assert cells == [(1, 0.5), (1, 0.9), (2, 0.5), (2, 0.9), (1, 0)]
+    baselines = pd.read_csv(tiny / "metrics/demo/baselines.csv")
+    assert (baselines["features"] == 208).all()
+    models = read_models(tiny)["value"]
+    for table in (ablation, baselines):
+        for row in table.to_dict("records"):
+            assert row["roc_auc"] == models[row["model"], "holdout", "all", "roc_auc"]
+            assert row["ppv"] == models[row["model"], "holdout", "0.5", "ppv"]
+    confusion = pd.read_csv(tiny / "metrics/demo/confusion.csv", dtype={"at": str}).set_index(["model", "at"])
+    for (name, at), row in confusion.iterrows():
+        sensitivity = row["true_positives"] / (row["true_positives"] + row["false_negatives"])
+        assert models[name, "holdout", at, "sensitivity"] == pytest.approx(sensitivity, abs=1e-6)
 
 
 def test_models_left_behind_are_not_scored(tiny):
@@ -96,9 +162,18 @@ def test_the_run_table_explains_differences(tiny):
     assert students["params_sha256"].nunique() == len(students)
 
 
-def test_curves_of_the_holdout_are_written(tiny):
-    for name, columns in (("roc", 3), ("pr", 3), ("reliability", 4), ("thresholds", 5)):
+def test_the_data_of_every_figure_is_written(tiny):
+    for name in ("roc", "pr", "reliability", "thresholds", "confidence"):
         table = pd.read_csv(tiny / f"plots/demo/{name}.csv")
-        assert len(table.columns) == columns
         assert set(table["model"]) == set(MODELS)
-        assert np.isfinite(table.drop(columns="model").to_numpy()).all()
+        assert np.isfinite(table.select_dtypes("number").to_numpy()).all()
+    principal = {"resnet18", "student_T1_alpha0.5", "student_T1_alpha0", "student_int8"}
+    for name in ("roc_band", "pr_band", "risk_coverage"):
+        table = pd.read_csv(tiny / f"plots/demo/{name}.csv")
+        assert set(table["model"]) == principal
+        assert (table["low"] <= table["high"]).all()
+    assert set(pd.read_csv(tiny / "plots/demo/decision_curve.csv")["model"]) == principal | {"treat all", "treat none"}
+    overview = pd.read_csv(tiny / "plots/demo/data_overview.csv")
+    sizes = {name: len(pd.read_csv(tiny / f"data/processed/demo/{name}.csv")) for name in ("train", "val", "holdout")}
+    for _, part in overview.groupby("column"):
+        assert part.groupby("split")["images"].sum().to_dict() == sizes

@@ -1,16 +1,17 @@
 """README.md's drawn parts are what the tracked files say."""
 
+import pandas as pd
 from conftest import ROOT
 
 from stages.foundation.params import read_yaml
-from stages.readme import render, stage_diagram
+from stages.readme import render, results, stage_diagram
 
 PIPELINE = read_yaml(ROOT / "dvc.yaml")
 
 
 def test_the_readme_is_up_to_date():
     text = (ROOT / "README.md").read_text()
-    assert render(text, PIPELINE) == text, "run `make readme`"
+    assert render(text, PIPELINE, ROOT / "metrics/ham10000") == text, "run `make readme`"
 
 
 def test_the_diagram_has_every_stage_and_the_known_arrows():
@@ -25,7 +26,25 @@ def test_the_diagram_has_every_stage_and_the_known_arrows():
         "quantize --> evaluate_holdout",
         "baselines --> evaluate_holdout",
         "train_teacher --> evaluate_holdout",
+        "evaluate_holdout --> explain",
+        "explain --> report",
+        "evaluate_holdout --> report",
     ):
         assert arrow in diagram
     assert "synthesize_demo --> train_teacher" not in diagram
-    assert "evaluate_holdout -->" not in diagram
+    assert "report -->" not in diagram
+
+
+def test_results_are_the_tables_with_intervals(finished):
+    part = results(finished / "metrics/demo")
+    models = pd.read_csv(finished / "metrics/demo/models.csv", dtype={"at": str})
+    found = models.set_index(["model", "split", "at", "metric"]).sort_index()
+    row = found.loc[("student_int8", "holdout", "operating point", "specificity")]
+    (line,) = [line for line in part.splitlines() if line.startswith("| student ONNX int8 |")]
+    assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in line
+    assert part.count("| student T=1 α=0.5 |") == 1
+    assert "- student ONNX int8 against student ONNX fp32: ROC-AUC" in part
+
+
+def test_without_results_it_says_so(tmp_path):
+    assert results(tmp_path).startswith("No results on HAM10000")

@@ -51,8 +51,11 @@ def pr_band(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> pd.DataFr
     """Return positive predictive value over sensitivities above 0, with its band."""
     hits, alarms = cumulated(labels, p, weights)
     ppv = np.divide(hits, hits + alarms, out=np.zeros_like(hits), where=hits + alarms > 0)
-    rates = zip(hits / hits[:, -1:], ppv, strict=True)
-    return banded("sensitivity", GRID[1:], np.stack([np.interp(GRID[1:], x, y) for x, y in rates]))
+    found = []
+    for x, y in zip(hits / hits[:, -1:], ppv, strict=True):
+        reached = np.diff(x, prepend=0) > 0  # the first threshold of each sensitivity: lower ones only add alarms
+        found.append(np.interp(GRID[1:], x[reached], y[reached]))
+    return banded("sensitivity", GRID[1:], np.stack(found))
 
 
 def reliability_bins(labels: np.ndarray, p: np.ndarray) -> pd.DataFrame:

@@ -51,13 +51,14 @@ def fit_referral(labels: np.ndarray, p: np.ndarray, coverage: float) -> Referral
     Of new melanomas, and of new other lesions, at least this share keeps its class possible, if val is like them
     and images are exchangeable. A class with too few images to promise that always stays possible.
     """
-    return Referral(_lowest(p[labels == 1], coverage), 1 - _lowest(1 - p[labels == 0], coverage))
+    melanoma_from = _lowest(p[labels == 1], coverage, otherwise=0.0)
+    return Referral(melanoma_from, -_lowest(-p[labels == 0], coverage, otherwise=-1.0))
 
 
-def _lowest(p: np.ndarray, coverage: float) -> float:
-    """Return the probability that all but the least conforming images of a class reach."""
-    spared = int(np.floor((len(p) + 1) * (1 - coverage) + 1e-9))  # one less than this may lie below
-    return float(np.sort(p)[spared - 1]) if spared >= 1 else 0.0
+def _lowest(scores: np.ndarray, coverage: float, *, otherwise: float) -> float:
+    """Return the score that all but the least conforming images of a class reach, or `otherwise` if too few."""
+    spared = int(np.floor((len(scores) + 1) * (1 - coverage) + 1e-9))  # one less than this may lie below
+    return float(np.sort(scores)[spared - 1]) if spared >= 1 else otherwise
 
 
 def referral_metrics(labels: np.ndarray, bands: np.ndarray, weights: np.ndarray) -> Metrics:

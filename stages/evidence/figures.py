@@ -133,27 +133,17 @@ def _probabilities(tables: Tables, teachers: list[str], students: list[str]) -> 
         "confidence.csv",
         "How probabilities are distributed; images, on a symmetric log scale; holdout, {n}.",
     )
+    benefit: dict[str, Any] = {"xlabel": "threshold probability", "ylabel": "net benefit per image"}
     yield (
         "decision_curve",
-        lines.bands(
-            tables["decision_curve"],
-            "threshold",
-            xlabel="threshold probability",
-            ylabel="net benefit per image",
-            ylim=(-0.05, None),
-        ),
+        lines.bands(tables["decision_curve"], "threshold", ylim=(-0.05, None), **benefit),
         "decision_curve.csv",
         "Decision curve of Platt-scaled probabilities (Vickers & Elkin 2006) with 95 % bands; holdout, {n}.",
     )
+    errors: dict[str, Any] = {"xlabel": "share of images decided, surest first", "ylabel": "share of wrong decisions"}
     yield (
         "risk_coverage",
-        lines.bands(
-            tables["risk_coverage"],
-            "share",
-            xlabel="share of images decided, surest first",
-            ylabel="share of wrong decisions",
-            ylim=(0, None),
-        ),
+        lines.bands(tables["risk_coverage"], "share", ylim=(0, None), **errors),
         "risk_coverage.csv",
         "Error among the surest images, Platt-scaled probabilities decided at 0.5; holdout, {n}.",
     )

@@ -1,0 +1,159 @@
+"""The report: whole in one file, every figure from a tracked table, nothing from elsewhere, the same bytes twice."""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from stages import explain, report
+
+REPORT = Path("plots/demo/report/report.html")
+
+
+@pytest.fixture(scope="module")
+def page(finished):
+    return (finished / REPORT).read_text()
+
+
+def test_it_is_one_file_that_asks_for_nothing(page):
+    assert not re.findall(r"""(?:src|href)=["'](?!#|data:)[^"']*["']""", page)
+    assert "url(http" not in page
+    assert "@import" not in page
+    assert not re.search(r">(?:nan|inf)<|\\bnan\\b", page, re.IGNORECASE)
+
+
+def test_every_number_of_the_headline_is_the_tables(page, finished):
+    models = pd.read_csv(finished / "metrics/demo/models.csv").query("split == 'holdout'")
+    found = models.set_index(["model", "at", "metric"]).loc[("student_T1_alpha0.5", "all", "roc_auc")]
+    assert f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})" in page
+
+
+def test_every_model_stands_in_the_page(page):
+    for name in ("ResNet-18", "student T=2 α=0.9", "student T=1 α=0, seed 43", "student ONNX int8", "svm rbf"):
+        assert f"<td>{name}</td>" in page
+
+
+def test_better_and_worse_are_said_only_where_a_test_says_it(page, finished):
+    comparisons = pd.read_csv(finished / "metrics/demo/comparisons.csv")
+    listed = re.findall(r"<li>(student[^<]*)</li>", page)
+    assert len(listed) >= (comparisons["metric"] == "roc_auc").sum()
+    for sentence in listed:
+        p = float(re.search(r"p = ([0-9.]+)", sentence)[1])
+        assert ("is better" in sentence or "is worse" in sentence) == (p < 0.05), sentence
+
+
+def cells(browser, title, column):
+    """Return the texts of a column of the page's table with this title."""
+    path = f"//h3[.='{title}']/following-sibling::div[1]//tbody/tr/td[{column}]"
+    return [cell.text for cell in browser.find_elements("xpath", path)]
+
+
+def test_in_a_browser_it_loads_alone_and_its_tables_sort(browser, finished):
+    browser.get_log("performance")
+    browser.get((finished / REPORT).as_uri())
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith("data:")] == [(finished / REPORT).as_uri()]
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    title = "Ranking and calibration"
+    button = browser.find_element("xpath", f"//h3[.='{title}']/following-sibling::div[1]//th[2]/button")
+    before = [float(text.split()[0]) for text in cells(browser, title, 2)]
+    for expected in (sorted(before), sorted(before, reverse=True)):
+        button.send_keys("\n")  # by keyboard, as by mouse
+        assert [float(text.split()[0]) for text in cells(browser, title, 2)] == expected
+    assert button.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
+
+
+def test_in_a_browser_it_is_light_or_dark_and_fits_a_phone(browser, finished):
+    colours = []
+    for scheme in ("light", "dark"):
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        )
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+        )
+        browser.get((finished / REPORT).as_uri())
+        style = "const s = getComputedStyle(document.querySelector(arguments[0])); return [s.backgroundColor, s.color]"
+        page, text = browser.execute_script(style, "body")
+        assert browser.execute_script(style, "figure > svg")[1] == text  # axes and letters follow the page
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        colours.append((page, text))
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    light, dark = ([sum(map(int, re.findall(r"\d+", part)[:3])) for part in pair] for pair in colours)
+    assert light[0] > light[1]
+    assert dark[0] < dark[1]
+
+
+FIGURES = {
+    "model_comparison", "comparisons", "kd_effectiveness", "kd_heatmaps", "kd_configurations", "roc_band", "pr_band",
+    "roc_all", "pr_all", "thresholds_teachers", "thresholds_students", "training", "reliability", "confidence",
+    "teacher_student", "confusion", "decision_curve", "risk_coverage", "agreement", "referral", "data_overview",
+    "subgroups_student_T1_alpha0.5",
+}  # fmt: skip
+
+
+def test_every_figure_is_drawn_with_caption_and_source(page, finished):
+    drawn = {path.stem: path.read_text() for path in (finished / "plots/demo/figures").iterdir()}
+    assert set(drawn) >= FIGURES
+    for name, svg in drawn.items():
+        ElementTree.fromstring(svg)  # noqa: S314 - our own file
+        assert len(svg) < 400_000, name
+        assert "currentColor" in svg
+        assert str(Path.home()) not in svg
+        found = re.search(rf'<figure id="{re.escape(name)}">.*?<figcaption>(.*?)</figcaption>', page, re.DOTALL)
+        assert found
+        sources = re.search(r"Source: (.*)\.$", found[1])[1].split(", ")
+        for source in sources:
+            assert list((finished / "metrics/demo").glob(source)) or list(
+                (finished / "plots/demo").rglob(Path(source).name)
+            )
+
+
+def test_galleries_show_image_and_heat(page, finished):
+    shown = pd.read_csv(finished / "plots/demo/examples.csv")
+    assert page.count("data:image/jpeg") == 2 * len(shown)
+    assert all(name in page for name in shown["image_id"])
+
+
+def test_twice_gives_the_same_bytes(tiny):
+    def hashes():
+        files = [path for part in ("figures", "report") for path in (tiny / "plots/demo" / part).iterdir()]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    before = hashes()
+    shutil.rmtree(tiny / "plots/demo/figures")
+    explain.main()
+    report.main()
+    assert hashes() == before
+
+
+def test_the_model_card_says_what_a_card_says(finished):
+    card = (finished / "plots/demo/report/model_card.md").read_text()
+    for words in (
+        "Not a medical device",
+        "Intended use",
+        "synthetic",
+        "Operating point",
+        "Calibration on the holdout",
+        "Subgroups",
+        "Limits",
+        "TRIPOD+AI",
+        "CLAIM",
+    ):
+        assert words in card
+    assert not re.search(r"\n\n\| [^-]*\n(?!\|)", card)  # every table has its rows
+    assert all(len(line) < 20_000 for line in card.splitlines())
+
+
+def test_what_the_card_points_to_is_there():
+    card = (ROOT / "stages/evidence/model_card.md.j2").read_text()
+    for path in re.findall(r"(stages/[\w/]+(?:\.py)?|params\.yaml)", card):
+        assert (ROOT / path).exists(), path
