@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 RESNETS := resnet18,resnet34,resnet50,resnet101,resnet152
 EFFICIENTNETS := efficientnet_b0,efficientnet_b1,efficientnet_b2,efficientnet_b3,efficientnet_b4,efficientnet_b5,efficientnet_b6,efficientnet_b7
 
-.PHONY: repro test test-fast install lint format check-all check-lock clean summary readme track ham10000 data \
+.PHONY: repro test test-fast install lint format check-all check-lock clean summary readme benchmark track ham10000 data \
 	train-teacher train-teacher-single train-resnet-teachers train-efficientnet-teachers train-student quantize \
 	sklearn-baselines sklearn-baselines-quick
 
@@ -51,6 +51,9 @@ summary: $(INSTALLED)  ## which models are done, which are missing, and the comm
 
 readme: $(INSTALLED)  ## rewrite the parts of README.md that are drawn from tracked files
 	python -m stages.readme
+
+benchmark: $(INSTALLED)  ## size, memory and speed of every model on this machine: close everything else first
+	python -m stages.benchmark
 
 track: $(INSTALLED)  ## send histories and metrics to Weights & Biases, as tracking.wandb says
 	python -m stages.track

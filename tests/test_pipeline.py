@@ -19,7 +19,7 @@ PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stag
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 SELECTED = "T${kd.temperature}_alpha${kd.alpha}"
 STUDENTS = [*GRID, CONTROL, SELECTED, *repeat_keys(CONTROL), *repeat_keys(SELECTED)]
-COMMANDS = {"check_lock", "readme", "summarize", "track"}
+COMMANDS = {"benchmark", "check_lock", "readme", "summarize", "track"}
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))
 WINGS = {
     "images": {"foundation"},
@@ -144,7 +144,7 @@ def third_party(path: Path) -> set[str]:
 
 def test_what_only_reads_tables_starts_without_torch():
     with_torch = {path.stem for path in Path("stages").glob("*.py") if "torch" in third_party(path)}
-    assert with_torch == {"train_teacher", "soft_labels", "distill", "quantize", "explain"}
+    assert with_torch == {"train_teacher", "soft_labels", "distill", "quantize", "explain", "benchmark"}
     assert {wing(path) for path in MODULES if "torch" in third_party(path)} == {"stage", "learning"}
 
 

@@ -111,3 +111,33 @@ def subgroups(table: pd.DataFrame, model: str) -> Figure:
             axis.grid(axis="x", alpha=0.3)
             axis.set_xlabel(METRIC_NAMES.get(metric, f"{metric} at the operating point"))
     return figure
+
+
+def deployment(table: pd.DataFrame) -> Figure:
+    """Return ROC-AUC on the holdout against file size and against latency, both on log scales."""
+    scored = table[table["roc_auc"] != "-"].drop_duplicates(["model", "runtime"])
+    with canvas(10, 4, columns=2) as (figure, axes):
+        for axis, (column, label) in zip(
+            axes, (("megabytes", "MB"), ("ms_p50_1_thread", "ms at batch 1, one thread")), strict=True
+        ):
+            for (colour, _, marker), (runtime, own) in zip(LOOKS, scored.groupby("runtime", sort=False), strict=False):
+                value, low, high = (own[name].astype(float) for name in ("roc_auc", "roc_auc_low", "roc_auc_high"))
+                axis.errorbar(
+                    own[column],
+                    value,
+                    yerr=np.stack([value - low, high - value]),
+                    fmt=marker,
+                    color=colour,
+                    capsize=2,
+                    markersize=4,
+                    linewidth=0.8,
+                    label=runtime,
+                )
+                for x, y, name in zip(own[column], value, own["model"], strict=True):
+                    if not name.startswith("student_T") or runtime != "pytorch":
+                        axis.annotate(readable(name), (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+            axis.set(xscale="log", xlabel=label)
+            axis.grid(alpha=0.3)
+        axes[0].set_ylabel("ROC-AUC on the holdout")
+        axes[0].legend(fontsize=8)
+    return figure

@@ -1,0 +1,155 @@
+"""Measure size and speed of every teacher and of the student beside how good they are. A command, no stage.
+
+    python -m stages.benchmark
+
+Reads models/<name>/teachers and students, models/<name>/onnx, metrics/<name>/models.csv. Writes
+metrics/<name>/deployment.csv and machine.json, and plots/<name>/deployment.svg. A leaf: its times differ from run to
+run, so no stage reads it and DVC does not track it. Close everything else first.
+"""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from stages.evidence.drawing import as_svg, readable
+from stages.evidence.figures_models import deployment
+from stages.foundation import command
+from stages.foundation.files import write_csv, write_json, write_text, writing
+from stages.foundation.memory import peak_megabytes
+from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.progress import track
+from stages.foundation.sweep import GRID, STUDENT, Teacher, student_key
+from stages.images.labels import Target, classes_of
+from stages.learning.export import count_costs, export_onnx
+from stages.learning.latency import Runner, eager, interleaved, onnx
+from stages.learning.models import Classifier, load_weights
+from stages.learning.quantization import quantize_weights
+
+ROUNDS = 30
+BATCH = 32
+BATCH_ROUNDS = 5
+
+
+class Kd(Section):
+    teachers: list[Teacher]
+    temperature: int | float
+    alpha: int | float
+
+
+class Image(Part):
+    size: int
+
+
+class Params(Section):
+    data: Data
+    target: Target
+    teachers: list[Teacher]
+    kd: Kd
+    image: Image
+
+
+def read_models(params: Params) -> dict[str, tuple[Path, Classifier]]:
+    """Return the file and the model of each teacher and of the selected student."""
+    folder, classes = Path("models", params.data.name), classes_of(params.target)
+    key = student_key(params.kd.temperature, params.kd.alpha)
+    paths: dict[str, tuple[Path, str]] = {
+        name: (folder / f"teachers/{name}.safetensors", str(name)) for name in params.teachers
+    }
+    paths[f"student_{key}"] = (folder / f"students/{key}.safetensors", STUDENT)
+    return {
+        name: (path, load_weights(path, architecture=architecture, classes=classes))
+        for name, (path, architecture) in paths.items()
+    }
+
+
+def measure(path: Path, model: Classifier, size: int, every: int) -> list[dict[str, Any]]:
+    """Return one row per runtime of one model: size, memory, milliseconds at batch 1, images per second at 32."""
+    fp32 = export_onnx(model, size)
+    files = {"onnx fp32": fp32.SerializeToString(), "onnx int8": quantize_weights(fp32).SerializeToString()}
+    one, many = (np.random.default_rng(0).random((n, 3, size, size), dtype=np.float32) for n in (1, BATCH))
+    costs, rows = count_costs(model, size), {}
+    for name in ("pytorch", *files):
+        megabytes = len(files[name]) / 1e6 if name in files else path.stat().st_size / 1e6
+        peak = f"{peak_megabytes(files[name], size):.1f}" if name in files else "-"
+        rows[name] = {"runtime": name, **costs, "megabytes": megabytes, "peak_megabytes": peak}
+    for threads, label in ((1, "1_thread"), (every, "all_threads")):
+        runners: dict[str, Runner] = {"pytorch": eager(model, threads)}
+        runners |= {name: onnx(content, threads) for name, content in files.items()}
+        alone = interleaved(runners, one, rounds=ROUNDS)
+        batched = interleaved(runners, many, rounds=BATCH_ROUNDS, warmup=1)
+        for name, row in rows.items():
+            p50, p95 = np.quantile(alone[name], [0.5, 0.95]) * 1000
+            row |= {f"ms_p50_{label}": p50, f"ms_p95_{label}": p95}
+            row |= {f"speedup_{label}": np.median(alone["pytorch"]) / np.median(alone[name])}
+            row |= {f"images_per_second_{label}": BATCH / np.median(batched[name])}
+    return list(rows.values())
+
+
+def join(table: pd.DataFrame, models: pd.DataFrame, selected: str) -> pd.DataFrame:
+    """Return the measured rows with ROC-AUC and ECE on the holdout, and a row per student: all cost the same.
+
+    A file that was not scored, such as a teacher's int8, has "-".
+    """
+    students = [f"student_{key}" for key in GRID if f"student_{key}" != selected]
+    twins = [
+        table[(table["model"] == selected) & (table["runtime"] == "pytorch")].assign(model=name) for name in students
+    ]
+    table = pd.concat([table, *twins], ignore_index=True)
+    holdout = models[(models["split"] == "holdout") & (models["at"] == "all")].set_index(["model", "metric"])
+    scored = {(selected, "onnx fp32"): "student_fp32", (selected, "onnx int8"): "student_int8"}
+    for metric in ("roc_auc", "ece"):
+        for end in ("value", "low", "high"):
+            found = []
+            for name, runtime in zip(table["model"], table["runtime"], strict=True):
+                row = name if runtime == "pytorch" else scored.get((name, runtime))
+                found.append("-" if row is None else f"{holdout[end][row, metric]:.6g}")
+            table[metric if end == "value" else f"{metric}_{end}"] = found
+    return table
+
+
+def machine(every: int) -> dict[str, Any]:
+    """Return what the times depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "threads": every,
+        "system": platform.system(),
+        **{name: version(name) for name in ("torch", "onnxruntime")},
+    }
+
+
+def main() -> None:
+    params = read_params(Params)
+    every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = read_models(params)
+    rows = [
+        {"model": name, **row}
+        for name, (path, model) in track(found.items(), len(found), "models")
+        for row in measure(path, model, params.image.size, every)
+    ]
+    metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
+    selected = f"student_{student_key(params.kd.temperature, params.kd.alpha)}"
+    table = join(pd.DataFrame(rows), pd.read_csv(metrics / "models.csv", dtype={"at": str}), selected)
+    targets = (metrics / "deployment.csv", metrics / "machine.json", plots / "deployment.svg")
+    with writing(*targets) as (csv, facts, figure):
+        write_csv(csv, table, digits=4)
+        write_json(facts, machine(every))
+        write_text(figure, as_svg(deployment(table)))
+    shown = table.assign(model=table["model"].map(readable))
+    print(
+        shown[["model", "runtime", "megabytes", "ms_p50_1_thread", "speedup_1_thread", "roc_auc"]].to_string(
+            index=False
+        )
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,45 @@
+"""How fast and how big a model is, measured on this machine: a measurement, never a choice."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from stages.foundation.onnx_session import open_session
+from stages.learning.models import Classifier
+
+Runner = Callable[[np.ndarray], object]  # float32 (batch, 3, size, size) -> whatever
+
+
+def eager(model: Classifier, threads: int) -> Runner:
+    """Return what runs a model in PyTorch, channels last."""
+    placed = model.eval().to(memory_format=torch.channels_last)
+
+    def run(images: np.ndarray) -> object:
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        with torch.inference_mode():
+            return placed(torch.from_numpy(images).to(memory_format=torch.channels_last))
+
+    return run
+
+
+def onnx(model: bytes, threads: int) -> Runner:
+    """Return what runs an ONNX model in onnxruntime on the CPU."""
+    session = open_session(model, threads=threads)
+    return lambda images: session.run(None, {"image": images})
+
+
+def interleaved(
+    runners: dict[str, Runner], images: np.ndarray, *, rounds: int, warmup: int = 3
+) -> dict[str, np.ndarray]:
+    """Return seconds of each run, float (rounds,): all take turns, so that what disturbs one disturbs all."""
+    seconds: dict[str, list[float]] = {name: [] for name in runners}
+    for number in range(warmup + rounds):
+        for name, run in runners.items():
+            began = time.perf_counter()
+            run(images)
+            if number >= warmup:
+                seconds[name].append(time.perf_counter() - began)
+    return {name: np.array(values) for name, values in seconds.items()}
