@@ -40,6 +40,7 @@ class Kd(Section):
     teachers: list[Teacher]
     temperature: int | float
     alpha: int | float
+    repeated: str
 
 
 class Image(Part):

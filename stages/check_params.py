@@ -26,6 +26,7 @@ class Distillation(Section):
     teachers: list[Teacher] = Field(min_length=1)
     temperature: int | float
     alpha: int | float
+    repeated: str
 
 
 class Distill(Part):
@@ -69,6 +70,8 @@ def main() -> None:
         raise ValueError(f"{PARAMS}: {key}: no stage reads it" + (f"; did you mean {close[0]}?" if close else ""))
     check_choices(list(params.teachers), list(params.kd.teachers))
     parse_key(f"T{params.kd.temperature}_alpha{params.kd.alpha}")
+    if parse_key(params.kd.repeated).seed is not None:
+        raise ValueError(f"{PARAMS}: kd.repeated: wanted a student without a seed, found {params.kd.repeated}")
     if params.distill.seed in REPEAT_SEEDS:
         raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's; take one not in {REPEAT_SEEDS}")
     with files.writing(CHECKED) as (checked,):

@@ -44,6 +44,7 @@ class Kd(Section):
     teachers: list[Teacher] = Field(min_length=1)
     temperature: int | float
     alpha: int | float
+    repeated: str
 
 
 class Baselines(Part):
@@ -68,7 +69,8 @@ class Params(Section):
 def model_files(params: Params) -> dict[str, tuple[str, str]]:
     """Return, for each model by name, its predictions and its record below models/<name>/predictions."""
     teachers = {name: f"teachers/{name}" for name in params.teachers}
-    students = {f"student_{key}": f"students/{key}" for key in student_keys(params.kd.temperature, params.kd.alpha)}
+    selected = student_key(params.kd.temperature, params.kd.alpha)
+    students = {f"student_{key}": f"students/{key}" for key in student_keys(selected, params.kd.repeated)}
     files = {name: (f"{stem}.csv", f"{stem}.json") for name, stem in (teachers | students).items()}
     files |= {name: (f"onnx/{name}.csv", "onnx/record.json") for name in ("student_fp32", "student_int8")}
     return files | {name: (f"baselines/{name}.csv", "baselines/record.json") for name in params.baselines.models}
@@ -83,7 +85,8 @@ def roles(params: Params) -> Roles:
         selected=f"student_{selected}",
         control=f"student_{CONTROL}",
         repeats={
-            f"student_{key}": [f"student_{name}" for name in (key, *repeat_keys(key))] for key in (selected, CONTROL)
+            f"student_{key}": [f"student_{name}" for name in (key, *repeat_keys(key))]
+            for key in (params.kd.repeated, CONTROL)
         },
         fp32="student_fp32",
         int8="student_int8",

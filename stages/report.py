@@ -58,6 +58,7 @@ class Kd(Section):
     teachers: list[Teacher] = Field(min_length=1)
     temperature: int | float
     alpha: int | float
+    repeated: str
 
 
 class Evaluate(Part):
@@ -126,7 +127,7 @@ def own_rows(table: Table, model: str) -> Table:
 def main() -> None:
     params = read_params(Params)
     name, processed = params.data.name, Path("data/processed", params.data.name)
-    keys = student_keys(params.kd.temperature, params.kd.alpha)
+    keys = student_keys(student_key(params.kd.temperature, params.kd.alpha), params.kd.repeated)
     tables = read_tables(name)
     teachers: list[str] = list(params.teachers)
     figures = draw_all(tables, read_histories(name, teachers, keys), teachers, [f"student_{key}" for key in keys])

@@ -14,7 +14,7 @@ import pandas as pd
 
 from stages.foundation import command
 from stages.foundation.params import Data, Section, read_params
-from stages.foundation.sweep import student_keys
+from stages.foundation.sweep import student_key, student_keys
 
 PROJECT = "melanoma-kd"
 
@@ -27,6 +27,7 @@ class Kd(Section):
     teachers: list[str]
     temperature: int | float
     alpha: int | float
+    repeated: str
 
 
 class Params(Section):
@@ -38,7 +39,7 @@ class Params(Section):
 
 def histories(folder: Path, params: Params) -> dict[str, pd.DataFrame]:
     """Return the history of each teacher and student that params.yaml names and that is there."""
-    students = student_keys(params.kd.temperature, params.kd.alpha)
+    students = student_keys(student_key(params.kd.temperature, params.kd.alpha), params.kd.repeated)
     names = [f"teachers/{name}" for name in params.teachers] + [f"students/{key}" for key in students]
     return {name: pd.read_csv(path) for name in names if (path := folder / f"{name}.csv").is_file()}
 

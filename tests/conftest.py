@@ -101,7 +101,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             stage.main()
         train_teacher.main("resnet18")
         soft_labels.main("resnet18")
-        for key in student_keys(1, 0.5):
+        for key in student_keys("T1_alpha0.5", "T1_alpha0.5"):
             distill.main(key)
         for stage in (baselines, quantize, evaluate_holdout, explain, report):
             stage.main()

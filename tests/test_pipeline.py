@@ -18,7 +18,7 @@ from stages.foundation.sweep import CONTROL, GRID, repeat_keys
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 SELECTED = "T${kd.temperature}_alpha${kd.alpha}"
-STUDENTS = [*GRID, CONTROL, SELECTED, *repeat_keys(CONTROL), *repeat_keys(SELECTED)]
+STUDENTS = [*GRID, CONTROL, SELECTED, *repeat_keys(CONTROL), *repeat_keys("${kd.repeated}")]
 COMMANDS = {"benchmark", "check_lock", "readme", "summarize", "track"}
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))
 WINGS = {

@@ -59,8 +59,8 @@ def project(tmp_path_factory):
 
 def test_everything_runs_once_and_then_nothing(project):
     assert project.first[0] == "check_params"
-    assert project.first[-1] == "evaluate_holdout"
-    assert len(project.first) == 14
+    assert project.first[-1] == "report"
+    assert len(project.first) == 20
     assert project.ran("repro") == []
 
 
@@ -71,11 +71,17 @@ def test_twice_from_nothing_gives_the_same_bytes(project, tmp_path):
 
 
 def test_a_selected_temperature_on_the_grid_trains_nothing(project):
-    assert project.ran("exp", "run", "-S", "kd.temperature=2") == ["check_params", "quantize", "evaluate_holdout"]
+    assert project.ran("exp", "run", "-S", "kd.temperature=2") == [
+        "check_params",
+        "quantize",
+        "evaluate_holdout",
+        "explain",
+        "report",
+    ]
 
 
 def test_a_new_temperature_trains_one_student_and_going_back_trains_none(project):
-    tail = ["quantize", "evaluate_holdout"]
+    tail = ["quantize", "evaluate_holdout", "explain", "report"]
     assert project.ran("exp", "run", "-S", "kd.temperature=4") == ["check_params", "distill@T4_alpha0.5", *tail]
     assert project.ran("exp", "run", "-S", "kd.temperature=1") == []
     assert project.ran("exp", "run", "-S", "kd.temperature=4") == []
@@ -93,7 +99,7 @@ def test_another_archive_and_back_trains_nothing_twice(project):
 
 def test_a_teacher_that_distils_nobody_reruns_no_student(project):
     ran = project.ran("exp", "run", "-S", "teachers=[resnet18,resnet34]")
-    assert ran == ["check_params", "train_teacher@resnet34", "evaluate_holdout"]
+    assert ran == ["check_params", "train_teacher@resnet34", "evaluate_holdout", "report"]
     assert project.ran("exp", "run", "-S", "teachers=[resnet18]") == []
 
 

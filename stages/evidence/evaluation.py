@@ -18,7 +18,7 @@ Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
 
 @dataclass(frozen=True)
 class Roles:
-    """Which models play which part. repeats: the selected student and the control, each with all its seeds."""
+    """Which models play which part. repeats: a student and the control, each with all its seeds."""
 
     teachers: list[str]
     grid: list[str]

@@ -72,7 +72,7 @@ def _models(tables: Tables) -> Iterator[Entry]:
         "kd_effectiveness",
         models.kd_effectiveness(tables["models"], tables["comparisons"]),
         "models.csv, comparisons.csv",
-        "What distillation brings: each seed of the selected student and of its control, which has no teacher, "
+        "What distillation brings: each seed of a student and of its control, which has no teacher, "
         "and the difference of their means; holdout, {n}.",
     )
     yield (

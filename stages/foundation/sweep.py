@@ -25,7 +25,7 @@ STUDENT = "mobilenet_v3_small"
 
 GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
 CONTROL = "T1_alpha0"  # the teacher's term weighs nothing: a student trained without distillation
-REPEAT_SEEDS = (43, 44)  # the selected student and the control are trained again with these
+REPEAT_SEEDS = (43, 44)  # the student kd.repeated and the control are trained again with these
 
 _KEY = re.compile(r"T(?P<T>[^_]*)_alpha(?P<alpha>[^_]*)(_seed(?P<seed>[0-9]+))?")
 
@@ -64,10 +64,9 @@ def student_key(temperature: float, alpha: float) -> str:
     return f"T{temperature:g}_alpha{alpha:g}"
 
 
-def student_keys(temperature: float, alpha: float) -> list[str]:
-    """Return the keys that dvc.yaml's `distill` runs: grid, control, what kd.* selects, and repeats, each once."""
-    selected = student_key(temperature, alpha)
-    repeats = [key for name in (CONTROL, selected) for key in repeat_keys(name)]
+def student_keys(selected: str, repeated: str) -> list[str]:
+    """Return the keys that dvc.yaml's `distill` runs: grid, control, selected, and repeats of two, each once."""
+    repeats = [key for name in (CONTROL, repeated) for key in repeat_keys(name)]
     return list(dict.fromkeys([*GRID, CONTROL, selected, *repeats]))
 
 
