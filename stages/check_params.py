@@ -16,7 +16,7 @@ from pydantic import Field
 
 from stages.foundation import command, files
 from stages.foundation.params import PARAMS, Data, Part, Section, read_params, read_yaml
-from stages.foundation.sweep import REPEAT_SEEDS, Teacher, check_choices, parse_key
+from stages.foundation.sweep import CONTROL, GRID, REPEAT_SEEDS, Teacher, check_choices, parse_key
 
 COMMANDS_READ = {"tracking.wandb"}  # by stages/track.py, which is a command and no stage
 CHECKED = Path("data/params_checked")
@@ -69,9 +69,11 @@ def main() -> None:
         close = difflib.get_close_matches(key, declared, n=1)
         raise ValueError(f"{PARAMS}: {key}: no stage reads it" + (f"; did you mean {close[0]}?" if close else ""))
     check_choices(list(params.teachers), list(params.kd.teachers))
-    parse_key(f"T{params.kd.temperature}_alpha{params.kd.alpha}")
-    if parse_key(params.kd.repeated).seed is not None:
-        raise ValueError(f"{PARAMS}: kd.repeated: wanted a student without a seed, found {params.kd.repeated}")
+    selected = f"T{params.kd.temperature}_alpha{params.kd.alpha}"
+    parse_key(selected)
+    trained = [*GRID, CONTROL, selected]
+    if params.kd.repeated not in trained:
+        raise ValueError(f"{PARAMS}: kd.repeated: {params.kd.repeated}: wanted one of {trained}")
     if params.distill.seed in REPEAT_SEEDS:
         raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's; take one not in {REPEAT_SEEDS}")
     with files.writing(CHECKED) as (checked,):

@@ -26,6 +26,8 @@ def test_the_committed_parameters_pass(project):
         ({"teachers": ["resnet18", "resnet18"]}, "each once"),
         ({"kd": {"teachers": ["resnet50"]}}, r"kd.teachers: \['resnet50'\] not among the teachers \['resnet18'\]"),
         ({"kd": {"temprature": 1}}, "kd.temprature"),
+        ({"kd": {"repeated": "T3_alpha0.5"}}, "kd.repeated: T3_alpha0.5: wanted one of"),
+        ({"distill": {"seed": 43}}, "distill.seed: 43 is a repeat's"),
         ({"target": "both"}, "target: Input should be 'dx' or 'melanoma', found 'both'"),
         ({"tracker": 1}, "tracker: no stage reads it"),
     ],

@@ -132,12 +132,16 @@ def _wide(title: str, source: str, note: str, table: pd.DataFrame, facts: list[s
 
 
 def _tidy(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
-    facts = [name for name in table.columns if name not in ("value", "low", "high")]
-    rows = [
-        [*(_text(name, row[name]) for name in facts), with_interval(row["value"], row["low"], row["high"])]
-        for row in table.to_dict("records")
-    ]
-    return Table(title, source, note, [*(name.replace("_", " ") for name in facts), "value"], rows)
+    """Return a tidy table with its metrics side by side, "-" where a row has none of a metric."""
+    facts = [name for name in table.columns if name not in ("metric", "value", "low", "high")]
+    metrics = list(dict.fromkeys(table["metric"]))
+    rows = []
+    for key, part in table.groupby(facts, sort=False):
+        found = part.set_index("metric")[["value", "low", "high"]]
+        cells = [with_interval(*found.xs(metric)) if metric in found.index else "-" for metric in metrics]
+        rows.append([*(_text(name, value) for name, value in zip(facts, key, strict=True)), *cells])
+    head = [*(name.replace("_", " ") for name in facts), *(METRIC_NAMES.get(name, name) for name in metrics)]
+    return Table(title, source, note, [name.replace("_", " ") for name in head], rows)
 
 
 def _plain(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
