@@ -13,6 +13,8 @@ from stages import benchmark
 from stages.foundation.memory import peak_megabytes
 from stages.learning.latency import interleaved
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def table(finished):

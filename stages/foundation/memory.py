@@ -8,12 +8,13 @@ Prints the peak resident megabytes above those of the process before it opened a
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
 from stages.foundation.onnx_session import open_session
 
-UNIT = 1e6 if sys.platform == "darwin" else 1e3  # getrusage counts bytes there, KiB here
+STATUS = Path("/proc/self/status")
 
 
 def peak_megabytes(model: bytes, size: int) -> float:
@@ -23,11 +24,19 @@ def peak_megabytes(model: bytes, size: int) -> float:
     return float(done.stdout)
 
 
+def peak() -> float:
+    """Return this process's peak resident megabytes."""
+    if STATUS.is_file():  # Linux, where getrusage would also count the process that started this one
+        (line,) = [line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
 def main(size: int) -> None:
     model = sys.stdin.buffer.read()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     open_session(model, threads=1).run(None, {"image": np.zeros((1, 3, size, size), np.float32)})
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / UNIT)
+    print(peak() - before)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from conftest import ROOT
 
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}
 WRITER = """
+import signal
 import time
 from pathlib import Path
 from stages.foundation import command, files
@@ -20,6 +21,7 @@ def main():
         files.write_text(partial, "half")
         time.sleep(60)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by default where the tests run in the background
 command.run(main)
 """
 
