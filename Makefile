@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 RESNETS := resnet18,resnet34,resnet50,resnet101,resnet152
 EFFICIENTNETS := efficientnet_b0,efficientnet_b1,efficientnet_b2,efficientnet_b3,efficientnet_b4,efficientnet_b5,efficientnet_b6,efficientnet_b7
 
-.PHONY: repro test test-fast install lint format check-all check-lock clean summary readme benchmark track ham10000 data \
+.PHONY: repro test test-fast install lint format check-all check-lock clean summary readme benchmark web track ham10000 data \
 	train-teacher train-teacher-single train-resnet-teachers train-efficientnet-teachers train-student quantize \
 	sklearn-baselines sklearn-baselines-quick
 
@@ -54,6 +54,9 @@ readme: $(INSTALLED)  ## rewrite the parts of README.md that are drawn from trac
 
 benchmark: $(INSTALLED)  ## size, memory and speed of every model on this machine: close everything else first
 	python -m stages.benchmark
+
+web: $(INSTALLED)  ## the page that runs the student in a browser: built into build/web and served
+	python -m stages.web
 
 track: $(INSTALLED)  ## send histories and metrics to Weights & Biases, as tracking.wandb says
 	python -m stages.track

@@ -29,7 +29,7 @@ from stages.images.labels import Target, classes_of
 from stages.learning.export import count_costs, export_onnx
 from stages.learning.latency import Runner, eager, interleaved, onnx
 from stages.learning.models import Classifier, load_weights
-from stages.learning.quantization import quantize_weights
+from stages.learning.quantization import largest_value, quantize_weights
 
 ROUNDS = 30
 BATCH = 32
@@ -72,7 +72,10 @@ def read_models(params: Params) -> dict[str, tuple[Path, Classifier]]:
 def measure(path: Path, model: Classifier, size: int, every: int) -> list[dict[str, Any]]:
     """Return one row per runtime of one model: size, memory, milliseconds at batch 1, images per second at 32."""
     fp32 = export_onnx(model, size)
-    files = {"onnx fp32": fp32.SerializeToString(), "onnx int8": quantize_weights(fp32).SerializeToString()}
+    files = {
+        "onnx fp32": fp32.SerializeToString(),
+        "onnx int8": quantize_weights(fp32, largest_value).SerializeToString(),
+    }
     one, many = (np.random.default_rng(0).random((n, 3, size, size), dtype=np.float32) for n in (1, BATCH))
     costs, rows = count_costs(model, size), {}
     for name in ("pytorch", *files):

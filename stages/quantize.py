@@ -1,32 +1,52 @@
-"""Export the selected student to ONNX, fp32 and int8, and measure on val what int8 costs.
+"""Export the selected student to ONNX, fp32 and int8; the int8 method is the first of a ladder that passes the gate.
 
     python -m stages.quantize
 
-Reads data/processed/<name>: the pack, train.csv, val.csv; models/<name>/students/<the key that kd.* selects>.
-Writes models/<name>/onnx/student_{fp32,int8}.onnx; models/<name>/predictions/onnx with student_{fp32,int8}.csv
-(every packed image that is not in train.csv) and record.json; and metrics/<name>/quantization.csv.
+Reads data/processed/<name>: the pack, train.csv (calibration images), val.csv (the gate, the threshold, Platt's
+scaling, the bounds of referral); models/<name>/students/<the key that kd.* selects>. Writes
+models/<name>/onnx/student_{fp32,int8}.onnx, whose metadata say how to use them; models/<name>/predictions/onnx with
+student_{fp32,int8}.csv (every packed image that is not in train.csv) and record.json; metrics/<name>/quantization.csv.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from stages.evidence.metrics import calibration_metrics, check_labels, first, plain, ranking_metrics
+from stages.evidence.calibration import fit_platt
+from stages.evidence.decisions import fit_referral
+from stages.evidence.metrics import (
+    calibration_metrics,
+    check_labels,
+    decision_metrics,
+    first,
+    plain,
+    ranking_metrics,
+    threshold_at_sensitivity,
+)
 from stages.evidence.predictions import write_predictions
 from stages.foundation import command
-from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.facts import Decision, Facts, Frame, write_facts
+from stages.foundation.files import sha256_file, write_csv, write_json, writing
 from stages.foundation.onnx_session import open_session, score_pixels
 from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.progress import track
 from stages.foundation.record import make_record
 from stages.foundation.sweep import STUDENT, student_key
-from stages.images.labels import Target
+from stages.images.decoding import Limits
+from stages.images.labels import MELANOMA, Target
 from stages.learning.dataset import Dataset, dataset_files, open_dataset
 from stages.learning.export import count_costs, export_onnx
+from stages.learning.ladder import LADDER
 from stages.learning.models import load_weights
-from stages.learning.quantization import quantize_weights
 from stages.learning.scoring import melanoma_probability
+
+FP32, INT8 = "student_fp32", "student_int8"
+LICENCE = "code MIT; weights CC BY-NC 4.0, as the images of HAM10000 they were trained on"
+INTENDED_USE = "Research on model compression. Not a medical device; not for diagnosis, triage or reassurance."
 
 
 class Kd(Part):
@@ -38,11 +58,50 @@ class Compute(Part):
     threads: int = Field(ge=1)
 
 
+class Gate(Section):
+    megabytes: float = Field(gt=0)
+    roc_auc_loss: float = Field(ge=0)
+    ece_rise: float = Field(ge=0)
+
+
+class Quantize(Section):
+    methods: list[str] = Field(min_length=1)
+    images: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    gate: Gate
+
+    @field_validator("methods")
+    @classmethod
+    def _are_of_the_ladder(cls, methods: list[str]) -> list[str]:
+        strangers = [name for name in methods if name not in LADDER]
+        if strangers or len(set(methods)) < len(methods):
+            raise ValueError(f"wanted names of {list(LADDER)}, each once")
+        return methods
+
+
+class Evaluate(Part):
+    sensitivity: float
+    coverage: float
+
+
+class Image(Part):
+    limits: Limits
+
+
 class Params(Section):
     data: Data
     target: Target
     kd: Kd
+    image: Image
+    quantize: Quantize
+    evaluate: Evaluate
     compute: Compute
+
+
+def calibration_images(dataset: Dataset, settings: Quantize) -> np.ndarray:
+    """Return training images as the model takes them, float32 (images, 3, size, size), drawn by the seed."""
+    rows = np.random.default_rng(settings.seed).permutation(dataset.train_rows)[: settings.images]
+    return np.ascontiguousarray(dataset.pack.pixels[np.sort(rows)].transpose(0, 3, 1, 2).astype(np.float32) / 255)
 
 
 def score_unseen(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
@@ -52,57 +111,109 @@ def score_unseen(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
     return melanoma_probability(logits, dataset.melanoma)
 
 
-def compare_on_val(p: dict[str, np.ndarray], dataset: Dataset) -> pd.DataFrame:
-    """Return one row per model: ROC-AUC, average precision and ECE on val, and how far p moves from fp32's."""
-    position = {name: i for i, name in enumerate(dataset.unseen)}
-    val = [position[dataset.pack.image_ids[row]] for row in dataset.val_rows]
-    labels = dataset.val_melanoma
-    check_labels(labels, "val.csv")
+def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:
+    """Return one row per method on val: its metrics, and how far its p and its decisions move from fp32's."""
     rows = []
     for name, values in p.items():
-        arguments = (labels, values[val], plain(labels))
-        metrics = first(ranking_metrics(*arguments) | calibration_metrics(*arguments))
-        moved = float(np.abs(values[val] - p["student_fp32"][val]).max())
+        threshold, weights = threshold_at_sensitivity(labels, values, sensitivity), plain(labels)
+        metrics = first(ranking_metrics(labels, values, weights) | calibration_metrics(labels, values, weights))
+        cut = threshold_at_sensitivity(labels, p["fp32"], sensitivity)
+        decided = first(decision_metrics(labels, values, threshold, weights))
         rows.append(
             {
-                "model": name,
-                **{f"val_{k}": metrics[k] for k in ("roc_auc", "average_precision", "ece")},
-                "largest_change": moved,
+                "method": name,
+                **{f"val_{key}": metrics[key] for key in ("roc_auc", "average_precision", "ece")},
+                "val_specificity": decided["specificity"],
+                "largest_change": float(np.abs(values - p["fp32"]).max()),
+                "agreement": float(np.mean((values >= cut) == (p["fp32"] >= cut))),
             }
         )
     return pd.DataFrame(rows)
 
 
+def choose(table: pd.DataFrame, gate: Gate) -> str:
+    """Return the first method of the table that passes the gate; ValueError with the table when none does.
+
+    The table gains the columns passes and chosen, "yes" or "no".
+    """
+    fp32 = table.iloc[0]
+    passes = (
+        (table["megabytes"] <= gate.megabytes)
+        & (table["val_roc_auc"] >= fp32["val_roc_auc"] - gate.roc_auc_loss)
+        & (table["val_ece"] <= fp32["val_ece"] + gate.ece_rise)
+        & (table["method"] != "fp32")
+    )
+    table["passes"] = np.where(passes, "yes", "no")
+    if not passes.any():
+        raise ValueError(f"no method of quantize.methods passes the gate {gate}:\n{table.to_string(index=False)}")
+    chosen = str(table.loc[passes.idxmax(), "method"])
+    table["chosen"] = np.where(table["method"] == chosen, "yes", "no")
+    return chosen
+
+
+def describe(params: Params, dataset: Dataset, p_val: np.ndarray, hashes: dict[str, str]) -> Facts:
+    """Return what a model file says of itself; its threshold, scaling and bounds come from its own p on val."""
+    labels = dataset.val_melanoma
+    platt, rule = fit_platt(labels, p_val), fit_referral(labels, p_val, params.evaluate.coverage)
+    return Facts(
+        student=student_key(params.kd.temperature, params.kd.alpha),
+        data=params.data.name,
+        classes=list(dataset.classes),
+        melanoma=MELANOMA,
+        frame=Frame(size=dataset.pack.size, **params.image.limits.model_dump()),
+        decision=Decision(
+            threshold=threshold_at_sensitivity(labels, p_val, params.evaluate.sensitivity),
+            sensitivity=params.evaluate.sensitivity,
+            **vars(platt),
+            **vars(rule),
+        ),
+        hashes=hashes,
+        licence=LICENCE,
+        intended_use=INTENDED_USE,
+    )
+
+
+def with_facts(content: bytes, facts: Facts) -> bytes:
+    """Return a model's file with its facts inside."""
+    model = onnx.load_from_string(content)
+    write_facts(model, facts)
+    return model.SerializeToString(deterministic=True)
+
+
 def main() -> None:
     params = read_params(Params)
-    key = student_key(params.kd.temperature, params.kd.alpha)
+    key, threads = student_key(params.kd.temperature, params.kd.alpha), params.compute.threads
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     dataset = open_dataset(processed, params.target)
+    check_labels(dataset.val_melanoma, "val.csv")
     weights = models / f"students/{key}.safetensors"
     student = load_weights(weights, architecture=STUDENT, classes=dataset.classes)
     fp32 = export_onnx(student, dataset.pack.size)
-    files = {
-        "student_fp32": fp32.SerializeToString(deterministic=True),
-        "student_int8": quantize_weights(fp32).SerializeToString(deterministic=True),
-    }
-    p_melanoma = {name: score_unseen(content, dataset, params.compute.threads) for name, content in files.items()}
-    table = compare_on_val(p_melanoma, dataset)
+    images, names = calibration_images(dataset, params.quantize), params.quantize.methods
+    files = {"fp32": fp32.SerializeToString(deterministic=True)}
+    for name in track(names, len(names), "methods"):
+        files[name] = LADDER[name](fp32, images).SerializeToString(deterministic=True)
+    p_melanoma = {name: score_unseen(content, dataset, threads) for name, content in files.items()}
+    position = {name: i for i, name in enumerate(dataset.unseen)}
+    val = [position[dataset.pack.image_ids[row]] for row in dataset.val_rows]
+    p_val = {name: values[val] for name, values in p_melanoma.items()}
+    table = compare(dataset.val_melanoma, p_val, params.evaluate.sensitivity)
     table["megabytes"] = [len(content) / 1e6 for content in files.values()]
+    released = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
     inputs = [*dataset_files(processed), weights]
-    facts = {
-        "student": key,
-        "device": "cpu",
-        "threads": params.compute.threads,
-        **count_costs(student, dataset.pack.size),
-    }
-    record = make_record(params.model_dump(), inputs, ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"], **facts)
+    hashes = {path.name: sha256_file(path) for path in inputs}
+    facts: dict[str, Any] = {"student": key, "device": "cpu", "threads": threads, "method": released[INT8]}
+    packages = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
+    costs = count_costs(student, dataset.pack.size)
+    record = make_record(params.model_dump(), inputs, packages, **facts, **costs)
     targets = (models / "onnx", models / "predictions/onnx", Path("metrics", params.data.name, "quantization.csv"))
     with writing(*targets) as (folder, predictions, metrics):
         folder.mkdir()
         predictions.mkdir()
-        for name, content in files.items():
+        for name, method in released.items():
+            content = with_facts(files[method], describe(params, dataset, p_val[method], hashes))
             (folder / f"{name}.onnx").write_bytes(content)
-            write_predictions(predictions / f"{name}.csv", dataset.unseen, p_melanoma[name])
+            write_predictions(predictions / f"{name}.csv", dataset.unseen, p_melanoma[method])
         write_json(predictions / "record.json", record)
         write_csv(metrics, table)
     print(table.to_string(index=False))

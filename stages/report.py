@@ -93,7 +93,8 @@ def describe(tables: Tables, params: Params, size: int) -> dict[str, Any]:
     selected = f"student_{student_key(params.kd.temperature, params.kd.alpha)}"
     holdout = tables["predictions"][tables["predictions"]["split"] == "holdout"]
     images = tables["data_overview"].query("column == 'diagnosis'").groupby("split")["images"].sum()
-    models, exported = tables["models"], tables["quantization"].set_index("model")["megabytes"]
+    models, methods = tables["models"], tables["quantization"]
+    int8 = methods[methods["chosen"] == "yes"].iloc[0]
     best = models.query("split == 'val' and metric == 'roc_auc'").set_index("model")["value"]
     cut = models.query("model == @selected and at == 'operating point'")["threshold"].iloc[0]
     return {
@@ -102,9 +103,8 @@ def describe(tables: Tables, params: Params, size: int) -> dict[str, Any]:
         "selected": readable(selected),
         "best": readable(max((f"student_{key}" for key in GRID), key=lambda key: float(best[key]))),
         "teachers": ", ".join(readable(name) for name in params.kd.teachers),
-        "files": ", ".join(
-            f"{readable(str(name)).removeprefix('student ')} {mb:.2f} MB" for name, mb in exported.items()
-        ),
+        "files": f"ONNX fp32 {methods['megabytes'].iloc[0]:.2f} MB, int8 {int8['megabytes']:.2f} MB "
+        f"({str(int8['method']).replace('_', ' ')})",
         "population": f"Holdout: {len(holdout)} images of {holdout['lesion_id'].nunique()} lesions, "
         f"{holdout['melanoma'].sum()} of them melanomas",
         "splits": ", ".join(str(images[split]) for split in ("train", "val", "holdout")),

@@ -23,6 +23,7 @@ TINY: dict[str, Any] = {
     "teachers": ["resnet18"],
     "teacher": {"epochs": 1, "batch_size": 16},
     "kd": {"teachers": ["resnet18"]},
+    "quantize": {"methods": ["weight_only"], "images": 16},
     "evaluate": {"replicates": 200},
     "distill": {"views": 2, "epochs": 2, "batch_size": 16},
 }

@@ -19,7 +19,7 @@ PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stag
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 SELECTED = "T${kd.temperature}_alpha${kd.alpha}"
 STUDENTS = [*GRID, CONTROL, SELECTED, *repeat_keys(CONTROL), *repeat_keys("${kd.repeated}")]
-COMMANDS = {"benchmark", "check_lock", "readme", "summarize", "track"}
+COMMANDS = {"benchmark", "check_lock", "predict", "release", "web", "readme", "summarize", "track"}
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))
 WINGS = {
     "images": {"foundation"},

@@ -1,14 +1,18 @@
 """The selected student as ONNX: the files score as the tables say, and cost what the table says."""
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from conftest import KEY, write_params
 
 from stages import quantize
+from stages.foundation import facts as facts_module
+from stages.foundation.files import sha256_file
 from stages.foundation.onnx_session import open_session, score_pixels
 from stages.images.pack import open_pack
 from stages.learning.scoring import melanoma_probability
+from stages.quantize import Gate, choose
 
 
 def test_onnx_predictions_are_the_students(tiny):
@@ -30,12 +34,60 @@ def test_the_written_file_gives_the_written_predictions(tiny):
     assert np.abs(melanoma_probability(logits, 4) - table["p_melanoma"]).max() < 1e-6
 
 
-def test_the_table_measures_what_int8_costs(tiny):
-    table = pd.read_csv(tiny / "metrics/demo/quantization.csv").set_index("model")
-    assert list(table.index) == ["student_fp32", "student_int8"]
-    assert table.loc["student_fp32", "largest_change"] == 0 < table.loc["student_int8", "largest_change"]
-    sizes = [(tiny / f"models/demo/onnx/{name}.onnx").stat().st_size / 1e6 for name in table.index]
-    assert table["megabytes"].tolist() == pytest.approx(sizes, rel=1e-5)
+def test_the_table_measures_what_each_method_costs(tiny):
+    table = pd.read_csv(tiny / "metrics/demo/quantization.csv").set_index("method")
+    assert list(table.index) == ["fp32", "weight_only"]
+    assert table.loc["fp32", "largest_change"] == 0 < table.loc["weight_only", "largest_change"]
+    assert table.loc["fp32", "agreement"] == 1 >= table.loc["weight_only", "agreement"]
+    assert table["chosen"].tolist() == ["no", "yes"]
+    assert table.loc["weight_only", "megabytes"] < 1.7 < table.loc["fp32", "megabytes"]
+
+
+def test_the_file_says_how_it_is_used(tiny):
+    for name in ("student_fp32", "student_int8"):
+        model = onnx.load(tiny / f"models/demo/onnx/{name}.onnx")
+        assert [entry.key for entry in model.metadata_props] == [facts_module.KEY]
+        facts = facts_module.read_facts(model.metadata_props[0].value, name)
+        assert facts.classes[4] == facts.melanoma == "mel"
+        assert (facts.frame.size, facts.data, facts.student) == (32, "demo", KEY)
+        models = pd.read_csv(tiny / "metrics/demo/models.csv", dtype={"at": str})
+        row = models.query("model == @name and at == 'operating point'").iloc[0]
+        assert facts.decision.threshold == pytest.approx(float(row["threshold"]), abs=1e-8)
+        weights = tiny / f"models/demo/students/{KEY}.safetensors"
+        assert facts.hashes[weights.name] == sha256_file(weights)
+        assert set(facts.hashes) == {weights.name, "pack_manifest.csv", "train.csv", "val.csv"}
+        assert "Not a medical device" in facts.intended_use
+        assert str(tiny) not in str(facts)
+
+
+GATE = Gate(megabytes=1.7, roc_auc_loss=0.003, ece_rise=0.01)
+
+
+@pytest.mark.parametrize(
+    ("changes", "chosen"),
+    [
+        ({}, "first"),
+        ({"val_roc_auc": 0.8971, "val_ece": 0.0599}, "first"),
+        ({"val_roc_auc": 0.8969}, "second"),
+        ({"val_ece": 0.0601}, "second"),
+        ({"megabytes": 1.71}, "second"),
+    ],
+)
+def test_the_first_that_passes_the_gate_is_taken(changes, chosen):
+    row = {"val_roc_auc": 0.9, "val_ece": 0.05, "megabytes": 1.6}
+    found = [{"method": "fp32", **row, "megabytes": 6.1}, {"method": "first", **row, **changes}]
+    table = pd.DataFrame([*found, {"method": "second", **row}])
+    assert choose(table, GATE) == chosen
+    assert table.set_index("method").loc[chosen, ["passes", "chosen"]].tolist() == ["yes", "yes"]
+
+
+def test_none_that_passes_stops_the_stage_with_the_table(tiny):
+    write_params(tiny, quantize={"gate": {"megabytes": 0.1, "roc_auc_loss": 0.003, "ece_rise": 0.01}})
+    before = (tiny / "models/demo/onnx/student_int8.onnx").read_bytes()
+    with pytest.raises(ValueError, match=r"no method of quantize\.methods passes the gate") as caught:
+        quantize.main()
+    assert "weight_only" in str(caught.value)
+    assert (tiny / "models/demo/onnx/student_int8.onnx").read_bytes() == before
 
 
 def test_a_selected_student_that_is_not_there_is_named(tiny):

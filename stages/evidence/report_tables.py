@@ -77,7 +77,12 @@ def report_tables(tables: Tables) -> list[Table]:
             tables["baselines"],
             ["features"],
         ),
-        _plain("Quantisation", "quantization.csv", "On val, where the method is chosen.", tables["quantization"]),
+        _plain(
+            "Quantisation",
+            "quantization.csv",
+            "On val, where the first method that passes the gate is taken.",
+            tables["quantization"],
+        ),
         _plain("Teacher against student", "agreement.csv", "Both decide at 0.5.", tables["agreement"]),
         _plain("Decisions, counted", "confusion.csv", "Images of the holdout.", tables["confusion"]),
         *tidy.values(),

@@ -23,7 +23,8 @@ def open_session(source: Path | bytes, *, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    options.add_session_config_entry("session.disable_quant_qdq", "1")  # int8 weights are folded to float at load
+    if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):  # weight-only: folded to float at load
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 

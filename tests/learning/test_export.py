@@ -9,7 +9,7 @@ from stages.foundation.onnx_session import open_session, score_pixels
 from stages.foundation.sweep import STUDENT
 from stages.learning.export import count_costs, export_onnx, fold_batch_norms
 from stages.learning.models import build_model
-from stages.learning.quantization import quantize_weights, scale_weights
+from stages.learning.quantization import largest_value, least_squares, quantize_weights, round_to_int8
 from stages.learning.views import plain_view
 
 RNG = np.random.default_rng(0)
@@ -48,7 +48,7 @@ def test_onnx_equals_pytorch(model, fp32):
 
 
 def test_int8_stays_near_fp32_and_within_its_size(fp32):
-    int8 = quantize_weights(fp32)
+    int8 = quantize_weights(fp32, largest_value)
     logits = score(fp32)
     assert np.abs(score(int8) - logits).max() < 0.1 * np.abs(logits).max()
     assert len(int8.SerializeToString()) < 1_700_000 < len(fp32.SerializeToString())
@@ -74,10 +74,20 @@ def test_folding_leaves_the_function_alone(model):
 
 def test_a_scale_maps_the_largest_weight_to_127():
     weights = np.array([[1.0, -2.0], [0.25, 0.0], [0.0, 0.0]], np.float32)
-    values, scales = scale_weights(weights, 0)
+    scales = largest_value(weights)
+    values = round_to_int8(weights, scales)
     assert values.tolist() == [[64, -127], [127, 0], [0, 0]]
     assert np.abs(values * scales[:, None] - weights).max() <= scales.max() / 2 + 1e-7
-    assert np.array_equal(scale_weights(weights.T, 1)[0], values.T)
+
+
+def test_least_squares_errs_less_and_clips_what_stands_apart():
+    rng = np.random.default_rng(0)
+    weights = np.append(rng.normal(0, 0.1, (4, 400)), [[1.0], [0.1], [3.0], [0.0]], axis=1).astype(np.float32)
+    errors = []
+    for found in (largest_value(weights), least_squares(weights)):
+        errors.append(((round_to_int8(weights, found) * found[:, None] - weights) ** 2).sum(axis=1))
+    assert (errors[1] <= errors[0]).all()
+    assert errors[1].sum() < errors[0].sum()
 
 
 def test_costs_are_the_published_ones():

@@ -1,0 +1,63 @@
+"""What a model file says of itself: all that its user needs beside the weights, inside the file."""
+
+import json
+
+import onnx
+from pydantic import ValidationError
+
+from stages.foundation.params import Section
+
+KEY = "melanoma_kd"  # the one metadata entry, JSON
+
+
+class Frame(Section):
+    """Which images are taken, as the pack took them: limits from the header, then a square of `size` pixels."""
+
+    size: int
+    min_side: int
+    max_aspect: float
+    max_megapixels: float
+
+
+class Decision(Section):
+    """Chosen on val: the threshold of the operating point, Platt's scaling, the bounds of referral; all on raw p."""
+
+    threshold: float
+    sensitivity: float
+    slope: float
+    intercept: float
+    melanoma_from: float
+    other_up_to: float
+
+
+class Facts(Section):
+    """classes: of the logits, in order; hashes: of the data and the weights it was made from."""
+
+    student: str
+    data: str
+    classes: list[str]
+    melanoma: str
+    frame: Frame
+    decision: Decision
+    hashes: dict[str, str]
+    licence: str
+    intended_use: str
+
+
+def write_facts(model: onnx.ModelProto, facts: Facts) -> None:
+    """Put the facts into a model, in place of any it had."""
+    del model.metadata_props[:]
+    entry = model.metadata_props.add()
+    entry.key, entry.value = KEY, facts.model_dump_json()
+
+
+def read_facts(text: str | None, name: str) -> Facts:
+    """Return the facts of a model from its metadata entry; ValueError names the file when it has none or odd ones."""
+    if text is None:
+        raise ValueError(f"{name}: an ONNX file without the metadata {KEY!r}; take one that this pipeline exported")
+    try:
+        return Facts.model_validate(json.loads(text))
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{name}: metadata {KEY!r} that cannot be read ({' '.join(str(error).split())[:200]})"
+        ) from None

@@ -1,0 +1,53 @@
+"""Every method of the ladder gives a whole model near fp32, from training images alone."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from stages.foundation.onnx_session import open_session
+from stages.foundation.sweep import STUDENT
+from stages.learning.export import export_onnx
+from stages.learning.ladder import LADDER, sensitive_nodes
+from stages.learning.models import build_model
+
+IMAGES = np.random.default_rng(0).random((16, 3, 64, 64), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def fp32():
+    torch.manual_seed(0)
+    model = build_model(STUDENT, 7)
+    model.train()
+    with torch.no_grad():
+        for _ in range(20):  # batch norms that fit: a fresh model's output hardly depends on its input
+            model(torch.from_numpy(IMAGES))
+    return export_onnx(model.eval(), 64)
+
+
+def logits(model: bytes) -> np.ndarray:
+    return open_session(model, threads=2).run(None, {"image": IMAGES})[0]
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_each_method_gives_one_whole_smaller_file(fp32, name):
+    content = LADDER[name](fp32, IMAGES).SerializeToString(deterministic=True)
+    onnx.checker.check_model(content, full_check=True)
+    assert len(content) < 0.5 * len(fp32.SerializeToString())
+    expected = logits(fp32.SerializeToString())
+    assert np.abs(logits(content) - expected).max() < 0.5 * np.abs(expected).max()
+
+
+def test_twice_gives_the_same_bytes(fp32):
+    for name in ("weight_only_least_squares", "static_u8s8_minmax"):
+        first, second = (LADDER[name](fp32, IMAGES).SerializeToString(deterministic=True) for _ in range(2))
+        assert first == second, name
+
+
+def test_the_first_block_and_every_excitation_count_as_sensitive(fp32):
+    nodes = {node.name: node for node in fp32.graph.node}
+    chosen = [nodes[name] for name in sensitive_nodes(fp32)]
+    excitations = [node for node in nodes.values() if node.op_type in ("GlobalAveragePool", "ReduceMean")]
+    assert len(excitations) == 10  # nine of squeeze-and-excitation, one before the classifier
+    assert sum(node.op_type == "Conv" for node in chosen) >= 2 * 9 + 2
+    assert not {node.name for node in chosen} >= set(nodes)

@@ -1,0 +1,48 @@
+"""The export folder: the files of the layout, and configurations that the model agrees with."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from stages import release
+from stages.foundation.onnx_session import open_session
+from stages.images.decoding import Limits, load_rgb, to_square
+
+
+def test_the_folder_has_the_layout(tiny):
+    release.release("demo", released=False)
+    folder = tiny / "build/huggingface/demo"
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {
+        "README.md", "config.json", "preprocessor_config.json", "onnx/model.onnx", "onnx/model_int8.onnx",
+    }  # fmt: skip
+    card = (folder / "README.md").read_text()
+    assert card.startswith("---\nlicense: cc-by-nc-4.0\n")
+    assert "Not a medical device" in card
+    for name in ("onnx/model.onnx", "onnx/model_int8.onnx"):
+        onnx.checker.check_model(str(folder / name), full_check=True)
+
+
+def test_the_configurations_are_the_models(tiny):
+    release.release("demo", released=False)
+    folder = tiny / "build/huggingface/demo"
+    config, frame = (json.loads((folder / name).read_text()) for name in ("config.json", "preprocessor_config.json"))
+    session = open_session(folder / "onnx/model_int8.onnx", threads=1)
+    assert session.get_inputs()[0].shape[2:] == [frame["size"]["height"], frame["size"]["width"]]
+    path = next((tiny / "data/raw/demo").rglob("*.jpg"))
+    with Image.open(path) as image:  # as a reader of preprocessor_config.json would
+        square = image.convert("RGB").resize((frame["size"]["width"], frame["size"]["height"]), frame["resample"])
+    ours = to_square(load_rgb(path, Limits(min_side=1, max_aspect=9, max_megapixels=1)), config["image_size"])
+    assert np.array_equal(np.asarray(square), ours)
+    pixels = np.asarray(square, np.float32).transpose(2, 0, 1)[None] * np.float32(frame["rescale_factor"])
+    assert session.run(None, {"image": pixels})[0].shape == (1, len(config["id2label"]))
+    assert config["id2label"][str(config["label2id"]["mel"])] == "mel"
+
+
+def test_the_demos_student_is_never_released(tiny):
+    with pytest.raises(ValueError, match="synthetic"):
+        release.release("demo", released=True)
+    assert not (tiny / "models/released").exists()

@@ -1,0 +1,15 @@
+// Keeps every file of the page, so that it opens without a network after the first visit. VERSION and FILES are
+// written by stages/web.py from the files themselves.
+const VERSION = "@VERSION@", FILES = ["@FILES@"];
+
+self.addEventListener("install", event => {
+  event.waitUntil(caches.open(VERSION).then(cache => cache.addAll(FILES)).then(() => self.skipWaiting()));
+});
+self.addEventListener("activate", event => {
+  event.waitUntil(
+    caches.keys().then(names => Promise.all(names.filter(name => name !== VERSION).map(name => caches.delete(name)))).then(() => self.clients.claim()),
+  );
+});
+self.addEventListener("fetch", event => {
+  event.respondWith(caches.match(event.request, { ignoreSearch: true }).then(found => found ?? fetch(event.request)));
+});
