@@ -54,6 +54,9 @@ PLOTS = (
 )
 
 
+LIMIT = 25  # MB, of the study's check
+
+
 class Kd(Section):
     teachers: list[Teacher] = Field(min_length=1)
     temperature: int | float
@@ -102,9 +105,8 @@ def describe(tables: Tables, params: Params, size: int) -> dict[str, Any]:
         "selected": readable(selected),
         "best": readable(max((f"student_{key}" for key in GRID), key=lambda key: float(best[key]))),
         "teachers": ", ".join(readable(name) for name in params.kd.teachers),
-        "files": ", ".join(
-            f"{readable(str(name)).removeprefix('student ')} {mb:.2f} MB" for name, mb in exported.items()
-        ),
+        "files": ", ".join(f"{readable(str(n)).removeprefix('student ')} {mb:.2f} MB" for n, mb in exported.items())
+        + f" (the study's limit of {LIMIT} MB is {'kept' if exported.max() <= LIMIT else 'exceeded'})",
         "population": f"Holdout: {len(holdout)} images of {holdout['lesion_id'].nunique()} lesions, "
         f"{holdout['melanoma'].sum()} of them melanomas",
         "splits": ", ".join(str(images[split]) for split in ("train", "val", "holdout")),
