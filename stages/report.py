@@ -54,6 +54,9 @@ PLOTS = (
 )
 
 
+LIMIT = 25  # MB, of the study's check
+
+
 class Kd(Section):
     teachers: list[Teacher] = Field(min_length=1)
     temperature: int | float
@@ -104,7 +107,8 @@ def describe(tables: Tables, params: Params, size: int) -> dict[str, Any]:
         "best": readable(max((f"student_{key}" for key in GRID), key=lambda key: float(best[key]))),
         "teachers": ", ".join(readable(name) for name in params.kd.teachers),
         "files": f"ONNX fp32 {methods['megabytes'].iloc[0]:.2f} MB, int8 {int8['megabytes']:.2f} MB "
-        f"({str(int8['method']).replace('_', ' ')})",
+        f"({str(int8['method']).replace('_', ' ')}; the study's limit of {LIMIT} MB is "
+        f"{'kept' if int8['megabytes'] <= LIMIT else 'exceeded'})",
         "population": f"Holdout: {len(holdout)} images of {holdout['lesion_id'].nunique()} lesions, "
         f"{holdout['melanoma'].sum()} of them melanomas",
         "splits": ", ".join(str(images[split]) for split in ("train", "val", "holdout")),

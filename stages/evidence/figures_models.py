@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from stages.evidence.drawing import INK, LOOKS, METRIC_NAMES, canvas, intervals, readable
 
@@ -134,9 +135,12 @@ def deployment(table: pd.DataFrame) -> Figure:
                     label=runtime,
                 )
                 for x, y, name in zip(own[column], value, own["model"], strict=True):
-                    if not name.startswith("student_T") or runtime != "pytorch":
+                    if not name.startswith("student_T") or runtime == "onnx int8":
                         axis.annotate(readable(name), (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
             axis.set(xscale="log", xlabel=label)
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
             axis.grid(alpha=0.3)
         axes[0].set_ylabel("ROC-AUC on the holdout")
         axes[0].legend(fontsize=8)

@@ -47,8 +47,9 @@ def static(**settings: Any) -> Method:
 
     def quantize(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
         with tempfile.TemporaryDirectory() as folder:
-            prepared, target = Path(folder, "prepared.onnx"), Path(folder, "int8.onnx")
-            quant_pre_process(model, prepared, skip_symbolic_shape=True)
+            source, prepared, target = (Path(folder, f"{name}.onnx") for name in ("fp32", "prepared", "int8"))
+            onnx.save(model, source)
+            quant_pre_process(source, prepared, skip_symbolic_shape=True)
             excluded = keep(onnx.load(prepared)) if keep else []
             quantize_static(
                 prepared,
@@ -78,7 +79,7 @@ def sensitive_nodes(model: onnx.ModelProto) -> list[str]:
     nodes = list(model.graph.node)
     pools = [position for position, node in enumerate(nodes) if node.op_type in POOLS]
     first = [node.name for node in nodes[: pools[0]]]
-    pooled = {out for position in pools for out in nodes[position].output}
+    pooled = {out for position in pools[:-1] for out in nodes[position].output}  # the last one feeds the classifier
     inside = []
     for node in nodes:  # nodes stand in order of computation
         if pooled & set(node.input):

@@ -33,7 +33,8 @@ def logits(model: bytes) -> np.ndarray:
 def test_each_method_gives_one_whole_smaller_file(fp32, name):
     content = LADDER[name](fp32, IMAGES).SerializeToString(deterministic=True)
     onnx.checker.check_model(content, full_check=True)
-    assert len(content) < 0.5 * len(fp32.SerializeToString())
+    share = 0.7 if name == "static_u8s8_float_parts" else 0.4
+    assert len(content) < share * len(fp32.SerializeToString())
     expected = logits(fp32.SerializeToString())
     assert np.abs(logits(content) - expected).max() < 0.5 * np.abs(expected).max()
 
