@@ -110,6 +110,36 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An exported student whose probability differs from image to image; the tiny one is as good as constant.
+
+    It has learnt 28 images by heart; its metadata are the tiny student's.
+    """
+    import numpy as np  # noqa: PLC0415 - only for tests that need it, as torch
+    import onnx  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    from stages.learning.export import export_onnx  # noqa: PLC0415
+    from stages.learning.models import build_model  # noqa: PLC0415
+    from stages.learning.views import plain_view  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    model = build_model("mobilenet_v3_small", 7).train()
+    images = plain_view(torch.from_numpy(np.load(finished / "data/processed/demo/pack.npy")))
+    labels = torch.arange(len(images)) % 7  # learnt by heart: what they mean does not matter here
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model(images[:28]), labels[:28]).backward()
+        optimiser.step()
+    exported = export_onnx(model.eval(), images.shape[-1])
+    exported.metadata_props.extend(onnx.load(finished / "models/demo/onnx/student_int8.onnx").metadata_props)
+    path = tmp_path_factory.mktemp("sensitive") / "student.onnx"
+    onnx.save(exported, path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A headless Chromium; tests that want one are skipped where there is none."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")

@@ -17,7 +17,9 @@ from PIL import Image
 
 from stages import predict
 from stages.foundation.facts import KEY
-from stages.images.archive import find_images
+from stages.foundation.onnx_session import open_session, score_pixels
+from stages.images.pack import open_pack
+from stages.learning.scoring import melanoma_probability
 
 
 def run(*words, stdin=None):
@@ -46,8 +48,8 @@ def image(finished):
 
 def test_the_holdouts_images_get_the_pipelines_probabilities(finished, model):
     table = pd.read_csv(finished / "metrics/demo/predictions.csv").query("split == 'holdout'").set_index("image_id")
-    paths = find_images(finished / "data/raw/demo", table.index.to_series())
-    done = run("--model", model, "--format", "csv", *paths.values())
+    paths = [path for path in (finished / "data/raw/demo").rglob("*.jpg") if path.stem in table.index]
+    done = run("--model", model, "--format", "csv", *paths)
     assert done.returncode == 0, done.stderr
     found = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(done)}
     assert len(found) == len(table)
@@ -58,6 +60,18 @@ def test_the_holdouts_images_get_the_pipelines_probabilities(finished, model):
         p = float(row["p_melanoma"])
         if abs(p - cut) > 1e-6:
             assert row["decision"] == ("melanoma" if p >= cut else "other")
+
+
+def test_predict_is_packing_and_scoring(finished, sensitive):
+    processed = finished / "data/processed/demo"
+    pack = open_pack(processed / "pack.npy", processed / "pack_manifest.csv")
+    logits = score_pixels(open_session(sensitive, threads=2), pack.pixels, pack.rows(pack.image_ids))
+    expected = dict(zip(pack.image_ids, melanoma_probability(logits, 4), strict=True))
+    done = run("--model", sensitive, "--format", "csv", finished / "data/raw/demo")
+    found = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(done)}
+    assert set(found) == set(expected)
+    assert max(abs(found[name] - expected[name]) for name in found) < 1e-5
+    assert np.std(list(found.values())) > 0.02
 
 
 def test_calibration_and_band_are_the_evaluations(finished, model, image):
