@@ -13,20 +13,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import pandas as pd
 from pydantic import Field, field_validator
 
 from stages.evidence.calibration import fit_platt
 from stages.evidence.decisions import fit_referral
-from stages.evidence.metrics import (
-    calibration_metrics,
-    check_labels,
-    decision_metrics,
-    first,
-    plain,
-    ranking_metrics,
-    threshold_at_sensitivity,
-)
+from stages.evidence.gate import Gate, choose, compare
+from stages.evidence.metrics import check_labels, threshold_at_sensitivity
 from stages.evidence.predictions import write_predictions
 from stages.foundation import command
 from stages.foundation.facts import Decision, Facts, Frame, write_facts
@@ -56,12 +48,6 @@ class Kd(Part):
 
 class Compute(Part):
     threads: int = Field(ge=1)
-
-
-class Gate(Section):
-    megabytes: float = Field(gt=0)
-    roc_auc_loss: float = Field(ge=0)
-    ece_rise: float = Field(ge=0)
 
 
 class Quantize(Section):
@@ -109,46 +95,6 @@ def score_unseen(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
     rows = dataset.pack.rows(dataset.unseen)
     logits = score_pixels(open_session(model, threads=threads), dataset.pack.pixels, rows)
     return melanoma_probability(logits, dataset.melanoma)
-
-
-def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:
-    """Return one row per method on val: its metrics, and how far its p and its decisions move from fp32's."""
-    rows = []
-    for name, values in p.items():
-        threshold, weights = threshold_at_sensitivity(labels, values, sensitivity), plain(labels)
-        metrics = first(ranking_metrics(labels, values, weights) | calibration_metrics(labels, values, weights))
-        cut = threshold_at_sensitivity(labels, p["fp32"], sensitivity)
-        decided = first(decision_metrics(labels, values, threshold, weights))
-        rows.append(
-            {
-                "method": name,
-                **{f"val_{key}": metrics[key] for key in ("roc_auc", "average_precision", "ece")},
-                "val_specificity": decided["specificity"],
-                "largest_change": float(np.abs(values - p["fp32"]).max()),
-                "agreement": float(np.mean((values >= cut) == (p["fp32"] >= cut))),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def choose(table: pd.DataFrame, gate: Gate) -> str:
-    """Return the first method of the table that passes the gate; ValueError with the table when none does.
-
-    The table gains the columns passes and chosen, "yes" or "no".
-    """
-    fp32 = table.iloc[0]
-    passes = (
-        (table["megabytes"] <= gate.megabytes)
-        & (table["val_roc_auc"] >= fp32["val_roc_auc"] - gate.roc_auc_loss)
-        & (table["val_ece"] <= fp32["val_ece"] + gate.ece_rise)
-        & (table["method"] != "fp32")
-    )
-    table["passes"] = np.where(passes, "yes", "no")
-    if not passes.any():
-        raise ValueError(f"no method of quantize.methods passes the gate {gate}:\n{table.to_string(index=False)}")
-    chosen = str(table.loc[passes.idxmax(), "method"])
-    table["chosen"] = np.where(table["method"] == chosen, "yes", "no")
-    return chosen
 
 
 def describe(params: Params, dataset: Dataset, p_val: np.ndarray, hashes: dict[str, str]) -> Facts:

@@ -7,12 +7,12 @@ import pytest
 from conftest import KEY, write_params
 
 from stages import quantize
+from stages.evidence.gate import Gate, choose
 from stages.foundation import facts as facts_module
 from stages.foundation.files import sha256_file
 from stages.foundation.onnx_session import open_session, score_pixels
 from stages.images.pack import open_pack
 from stages.learning.scoring import melanoma_probability
-from stages.quantize import Gate, choose
 
 
 def test_onnx_predictions_are_the_students(tiny):
