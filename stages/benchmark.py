@@ -69,13 +69,18 @@ def read_models(params: Params) -> dict[str, tuple[Path, Classifier]]:
     }
 
 
-def measure(path: Path, model: Classifier, size: int, every: int) -> list[dict[str, Any]]:
+def onnx_files(name: str, model: Classifier, params: Params) -> dict[str, bytes]:
+    """Return a model's fp32 and int8 files: the student's as quantize chose them, a teacher's weight-only."""
+    if name.startswith("student"):
+        folder = Path("models", params.data.name, "onnx")
+        return {f"onnx {kind}": (folder / f"student_{kind}.onnx").read_bytes() for kind in ("fp32", "int8")}
+    fp32 = export_onnx(model, params.image.size)
+    int8 = quantize_weights(fp32, largest_value)
+    return {"onnx fp32": fp32.SerializeToString(), "onnx int8": int8.SerializeToString()}
+
+
+def measure(path: Path, model: Classifier, files: dict[str, bytes], size: int, every: int) -> list[dict[str, Any]]:
     """Return one row per runtime of one model: size, memory, milliseconds at batch 1, images per second at 32."""
-    fp32 = export_onnx(model, size)
-    files = {
-        "onnx fp32": fp32.SerializeToString(),
-        "onnx int8": quantize_weights(fp32, largest_value).SerializeToString(),
-    }
     one, many = (np.random.default_rng(0).random((n, 3, size, size), dtype=np.float32) for n in (1, BATCH))
     costs, rows = count_costs(model, size), {}
     for name in ("pytorch", *files):
@@ -137,7 +142,7 @@ def main() -> None:
     rows = [
         {"model": name, **row}
         for name, (path, model) in track(found.items(), len(found), "models")
-        for row in measure(path, model, params.image.size, every)
+        for row in measure(path, model, onnx_files(name, model, params), params.image.size, every)
     ]
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
     selected = f"student_{student_key(params.kd.temperature, params.kd.alpha)}"

@@ -22,11 +22,12 @@ import numpy as np
 import onnxruntime as ort
 from tqdm import tqdm
 
-from stages.foundation.facts import KEY, Decision, Facts, read_facts
-from stages.foundation.onnx_session import BATCH, open_session
+from stages.evidence.decisions import Referral
+from stages.evidence.scaling import Calibration
+from stages.foundation.facts import KEY, RELEASED, Decision, Facts, read_facts
+from stages.foundation.onnx_session import BATCH, open_session, score_pixels
 from stages.images.decoding import Limits, load_rgb, to_square
 
-RELEASED = Path(__file__).parents[1] / "models/released/student_int8.onnx"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 STDIN = "-"
 
@@ -60,11 +61,9 @@ def find_images(names: list[str]) -> list[str]:
 
 def decide(p: np.ndarray, decision: Decision) -> list[tuple[float, float, str, str]]:
     """Return p, calibrated p, "melanoma" or "other" at the operating point, and the referral band of each image."""
-    clipped = np.clip(p, 1e-6, 1 - 1e-6)  # as stages/evidence/metrics.py
-    calibrated = 1 / (1 + np.exp(-(decision.slope * np.log(clipped / (1 - clipped)) + decision.intercept)))
+    calibrated = Calibration(decision.slope, decision.intercept)(p)
     called = np.where(p >= decision.threshold, "melanoma", "other")
-    melanoma, other = p >= decision.melanoma_from, p <= decision.other_up_to
-    band = np.where(melanoma == other, "refer", np.where(melanoma, "suspicious", "benign"))
+    band = Referral(decision.melanoma_from, decision.other_up_to).bands(p)
     return list(zip(p.tolist(), calibrated.tolist(), called.tolist(), band.tolist(), strict=True))
 
 
@@ -93,8 +92,7 @@ def _decode(name: str, facts: Facts) -> np.ndarray | str:
 def _score(
     session: ort.InferenceSession, facts: Facts, pixels: np.ndarray
 ) -> list[tuple[float, float, str, str] | None]:
-    images = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255)
-    logits = session.run(None, {"image": images})[0].astype(np.float64)
+    logits = score_pixels(session, pixels, np.arange(len(pixels))).astype(np.float64)
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     p = exponents[:, facts.classes.index(facts.melanoma)] / exponents.sum(axis=1)
     return [decide(value[None], facts.decision)[0] if np.isfinite(value) else None for value in p]

@@ -22,8 +22,8 @@ from stages.evidence.metrics import check_labels, threshold_at_sensitivity
 from stages.evidence.predictions import write_predictions
 from stages.foundation import command
 from stages.foundation.facts import Decision, Facts, Frame, write_facts
-from stages.foundation.files import sha256_file, write_csv, write_json, writing
-from stages.foundation.onnx_session import open_session, score_pixels
+from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.onnx_session import as_input, open_session, score_pixels
 from stages.foundation.params import Data, Part, Section, read_params
 from stages.foundation.progress import track
 from stages.foundation.record import make_record
@@ -87,7 +87,7 @@ class Params(Section):
 def calibration_images(dataset: Dataset, settings: Quantize) -> np.ndarray:
     """Return training images as the model takes them, float32 (images, 3, size, size), drawn by the seed."""
     rows = np.random.default_rng(settings.seed).permutation(dataset.train_rows)[: settings.images]
-    return np.ascontiguousarray(dataset.pack.pixels[np.sort(rows)].transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    return as_input(dataset.pack.pixels[np.sort(rows)])
 
 
 def score_unseen(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
@@ -147,11 +147,10 @@ def main() -> None:
     table["megabytes"] = [len(content) / 1e6 for content in files.values()]
     released = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
     inputs = [*dataset_files(processed), weights]
-    hashes = {path.name: sha256_file(path) for path in inputs}
-    facts: dict[str, Any] = {"student": key, "device": "cpu", "threads": threads, "method": released[INT8]}
+    ran: dict[str, Any] = {"student": key, "device": "cpu", "threads": threads, "method": released[INT8]}
     packages = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
-    costs = count_costs(student, dataset.pack.size)
-    record = make_record(params.model_dump(), inputs, packages, **facts, **costs)
+    record = make_record(params.model_dump(), inputs, packages, **ran, **count_costs(student, dataset.pack.size))
+    hashes = {Path(path).name: sha256 for path, sha256 in record["inputs"].items()}
     targets = (models / "onnx", models / "predictions/onnx", Path("metrics", params.data.name, "quantization.csv"))
     with writing(*targets) as (folder, predictions, metrics):
         folder.mkdir()

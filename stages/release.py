@@ -15,12 +15,11 @@ from typing import Any
 
 import onnx
 
-from stages.foundation.facts import KEY, Facts, read_facts
+from stages.foundation.facts import RELEASED, Facts, facts_of
 from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.params import Data, Section, read_params
 from stages.foundation.sweep import STUDENT
 
-RELEASED = Path("models/released")
 FRONT = """---
 license: cc-by-nc-4.0
 library_name: onnx
@@ -79,8 +78,7 @@ def release(name: str, *, released: bool) -> None:
         raise ValueError("the demo's student is made of synthetic images; release one of HAM10000")
     onnx_folder, card = Path("models", name, "onnx"), Path("plots", name, "report/model_card.md")
     model = onnx.load(onnx_folder / "student_int8.onnx")
-    text = next((entry.value for entry in model.metadata_props if entry.key == KEY), None)
-    facts = read_facts(text, str(onnx_folder / "student_int8.onnx"))
+    facts = facts_of(model, str(onnx_folder / "student_int8.onnx"))
     with writing(Path("build/huggingface", name)) as (folder,):
         (folder / "onnx").mkdir(parents=True)
         shutil.copy(onnx_folder / "student_fp32.onnx", folder / "onnx/model.onnx")
@@ -89,7 +87,7 @@ def release(name: str, *, released: bool) -> None:
         write_json(folder / "config.json", config(facts))
         write_json(folder / "preprocessor_config.json", preprocessor(facts))
     if released:
-        with writing(RELEASED / "student_int8.onnx", RELEASED / "README.md") as (target, beside):
+        with writing(RELEASED, RELEASED.with_name("README.md")) as (target, beside):
             shutil.copy(onnx_folder / "student_int8.onnx", target)
             write_text(beside, card.read_text(encoding="utf-8"))
 

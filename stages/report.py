@@ -6,6 +6,7 @@ Reads metrics/<name>, plots/<name>, the pack's pixels of the images shown, model
 plots/<name>/figures/*.svg, and plots/<name>/report with report.html (one self-contained page) and model_card.md.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from stages.evidence.report_tables import headline, report_tables
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.params import Data, Part, Section, read_params
-from stages.foundation.sweep import GRID, Teacher, student_key, student_keys
+from stages.foundation.sweep import Teacher, student_key, student_keys
 from stages.images.labels import Target, classes_of
 from stages.images.pack import open_pack
 
@@ -52,8 +53,6 @@ PLOTS = (
     "data_overview",
     "examples",
 )
-
-
 LIMIT = 25  # MB, of the study's check
 
 
@@ -91,20 +90,19 @@ def read_histories(name: str, teachers: list[str], keys: list[str]) -> Tables:
     return histories | {f"student_{key}": pd.read_csv(folder / f"students/{key}.csv") for key in keys}
 
 
-def describe(tables: Tables, params: Params, size: int) -> dict[str, Any]:
-    """Return what the page and the card say about the data and the selected student."""
+def describe(tables: Tables, best: str, params: Params, size: int) -> dict[str, Any]:
+    """Return what the page and the card say about the data and the selected student; best: of the grid on val."""
     selected = f"student_{student_key(params.kd.temperature, params.kd.alpha)}"
     holdout = tables["predictions"][tables["predictions"]["split"] == "holdout"]
     images = tables["data_overview"].query("column == 'diagnosis'").groupby("split")["images"].sum()
     models, methods = tables["models"], tables["quantization"]
     int8 = methods[methods["chosen"] == "yes"].iloc[0]
-    best = models.query("split == 'val' and metric == 'roc_auc'").set_index("model")["value"]
     cut = models.query("model == @selected and at == 'operating point'")["threshold"].iloc[0]
     return {
         "name": params.data.name,
         "synthetic": params.data.name == "demo",
         "selected": readable(selected),
-        "best": readable(max((f"student_{key}" for key in GRID), key=lambda key: float(best[key]))),
+        "best": readable(f"student_{best}"),
         "teachers": ", ".join(readable(name) for name in params.kd.teachers),
         "files": f"ONNX fp32 {methods['megabytes'].iloc[0]:.2f} MB, int8 {int8['megabytes']:.2f} MB "
         f"({str(int8['method']).replace('_', ' ')}; the study's limit of {LIMIT} MB is "
@@ -137,10 +135,13 @@ def main() -> None:
     figures = draw_all(tables, read_histories(name, teachers, keys), teachers, [f"student_{key}" for key in keys])
     pack = open_pack(processed / "pack.npy", processed / "pack_manifest.csv")
     pixels = pack.pixels[pack.rows(list(tables["examples"]["image_id"]))]
-    facts = describe(tables, params, pack.size)
+    best = json.loads(Path("metrics", name, "headline.json").read_text(encoding="utf-8"))["val_best"]
+    facts = describe(tables, best, params, pack.size)
     shown = report_tables(tables)
     by_title = {table.title: own_rows(table, facts["selected"]) for table in shown}
-    galleries = pictures(tables["examples"], pixels, np.load(Path("models", name, "explanations.npy")))
+    galleries = pictures(
+        tables["examples"], pixels, np.load(Path("models", name, "explanations.npy"), allow_pickle=False)
+    )
     page = render("report.html.j2", **facts, tables=shown, figures=figures, galleries=galleries)
     card = render("model_card.md.j2", **facts, calibration=by_title["Calibration"], subgroups=by_title["Subgroups"])
     with writing(Path("plots", name, "figures"), Path("plots", name, "report")) as (folder, report):

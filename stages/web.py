@@ -19,8 +19,9 @@ from pathlib import Path
 
 import onnx
 
-from stages.foundation.facts import KEY, read_facts
+from stages.foundation.facts import RELEASED, facts_of
 from stages.foundation.files import write_text, writing
+from stages.foundation.onnx_session import folds_to_float
 
 PACKAGE = "onnxruntime-web@1.30.0"
 SHA512 = (
@@ -29,7 +30,6 @@ SHA512 = (
 )
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 ROOT = Path(__file__).parents[1]
-RELEASED = ROOT / "models/released/student_int8.onnx"
 
 
 def fetch_runtime(kept: Path) -> Path:
@@ -53,9 +53,7 @@ def build(model: Path, kept: Path, target: Path) -> None:
     """Write the whole page into a folder, in one step."""
     package = fetch_runtime(kept)
     content = onnx.load(model)
-    text = next((entry.value for entry in content.metadata_props if entry.key == KEY), None)
-    facts = read_facts(text, str(model)).model_dump()
-    facts["weight_only"] = not any(node.op_type == "QuantizeLinear" for node in content.graph.node)
+    facts = facts_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content)}
     with writing(target) as (folder,):
         shutil.copytree(ROOT / "web", folder)
         (folder / "ort").mkdir()

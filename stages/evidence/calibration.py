@@ -3,28 +3,15 @@
 Both are logistic regressions of the label on the log odds of p, without and with an intercept; scikit-learn's.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from stages.evidence.intervals import Sample, interval
 from stages.evidence.metrics import INFLATED, LINE, calibration_metrics, log_odds
+from stages.evidence.scaling import Calibration
 
 WEAK = 1e4  # inverse of the regulariser: keeps a perfectly separated val finite, moves nothing else
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """log odds -> slope * log odds + intercept."""
-
-    slope: float
-    intercept: float
-
-    def __call__(self, p: np.ndarray) -> np.ndarray:
-        """Return the calibrated probabilities, float (images,)."""
-        return 1 / (1 + np.exp(-(self.slope * log_odds(p) + self.intercept)))
 
 
 RAW = Calibration(1.0, 0.0)

@@ -21,12 +21,6 @@ def net_benefit(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.nd
     return (hits - alarms * odds()) / weights.sum(axis=1, keepdims=True)
 
 
-def net_benefit_of_all(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the net benefit of taking every image for a melanoma: (weightings, thresholds)."""
-    share = (weights @ labels / weights.sum(axis=1))[:, None]
-    return share - (1 - share) * odds()
-
-
 def odds() -> np.ndarray:
     """Return how many false alarms a hit is worth at each threshold probability, inverted."""
     return THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES)

@@ -67,10 +67,10 @@ def as_svg(figure: Figure) -> str:
     return text[text.index("<svg") :].replace(INK, "currentColor").replace("<svg ", '<svg color="black" ', 1)
 
 
-def intervals(axes: Axes, table: pd.DataFrame, names: list[str], *, look: int = 0, shift: float = 0.0) -> None:
+def intervals(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     """Draw value, low and high of a table as points with whiskers, one row of the axes each, the first on top."""
-    y = np.arange(len(table))[::-1] + shift
-    colour, _, marker = LOOKS[look]
+    y = np.arange(len(table))[::-1]
+    colour, _, marker = LOOKS[0]
     whiskers = np.abs(np.stack([table["value"] - table["low"], table["high"] - table["value"]]))
     axes.errorbar(table["value"], y, xerr=whiskers, fmt=marker, color=colour, capsize=2, markersize=4, linewidth=1.2)
     axes.set_yticks(np.arange(len(names))[::-1], names)

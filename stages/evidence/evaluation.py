@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from stages.evidence.calibration import Calibration, fit_all
+from stages.evidence.calibration import fit_all
 from stages.evidence.intervals import Sample, draw_sample
 from stages.evidence.metrics import threshold_at_sensitivity
+from stages.evidence.scaling import Calibration
 from stages.evidence.scores import Estimates, score
 from stages.evidence.subgroups import subgroup_tables
 

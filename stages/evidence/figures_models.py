@@ -23,7 +23,7 @@ def model_comparison(models: pd.DataFrame) -> Figure:
 
 
 def comparisons(table: pd.DataFrame) -> Figure:
-    """Return the paired differences in ROC-AUC, with intervals; filled where the corrected p is below .05."""
+    """Return the paired differences in ROC-AUC, with intervals and corrected p."""
     found = table[table["metric"] == "roc_auc"].rename(columns={"difference": "value"})
     names = [f"{readable(m)}\nminus {readable(r)}" for m, r in zip(found["model"], found["reference"], strict=True)]
     with canvas(8, 1 + 0.42 * len(names)) as (figure, (axis,)):
@@ -65,12 +65,12 @@ def kd_heatmaps(ablation: pd.DataFrame) -> Figure:
     with canvas(11, 2.6, columns=len(shown)) as (figure, axes):
         for axis, metric in zip(axes, shown, strict=True):
             grid = ablation.pivot(index="temperature", columns="alpha", values=metric)
-            drawn = axis.imshow(grid, cmap="cividis", aspect="auto")
+            axis.imshow(grid, cmap="cividis", aspect="auto")
             middle = np.nanmean(grid.to_numpy())
             for (y, x), value in np.ndenumerate(grid.to_numpy()):
                 if np.isfinite(value):
-                    dark = (value < middle) != (drawn.cmap.name == "none")
-                    axis.text(x, y, f"{value:.3f}", ha="center", va="center", color="white" if dark else "black")
+                    colour = "white" if value < middle else "black"
+                    axis.text(x, y, f"{value:.3f}", ha="center", va="center", color=colour)
             axis.set_xticks(range(len(grid.columns)), [f"{alpha:g}" for alpha in grid.columns])
             axis.set_yticks(range(len(grid.index)), [f"{T:g}" for T in grid.index])
             axis.set(title=METRIC_NAMES.get(metric, metric), xlabel="α")

@@ -23,11 +23,11 @@ class Gate(Section):
 
 def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:
     """Return one row per method on val: its metrics, and how far its p and its decisions move from fp32's."""
+    cut, weights = threshold_at_sensitivity(labels, p["fp32"], sensitivity), plain(labels)
     rows = []
     for name, values in p.items():
-        threshold, weights = threshold_at_sensitivity(labels, values, sensitivity), plain(labels)
+        threshold = threshold_at_sensitivity(labels, values, sensitivity)
         metrics = first(ranking_metrics(labels, values, weights) | calibration_metrics(labels, values, weights))
-        cut = threshold_at_sensitivity(labels, p["fp32"], sensitivity)
         decided = first(decision_metrics(labels, values, threshold, weights))
         rows.append(
             {

@@ -7,7 +7,7 @@ from stages.evidence import curves, decisions
 from stages.evidence.agreement import examples
 from stages.evidence.evaluation import Evaluation
 from stages.evidence.scores import HALF
-from stages.evidence.subgroups import age_band
+from stages.evidence.subgroups import characteristics
 
 EXAMPLES = 8  # images of a kind
 
@@ -34,8 +34,7 @@ def overview(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return how many images of each split have which diagnosis, age band, sex, site and confirmation."""
     rows = []
     for split, table in splits.items():
-        columns = {"diagnosis": table["dx"], "age": table["age"].map(age_band), "sex": table["sex"]}
-        columns |= {"site": table["localization"], "confirmed by": table["dx_type"]}
+        columns = {"diagnosis": table["dx"], **characteristics(table), "confirmed by": table["dx_type"]}
         for name, values in columns.items():
             for level, images in values.value_counts().sort_index().items():
                 rows.append({"column": name, "level": level, "split": split, "images": images})
@@ -62,7 +61,7 @@ def _decision_curve(evaluation: Evaluation) -> pd.DataFrame:
         )
         for name in evaluation.roles.principal
     }
-    found["treat all"] = decisions.net_benefit_of_all(sample.labels, sample.weights)
+    found["treat all"] = decisions.net_benefit(sample.labels, np.ones(len(sample.labels)), sample.weights)
     found["treat none"] = np.zeros_like(found["treat all"])
     x = decisions.THRESHOLD_PROBABILITIES
     parts = [curves.banded("threshold", x, values).assign(model=name) for name, values in found.items()]

@@ -145,7 +145,7 @@ def _tidy(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
         found = part.set_index("metric")[["value", "low", "high"]]
         cells = [with_interval(*found.xs(metric)) if metric in found.index else "-" for metric in metrics]
         rows.append([*(_text(name, value) for name, value in zip(facts, key, strict=True)), *cells])
-    head = [*(name.replace("_", " ") for name in facts), *(METRIC_NAMES.get(name, name) for name in metrics)]
+    head = [*facts, *(METRIC_NAMES.get(name, name) for name in metrics)]
     return Table(title, source, note, [name.replace("_", " ") for name in head], rows)
 
 

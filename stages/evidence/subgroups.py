@@ -23,14 +23,18 @@ def age_band(age: str) -> str:
     return "under 40" if years < 40 else "40 to 59" if years < 60 else "60 and over"
 
 
+def characteristics(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return age band, sex and site of each image."""
+    return {"age": table["age"].map(age_band), "sex": table["sex"], "site": table["localization"]}
+
+
 def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield (grouping, level, member of the level (images,)) for age, sex, site, diagnosis and confirmation.
 
     A benign diagnosis is taken together with all melanomas: how well melanoma is told from it.
     """
-    columns = {"age": table["age"].map(age_band), "sex": table["sex"], "site": table["localization"]}
     yield "all", "all", np.ones(len(table), dtype=bool)
-    for name, values in columns.items():
+    for name, values in characteristics(table).items():
         for level in sorted(values.unique()):
             yield name, level, (values == level).to_numpy()
     melanoma = (table["melanoma"] == 1).to_numpy()

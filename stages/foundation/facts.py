@@ -1,6 +1,7 @@
 """What a model file says of itself: all that its user needs beside the weights, inside the file."""
 
 import json
+from pathlib import Path
 
 import onnx
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from stages.foundation.params import Section
 
 KEY = "melanoma_kd"  # the one metadata entry, JSON
+RELEASED = Path(__file__).parents[2] / "models/released/student_int8.onnx"  # what Git holds, and users take by default
 
 
 class Frame(Section):
@@ -49,6 +51,11 @@ def write_facts(model: onnx.ModelProto, facts: Facts) -> None:
     del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, facts.model_dump_json()
+
+
+def facts_of(model: onnx.ModelProto, name: str) -> Facts:
+    """Return the facts inside a model; ValueError as `read_facts`."""
+    return read_facts(next((entry.value for entry in model.metadata_props if entry.key == KEY), None), name)
 
 
 def read_facts(text: str | None, name: str) -> Facts:

@@ -23,13 +23,22 @@ def open_session(source: Path | bytes, *, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):  # weight-only: folded to float at load
+    if folds_to_float(model):
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def folds_to_float(model: onnx.ModelProto) -> bool:
+    """Whether no activation is quantised, so that int8 weights are best folded back to float at load."""
+    return not any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+
+
+def as_input(pixels: np.ndarray) -> np.ndarray:
+    """Return squared images as a model takes them: uint8 (batch, size, size, 3) to float32 (batch, 3, size, size)."""
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255)
 
 
 def score_pixels(session: ort.InferenceSession, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the logits of packed rows: uint8 (images, size, size, 3) to float32 (rows, classes)."""
     batches = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
-    images = (pixels[batch].transpose(0, 3, 1, 2).astype(np.float32) / 255 for batch in batches)
-    return np.concatenate([session.run(None, {"image": np.ascontiguousarray(batch)})[0] for batch in images])
+    return np.concatenate([session.run(None, {"image": as_input(pixels[batch])})[0] for batch in batches])

@@ -4,7 +4,6 @@ Weight-only comes first: folded to float at load, it runs at fp32's speed everyw
 activations follow; the dynamic one, which the study named, comes last: its integer convolutions have no fast kernel.
 """
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,9 +105,3 @@ LADDER: dict[str, Method] = {
     "static_u16s8_minmax": static(activation_type=U16, weight_type=S8, calibrate_method=MINMAX),
     "dynamic": dynamic,
 }
-
-
-def climb(model: onnx.ModelProto, images: np.ndarray) -> dict[str, bytes]:
-    """Return every method's model as the bytes of its file."""
-    logging.getLogger().setLevel(logging.ERROR)  # onnxruntime's quantiser writes warnings to the root logger
-    return {name: method(model, images).SerializeToString(deterministic=True) for name, method in LADDER.items()}

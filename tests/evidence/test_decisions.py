@@ -8,7 +8,6 @@ from stages.evidence.decisions import (
     THRESHOLD_PROBABILITIES,
     fit_referral,
     net_benefit,
-    net_benefit_of_all,
     referral_metrics,
     risk_coverage,
 )
@@ -26,9 +25,8 @@ def test_net_benefit_by_hand():
     found = net_benefit(LABELS, P, plain(LABELS))[0]
     assert found[at(0.2)] == pytest.approx(1 / 10 - 1 / 10 * 0.2 / 0.8)  # one hit, one false alarm
     assert found[at(0.5)] == pytest.approx(1 / 10 - 1 / 10)
-    everything = net_benefit_of_all(LABELS, plain(LABELS))[0]
-    assert everything[at(0.2)] == pytest.approx(2 / 10 - 8 / 10 * 0.25)
-    assert net_benefit(LABELS, np.ones(10), plain(LABELS))[0] == pytest.approx(everything)
+    everything = net_benefit(LABELS, np.ones(10), plain(LABELS))[0]
+    assert everything == pytest.approx(2 / 10 - 8 / 10 * THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES))
 
 
 def test_bands_by_hand():
