@@ -15,6 +15,7 @@ from stages import predict, web
 from stages.foundation.facts import read_facts
 from stages.foundation.onnx_session import open_session
 
+pytestmark = pytest.mark.slow
 WEB = ROOT / "web"
 
 

@@ -11,6 +11,7 @@ from stages.learning.export import export_onnx
 from stages.learning.ladder import LADDER, sensitive_nodes
 from stages.learning.models import build_model
 
+pytestmark = pytest.mark.slow
 IMAGES = np.random.default_rng(0).random((16, 3, 64, 64), dtype=np.float32)
 
 
