@@ -4,12 +4,14 @@
 
 Reads models/<name>/teachers and students, models/<name>/onnx, metrics/<name>/models.csv. Writes
 metrics/<name>/deployment.csv and machine.json, and plots/<name>/deployment.svg. A leaf: its times differ from run to
-run, so no stage reads it and DVC does not track it. Close everything else first.
+run, so no stage reads it and DVC does not track it. Close everything else first. Of the student every method of
+quantisation is timed, and OpenVINO on the same two files where it is installed.
 """
 
 import os
 import platform
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from stages.foundation.progress import track
 from stages.foundation.sweep import GRID, STUDENT, Teacher, student_key
 from stages.images.labels import Target, classes_of
 from stages.learning.export import count_costs, export_onnx
-from stages.learning.latency import Runner, eager, interleaved, onnx
+from stages.learning.latency import Runner, eager, interleaved, onnx, openvino
 from stages.learning.models import Classifier, load_weights
 from stages.learning.quantization import largest_value, quantize_weights
 
@@ -70,10 +72,17 @@ def read_models(params: Params) -> dict[str, tuple[Path, Classifier]]:
 
 
 def onnx_files(name: str, model: Classifier, params: Params) -> dict[str, bytes]:
-    """Return a model's fp32 and int8 files: the student's as quantize chose them, a teacher's weight-only."""
+    """Return a model's files by runtime: the student's as quantize wrote them, a teacher's fp32 and weight-only int8.
+
+    The student's int8 is the method taken; the others go by their names.
+    """
     if name.startswith("student"):
         folder = Path("models", params.data.name, "onnx")
-        return {f"onnx {kind}": (folder / f"student_{kind}.onnx").read_bytes() for kind in ("fp32", "int8")}
+        files = {f"onnx {kind}": (folder / f"student_{kind}.onnx").read_bytes() for kind in ("fp32", "int8")}
+        methods = pd.read_csv(Path("metrics", params.data.name, "quantization.csv")).query("chosen == 'no'")["method"]
+        others = [method for method in methods if (folder / f"methods/{method}.onnx").is_file()]
+        peers = {f"openvino {kind}": files[f"onnx {kind}"] for kind in ("fp32", "int8") if find_spec("openvino")}
+        return files | {f"onnx {method}": (folder / f"methods/{method}.onnx").read_bytes() for method in others} | peers
     fp32 = export_onnx(model, params.image.size)
     int8 = quantize_weights(fp32, largest_value)
     return {"onnx fp32": fp32.SerializeToString(), "onnx int8": int8.SerializeToString()}
@@ -85,17 +94,20 @@ def measure(path: Path, model: Classifier, files: dict[str, bytes], size: int, e
     costs, rows = count_costs(model, size), {}
     for name in ("pytorch", *files):
         megabytes = len(files[name]) / 1e6 if name in files else path.stat().st_size / 1e6
-        peak = f"{peak_megabytes(files[name], size):.1f}" if name in files else "-"
+        peak = f"{peak_megabytes(files[name], size):.1f}" if name.startswith("onnx") else "-"
         rows[name] = {"runtime": name, **costs, "megabytes": megabytes, "peak_megabytes": peak}
     for threads, label in ((1, "1_thread"), (every, "all_threads")):
         runners: dict[str, Runner] = {"pytorch": eager(model, threads)}
-        runners |= {name: onnx(content, threads) for name, content in files.items()}
+        runners |= {
+            name: (onnx if name.startswith("onnx") else openvino)(content, threads) for name, content in files.items()
+        }
         alone = interleaved(runners, one, rounds=ROUNDS)
         batched = interleaved(runners, many, rounds=BATCH_ROUNDS, warmup=1)
         for name, row in rows.items():
             p50, p95 = np.quantile(alone[name], [0.5, 0.95]) * 1000
             row |= {f"ms_p50_{label}": p50, f"ms_p95_{label}": p95}
-            row |= {f"speedup_{label}": np.median(alone["pytorch"]) / np.median(alone[name])}
+            row |= {f"speedup_{label}": np.median(alone["pytorch"]) / p50 * 1000}
+            row |= {f"times_fp32_{label}": p50 / 1000 / np.median(alone["onnx fp32"])}
             row |= {f"images_per_second_{label}": BATCH / np.median(batched[name])}
     return list(rows.values())
 
@@ -131,7 +143,7 @@ def machine(every: int) -> dict[str, Any]:
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "threads": every,
         "system": platform.system(),
-        **{name: version(name) for name in ("torch", "onnxruntime")},
+        **{name: version(name) for name in ("torch", "onnxruntime", "openvino") if find_spec(name)},
     }
 
 
@@ -154,9 +166,9 @@ def main() -> None:
         write_text(figure, as_svg(deployment(table)))
     shown = table.assign(model=table["model"].map(readable))
     print(
-        shown[["model", "runtime", "megabytes", "ms_p50_1_thread", "speedup_1_thread", "roc_auc"]].to_string(
-            index=False
-        )
+        shown[
+            ["model", "runtime", "megabytes", "ms_p50_1_thread", "speedup_1_thread", "times_fp32_1_thread", "roc_auc"]
+        ].to_string(index=False)
     )
 
 

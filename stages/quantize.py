@@ -3,9 +3,10 @@
     python -m stages.quantize
 
 Reads data/processed/<name>: the pack, train.csv (calibration images), val.csv (the gate, the threshold, Platt's
-scaling, the bounds of referral); models/<name>/students/<the key that kd.* selects>. Writes
-models/<name>/onnx/student_{fp32,int8}.onnx, whose metadata say how to use them; models/<name>/predictions/onnx with
-student_{fp32,int8}.csv (every packed image that is not in train.csv) and record.json; metrics/<name>/quantization.csv.
+scaling, the bounds of referral); models/<name>/students/<the key that kd.* selects>. Writes models/<name>/onnx:
+student_{fp32,int8}.onnx and, to try on other machines, methods/<method>.onnx, all with metadata that say how to use
+them; models/<name>/predictions/onnx: student_{fp32,int8}.csv (every packed image that is not in train.csv) and
+record.json; metrics/<name>/quantization.csv.
 """
 
 from pathlib import Path
@@ -13,16 +14,17 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from pydantic import Field, field_validator
 
 from stages.evidence.calibration import fit_platt
 from stages.evidence.decisions import fit_referral
-from stages.evidence.gate import Gate, choose, compare
+from stages.evidence.gate import Gate, check_export, choose, compare
 from stages.evidence.metrics import check_labels, threshold_at_sensitivity
 from stages.evidence.predictions import write_predictions
 from stages.foundation import command
 from stages.foundation.facts import Decision, Facts, Frame, write_facts
-from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.files import sha256_file, write_csv, write_json, writing
 from stages.foundation.onnx_session import as_input, open_session, score_pixels
 from stages.foundation.params import Data, Part, Section, read_params
 from stages.foundation.progress import track
@@ -31,10 +33,11 @@ from stages.foundation.sweep import STUDENT, student_key
 from stages.images.decoding import Limits
 from stages.images.labels import MELANOMA, Target
 from stages.learning.dataset import Dataset, dataset_files, open_dataset
+from stages.learning.device import Device
 from stages.learning.export import count_costs, export_onnx
 from stages.learning.ladder import LADDER
-from stages.learning.models import load_weights
-from stages.learning.scoring import melanoma_probability
+from stages.learning.models import Classifier, load_weights
+from stages.learning.scoring import melanoma_probability, score_images
 
 FP32, INT8 = "student_fp32", "student_int8"
 LICENCE = "code MIT; weights CC BY-NC 4.0, as the images of HAM10000 they were trained on"
@@ -90,6 +93,19 @@ def calibration_images(dataset: Dataset, settings: Quantize) -> np.ndarray:
     return as_input(dataset.pack.pixels[np.sort(rows)])
 
 
+def quantise(fp32: onnx.ModelProto, names: list[str], images: np.ndarray) -> dict[str, bytes]:
+    """Return the fp32 file and one by each method of the ladder, without facts."""
+    models = {name: LADDER[name](fp32, images) for name in track(names, len(names), "methods")}
+    return {name: model.SerializeToString(deterministic=True) for name, model in {"fp32": fp32, **models}.items()}
+
+
+def score_val(student: Classifier, dataset: Dataset, threads: int) -> np.ndarray:
+    """Return the PyTorch student's p_melanoma of val in float32 on the CPU, as ONNX will run it: float64 (images,)."""
+    torch.set_num_threads(threads)
+    logits = score_images(student, dataset.pack, dataset.val_rows, Device(torch.device("cpu"), mixed=False))
+    return melanoma_probability(logits, dataset.melanoma)
+
+
 def score_unseen(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
     """Return the model's p_melanoma of every packed image that is not in train.csv, float64 (images,)."""
     rows = dataset.pack.rows(dataset.unseen)
@@ -135,29 +151,34 @@ def main() -> None:
     weights = models / f"students/{key}.safetensors"
     student = load_weights(weights, architecture=STUDENT, classes=dataset.classes)
     fp32 = export_onnx(student, dataset.pack.size)
-    images, names = calibration_images(dataset, params.quantize), params.quantize.methods
-    files = {"fp32": fp32.SerializeToString(deterministic=True)}
-    for name in track(names, len(names), "methods"):
-        files[name] = LADDER[name](fp32, images).SerializeToString(deterministic=True)
+    names = params.quantize.methods
+    files = quantise(fp32, names, calibration_images(dataset, params.quantize))
     p_melanoma = {name: score_unseen(content, dataset, threads) for name, content in files.items()}
     position = {name: i for i, name in enumerate(dataset.unseen)}
     val = [position[dataset.pack.image_ids[row]] for row in dataset.val_rows]
     p_val = {name: values[val] for name, values in p_melanoma.items()}
-    table = compare(dataset.val_melanoma, p_val, params.evaluate.sensitivity)
-    table["megabytes"] = [len(content) / 1e6 for content in files.values()]
-    released = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
     inputs = [*dataset_files(processed), weights]
+    hashes = {path.name: sha256_file(path) for path in inputs}
+    files = {
+        name: with_facts(content, describe(params, dataset, p_val[name], hashes)) for name, content in files.items()
+    }
+    p_torch = {"pytorch": score_val(student, dataset, threads)}
+    table = compare(dataset.val_melanoma, p_torch | p_val, params.evaluate.sensitivity)
+    sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
+    table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]
+    check_export(table)
+    released = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
     ran: dict[str, Any] = {"student": key, "device": "cpu", "threads": threads, "method": released[INT8]}
     packages = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
     record = make_record(params.model_dump(), inputs, packages, **ran, **count_costs(student, dataset.pack.size))
-    hashes = {Path(path).name: sha256 for path, sha256 in record["inputs"].items()}
     targets = (models / "onnx", models / "predictions/onnx", Path("metrics", params.data.name, "quantization.csv"))
     with writing(*targets) as (folder, predictions, metrics):
-        folder.mkdir()
+        (folder / "methods").mkdir(parents=True)
         predictions.mkdir()
+        for method in names:
+            (folder / f"methods/{method}.onnx").write_bytes(files[method])
         for name, method in released.items():
-            content = with_facts(files[method], describe(params, dataset, p_val[method], hashes))
-            (folder / f"{name}.onnx").write_bytes(content)
+            (folder / f"{name}.onnx").write_bytes(files[method])
             write_predictions(predictions / f"{name}.csv", dataset.unseen, p_melanoma[method])
         write_json(predictions / "record.json", record)
         write_csv(metrics, table)

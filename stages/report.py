@@ -53,6 +53,7 @@ PLOTS = (
     "data_overview",
     "examples",
 )
+FILES = (("method", "fp32"), ("chosen", "yes"))  # rows of quantization.csv
 LIMIT = 25  # MB, of the study's check
 
 
@@ -96,7 +97,7 @@ def describe(tables: Tables, best: str, params: Params, size: int) -> dict[str, 
     holdout = tables["predictions"][tables["predictions"]["split"] == "holdout"]
     images = tables["data_overview"].query("column == 'diagnosis'").groupby("split")["images"].sum()
     models, methods = tables["models"], tables["quantization"]
-    int8 = methods[methods["chosen"] == "yes"].iloc[0]
+    fp32, int8 = (methods.query(f"{column} == @value").iloc[0] for column, value in FILES)
     cut = models.query("model == @selected and at == 'operating point'")["threshold"].iloc[0]
     return {
         "name": params.data.name,
@@ -104,7 +105,7 @@ def describe(tables: Tables, best: str, params: Params, size: int) -> dict[str, 
         "selected": readable(selected),
         "best": readable(f"student_{best}"),
         "teachers": ", ".join(readable(name) for name in params.kd.teachers),
-        "files": f"ONNX fp32 {methods['megabytes'].iloc[0]:.2f} MB, int8 {int8['megabytes']:.2f} MB "
+        "files": f"ONNX fp32 {fp32['megabytes']:.2f} MB, int8 {int8['megabytes']:.2f} MB "
         f"({str(int8['method']).replace('_', ' ')}; the study's limit of {LIMIT} MB is "
         f"{'kept' if int8['megabytes'] <= LIMIT else 'exceeded'})",
         "population": f"Holdout: {len(holdout)} images of {holdout['lesion_id'].nunique()} lesions, "

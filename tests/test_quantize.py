@@ -7,7 +7,7 @@ import pytest
 from conftest import KEY, write_params
 
 from stages import quantize
-from stages.evidence.gate import Gate, choose
+from stages.evidence.gate import Gate, check_export, choose
 from stages.foundation import facts as facts_module
 from stages.foundation.files import sha256_file
 from stages.foundation.onnx_session import open_session, score_pixels
@@ -36,15 +36,17 @@ def test_the_written_file_gives_the_written_predictions(tiny):
 
 def test_the_table_measures_what_each_method_costs(tiny):
     table = pd.read_csv(tiny / "metrics/demo/quantization.csv").set_index("method")
-    assert list(table.index) == ["fp32", "weight_only"]
+    assert list(table.index) == ["pytorch", "fp32", "weight_only"]
+    assert table.loc["pytorch", "largest_change"] < 1e-4
     assert table.loc["fp32", "largest_change"] == 0 < table.loc["weight_only", "largest_change"]
     assert table.loc["fp32", "agreement"] == 1 >= table.loc["weight_only", "agreement"]
-    assert table["chosen"].tolist() == ["no", "yes"]
+    assert table["chosen"].tolist() == ["no", "no", "yes"]
     assert table.loc["weight_only", "megabytes"] < 1.7 < table.loc["fp32", "megabytes"]
 
 
 def test_the_file_says_how_it_is_used(tiny):
     for name in ("student_fp32", "student_int8"):
+        assert (tiny / "models/demo/onnx/methods/weight_only.onnx").is_file()
         model = onnx.load(tiny / f"models/demo/onnx/{name}.onnx")
         assert [entry.key for entry in model.metadata_props] == [facts_module.KEY]
         facts = facts_module.read_facts(model.metadata_props[0].value, name)
@@ -79,6 +81,13 @@ def test_the_first_that_passes_the_gate_is_taken(changes, chosen):
     table = pd.DataFrame([*found, {"method": "second", **row}])
     assert choose(table, GATE) == chosen
     assert table.set_index("method").loc[chosen, ["passes", "chosen"]].tolist() == ["yes", "yes"]
+
+
+def test_an_export_that_scores_otherwise_is_refused():
+    table = pd.DataFrame({"method": ["pytorch", "fp32"], "largest_change": [2e-4, 0]})
+    with pytest.raises(ValueError, match=r"moves a probability by 0\.0002"):
+        check_export(table)
+    check_export(table.assign(largest_change=[5e-5, 0]))
 
 
 def test_none_that_passes_stops_the_stage_with_the_table(tiny):

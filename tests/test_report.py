@@ -92,7 +92,7 @@ FIGURES = {
     "model_comparison", "comparisons", "kd_effectiveness", "kd_heatmaps", "kd_configurations", "roc_band", "pr_band",
     "roc_all", "pr_all", "thresholds_teachers", "thresholds_students", "training", "reliability", "confidence",
     "teacher_student", "confusion", "decision_curve", "risk_coverage", "agreement", "referral", "data_overview",
-    "subgroups_student_T1_alpha0.5",
+    "subgroups_student_T1_alpha0.5", "quantization",
 }  # fmt: skip
 
 

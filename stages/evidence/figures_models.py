@@ -114,6 +114,30 @@ def subgroups(table: pd.DataFrame, model: str) -> Figure:
     return figure
 
 
+def quantization(table: pd.DataFrame) -> Figure:
+    """Return what each quantisation method costs on val: quality, the largest change of a probability, size."""
+    table = table[table["method"] != "pytorch"]
+    shown = ("val_roc_auc", "val_ece", "val_specificity", "largest_change", "megabytes")
+    y = np.arange(len(table))[::-1]
+    colour = LOOKS[0][0]
+    with canvas(11, 1 + 0.26 * len(table), columns=len(shown)) as (figure, axes):
+        for axis, column in zip(axes, shown, strict=True):
+            axis.axvline(table[column].iloc[0], color=INK, linewidth=0.8, linestyle=":")
+            for height, (_, row) in zip(y, table.iterrows(), strict=True):
+                face = colour if row["passes"] == "yes" else "none"
+                taken = row["chosen"] == "yes"
+                axis.plot(row[column], height, "*" if taken else "o", color=colour, markerfacecolor=face,
+                          markersize=9 if taken else 5)  # fmt: skip
+            names = [str(name).replace("_", " ") for name in table["method"]]
+            axis.set_yticks(y, names if axis is axes[0] else [""] * len(table))
+            axis.grid(alpha=0.3)
+            name = column.removeprefix("val_")
+            axis.set_xlabel(
+                {**METRIC_NAMES, "largest_change": "largest change of p", "megabytes": "MB"}.get(name, name)
+            )
+    return figure
+
+
 def deployment(table: pd.DataFrame) -> Figure:
     """Return ROC-AUC on the holdout against file size and against latency, both on log scales."""
     scored = table[table["roc_auc"] != "-"].drop_duplicates(["model", "runtime"])

@@ -14,6 +14,8 @@ from stages.evidence.metrics import (
 )
 from stages.foundation.params import Section
 
+EXPORT_TOLERANCE = 1e-4  # of a probability: what another order of the same float32 sums may bring
+
 
 class Gate(Section):
     megabytes: float = Field(gt=0)
@@ -22,7 +24,7 @@ class Gate(Section):
 
 
 def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:
-    """Return one row per method on val: its metrics, and how far its p and its decisions move from fp32's."""
+    """Return one row per method on val, PyTorch and fp32 too: its metrics, how far p and decisions move from fp32's."""
     cut, weights = threshold_at_sensitivity(labels, p["fp32"], sensitivity), plain(labels)
     rows = []
     for name, values in p.items():
@@ -41,17 +43,26 @@ def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) ->
     return pd.DataFrame(rows)
 
 
+def check_export(table: pd.DataFrame) -> None:
+    """ValueError when the fp32 file does not score as the PyTorch model it was exported from."""
+    change = float(table.loc[table["method"] == "pytorch", "largest_change"].iloc[0])
+    if not change <= EXPORT_TOLERANCE:
+        raise ValueError(
+            f"the fp32 ONNX file moves a probability by {change:.2g}, over {EXPORT_TOLERANCE:g}: a faulty export"
+        )
+
+
 def choose(table: pd.DataFrame, gate: Gate) -> str:
     """Return the first method of the table that passes the gate; ValueError with the table when none does.
 
     The table gains the columns passes and chosen, "yes" or "no".
     """
-    fp32 = table.iloc[0]
+    fp32 = table[table["method"] == "fp32"].iloc[0]
     passes = (
         (table["megabytes"] <= gate.megabytes)
         & (table["val_roc_auc"] >= fp32["val_roc_auc"] - gate.roc_auc_loss)
         & (table["val_ece"] <= fp32["val_ece"] + gate.ece_rise)
-        & (table["method"] != "fp32")
+        & ~table["method"].isin(["pytorch", "fp32"])
     )
     table["passes"] = np.where(passes, "yes", "no")
     if not passes.any():
