@@ -11,7 +11,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 WEIGHTED = {"Conv": 0, "Gemm": 0, "MatMul": 1}  # operator -> axis of the output channels in its second input
-SMALLEST = 512  # elements: smaller weights would gain less than their scales cost
+# Elements. Smaller weights stay float: the first blocks, 3 % of MobileNetV3-Small, made most of the error. On a HAM10000
+# student at 96 px the largest change of a probability was .090 at 512, .091 at 1024, .040 at 2048, .019 at 2500.
+SMALLEST = 2500
 
 
 Scales = Callable[[np.ndarray], np.ndarray]  # float32 (channels, elements) -> the scale of each channel, (channels,)
