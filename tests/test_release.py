@@ -7,7 +7,8 @@ import onnx
 import pytest
 from PIL import Image
 
-from stages import release
+from stages import predict, release
+from stages.foundation import facts
 from stages.foundation.onnx_session import open_session
 from stages.images.decoding import Limits, load_rgb, to_square
 
@@ -47,3 +48,16 @@ def test_the_demos_student_is_never_released(tiny, monkeypatch):
     with pytest.raises(ValueError, match="synthetic"):
         release.release("demo", released=True)
     assert not (tiny / "models/released").exists()
+
+
+def test_the_released_student_is_one_of_ham10000_that_predict_takes_by_default(tiny, capsys):
+    model = onnx.load(facts.RELEASED)
+    onnx.checker.check_model(model, full_check=True)
+    assert facts.RELEASED.stat().st_size < 2_000_000
+    found = facts.facts_of(model, "the released student")
+    assert found.data == "ham10000"
+    assert "CC BY-NC" in found.licence
+    assert "data ham10000" in facts.RELEASED.with_name("README.md").read_text()
+    path = next((tiny / "data/raw/demo").rglob("*.jpg"))
+    predict.main([str(path), "--format", "json"])
+    assert 0 < json.loads(capsys.readouterr().out)["p_melanoma"] < 1

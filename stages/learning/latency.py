@@ -9,6 +9,7 @@ import torch
 from stages.foundation.onnx_session import open_session
 from stages.learning.models import Classifier
 
+REST = 0.05  # seconds before a turn: a runtime's threads spin on after its run and would take the next one's cores
 Runner = Callable[[np.ndarray], object]  # float32 (batch, 3, size, size) -> whatever
 
 
@@ -45,10 +46,16 @@ def openvino(model: bytes, threads: int) -> Runner:
 def interleaved(
     runners: dict[str, Runner], images: np.ndarray, *, rounds: int, warmup: int = 3
 ) -> dict[str, np.ndarray]:
-    """Return seconds of each run, float (rounds,): all take turns, so that what disturbs one disturbs all."""
+    """Return seconds of each run, float (rounds,): all take turns, so that what disturbs one disturbs all.
+
+    A turn is a rest, a run that wakes threads and caches, and the run that is timed. Without the first two, PyTorch on
+    two threads took 68 ms for what takes 5.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in runners}
     for number in range(warmup + rounds):
         for name, run in runners.items():
+            time.sleep(REST)
+            run(images)
             began = time.perf_counter()
             run(images)
             if number >= warmup:

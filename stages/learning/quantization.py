@@ -11,8 +11,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 WEIGHTED = {"Conv": 0, "Gemm": 0, "MatMul": 1}  # operator -> axis of the output channels in its second input
-# Elements. Smaller weights stay float: the first blocks, 3 % of MobileNetV3-Small, made most of the error. On a HAM10000
-# student at 96 px the largest change of a probability was .090 at 512, .091 at 1024, .040 at 2048, .019 at 2500.
+# Elements. Smaller weights stay float: the first blocks, 3 % of MobileNetV3-Small, made most of the error. On a
+# HAM10000 student at 96 px the largest change of a probability was .090 at 512, .091 at 1024, .040 at 2048, .019 here.
 SMALLEST = 2500
 
 
