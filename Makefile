@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 RESNETS := resnet18,resnet34,resnet50,resnet101,resnet152
 EFFICIENTNETS := efficientnet_b0,efficientnet_b1,efficientnet_b2,efficientnet_b3,efficientnet_b4,efficientnet_b5,efficientnet_b6,efficientnet_b7
 
-.PHONY: repro test test-fast install lint format check-all check-lock clean summary readme benchmark web track ham10000 data \
+.PHONY: repro test test-fast install lint format check-all check-lock clean summary readme benchmark benchmark-training compare-published web track ham10000 data \
 	train-teacher train-teacher-single train-resnet-teachers train-efficientnet-teachers train-student quantize \
 	sklearn-baselines sklearn-baselines-quick
 
@@ -54,6 +54,12 @@ readme: $(INSTALLED)  ## rewrite the parts of README.md that are drawn from trac
 
 benchmark: $(INSTALLED)  ## size, memory and speed of every model on this machine: close everything else first
 	python -m stages.benchmark
+
+benchmark-training: $(INSTALLED)  ## how long the grid takes here beside a plain loop
+	python -m stages.benchmark_training
+
+compare-published: $(INSTALLED)  ## our models beside metrics/published/<name>.csv, tested image for image
+	python -m stages.compare_published
 
 web: $(INSTALLED)  ## the page that runs the student in a browser: built into build/web and served
 	python -m stages.web

@@ -3,15 +3,18 @@
     python -m stages.readme
 
 A part stands between <!-- name --> and <!-- /name -->: the stages, drawn from dvc.yaml, and the results on HAM10000,
-from metrics/ham10000. The demo's numbers stay out: they mean nothing.
+from metrics/ham10000: the evaluation's tables and what `compare_published` and `benchmark` put beside them. The
+demo's numbers stay out: they mean nothing.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from stages.evidence.drawing import readable
 from stages.evidence.findings import findings
 from stages.evidence.page import models_table, with_interval
 from stages.evidence.report_tables import HEADLINE
@@ -22,6 +25,7 @@ from stages.foundation.params import read_yaml
 README = Path("README.md")
 RESULTS = Path("metrics/ham10000")
 CALIBRATED = "ECE after Platt scaling"
+SPEED = ["MB", "ms p50 (p95)"]
 
 
 def stage_diagram(pipeline: dict[str, Any]) -> str:
@@ -39,7 +43,11 @@ def stage_diagram(pipeline: dict[str, Any]) -> str:
 
 
 def results(folder: Path) -> str:
-    """Return the headline numbers of the models shown in detail, with intervals, and what the paired tests say."""
+    """Return the headline numbers of the models shown in detail, with intervals, and what the paired tests say.
+
+    With published.csv and deployment.csv, which commands write, it stands beside what was published, with size and
+    speed on the machine of machine.json; without them it does not.
+    """
     if not (folder / "models.csv").is_file():
         return "No results on HAM10000 are committed yet: the full run is still to be made."
     models = pd.read_csv(folder / "models.csv", dtype={"at": str})
@@ -47,10 +55,60 @@ def results(folder: Path) -> str:
     calibration = pd.read_csv(folder / "calibration.csv").query("calibration == 'platt' and metric == 'ece'")
     after = calibration.set_index("model")[["value", "low", "high"]]
     names = list(dict.fromkeys(pd.read_csv(folder / "referral.csv")["model"]))
-    lines = ["| " + " | ".join(["model", *HEADLINE, CALIBRATED]) + " |", "|---" * (len(HEADLINE) + 2) + "|"]
+    speed = deployed(folder / "deployment.csv")
+    head = ["model", *HEADLINE, CALIBRATED, *SPEED]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *published_rows(folder / "published.csv")]
     for name, row in zip(names, models_table(models, names, HEADLINE), strict=True):
-        lines.append("| " + " | ".join([*row, with_interval(*after.loc[name])]) + " |")
-    return "\n".join([*lines, "", *(f"- {sentence}" for sentence in findings(comparisons))])
+        lines.append("| " + " | ".join([*row, with_interval(*after.loc[name]), *speed.get(name, ["-", "-"])]) + " |")
+    sentences = [*findings(comparisons), *against_published(folder / "published_comparisons.csv", names[-1])]
+    return "\n".join([*lines, "", *machine(folder / "machine.json"), *(f"- {sentence}" for sentence in sentences)])
+
+
+def published_rows(path: Path) -> list[str]:
+    """Return a row per published model; it has no threshold from val and no calibration fitted there, so "-"."""
+    if not path.is_file():
+        return []
+    table = pd.read_csv(path).query("model.str.startswith('published_') and at == 'all'")
+    found = table.set_index(["model", "metric"])[["value", "low", "high"]]
+    rows = []
+    for name in dict.fromkeys(table["model"]):
+        cells = [with_interval(*found.xs((name, metric))) if at == "all" else "-" for at, metric in HEADLINE.values()]
+        rows.append("| " + " | ".join([readable(name), *cells, "-", "-", "-"]) + " |")
+    return rows
+
+
+def against_published(path: Path, model: str) -> list[str]:
+    """Return what the paired tests say of one model, the last that is shown, against the published ones."""
+    if not path.is_file():
+        return []
+    return findings(pd.read_csv(path, dtype={"p_delong": str}).query("model == @model"))
+
+
+def deployed(path: Path) -> dict[str, list[str]]:
+    """Return megabytes and milliseconds of each model, as `benchmark` measured it; none without its table."""
+    if not path.is_file():
+        return {}
+    cells = {}
+    for row in pd.read_csv(path).to_dict("records"):
+        name = {"pytorch": row["model"], "onnx fp32": "student_fp32", "onnx int8": "student_int8"}.get(row["runtime"])
+        if name is not None and (name == row["model"] or str(row["model"]).startswith("student_")):
+            cells[str(name)] = [
+                f"{row['megabytes']:.2f}",
+                f"{row['ms_p50_1_thread']:.2f} ({row['ms_p95_1_thread']:.2f})",
+            ]
+    return cells
+
+
+def machine(path: Path) -> list[str]:
+    """Return the sentence that says where the times are from."""
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        f"Times: one image, one thread, {found['processor']} with {found['instruction_set']}; PyTorch {found['torch']} "
+        f"eager, but the ONNX file with onnxruntime {found['onnxruntime']}.",
+        "",
+    ]
 
 
 def replace_part(text: str, name: str, content: str) -> str:

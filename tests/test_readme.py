@@ -1,11 +1,15 @@
 """README.md's drawn parts are what the tracked files say."""
 
+import shutil
+
 import pandas as pd
 from conftest import ROOT
 
+from stages import compare_published
 from stages.foundation.params import read_yaml
 from stages.readme import render, results, stage_diagram
 
+SELECTED = "student_T1_alpha0.5"
 PIPELINE = read_yaml(ROOT / "dvc.yaml")
 
 
@@ -48,3 +52,27 @@ def test_results_are_the_tables_with_intervals(finished):
 
 def test_without_results_it_says_so(tmp_path):
     assert results(tmp_path).startswith("No results on HAM10000")
+
+
+def test_published_models_and_the_measured_speed_stand_beside_ours(tiny):
+    folder = tiny / "metrics/demo"
+    predictions = pd.read_csv(folder / "predictions.csv").query("split == 'holdout'")
+    (tiny / "metrics/published").mkdir()
+    table = predictions[["image_id", "melanoma"]].assign(published_efficientnet_b1=predictions["efficientnet_b0"])
+    table.to_csv(tiny / "metrics/published/demo.csv", index=False)
+    compare_published.main()
+    for name in ("deployment.csv", "machine.json"):
+        shutil.copy(ROOT / "metrics/demo" / name, folder)
+    part = results(folder)
+    rows = {line.split(" | ")[0]: line for line in part.splitlines()}
+    cells = {name: rows[name].split(" | ")[1:] for name in ("| published EfficientNet-B1", "| EfficientNet-B0")}
+    ours, theirs = cells["| EfficientNet-B0"], cells["| published EfficientNet-B1"]
+    assert theirs[:5] == [*ours[:2], "-", "-", ours[4]]
+    speed = pd.read_csv(folder / "deployment.csv").set_index(["model", "runtime"])["ms_p50_1_thread"]
+    for name, key in (
+        ("EfficientNet-B0", ("efficientnet_b0", "pytorch")),
+        ("student ONNX int8", (SELECTED, "onnx int8")),
+    ):
+        assert f"| {speed[key]:.2f} (" in rows[f"| {name}"]
+    assert "- student ONNX int8 against published EfficientNet-B1: ROC-AUC" in part
+    assert "one thread" in part

@@ -80,6 +80,8 @@ def intervals(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
 
 def readable(model: str) -> str:
     """Return a model's name as people write it."""
+    if model.startswith("published_"):
+        return f"published {readable(model.removeprefix('published_'))}"
     if model.startswith("student_T"):
         T, alpha, *seed = model.removeprefix("student_T").split("_")
         name = f"student T={T} α={alpha.removeprefix('alpha')}"
