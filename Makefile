@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 RESNETS := resnet18,resnet34,resnet50,resnet101,resnet152
 EFFICIENTNETS := efficientnet_b0,efficientnet_b1,efficientnet_b2,efficientnet_b3,efficientnet_b4,efficientnet_b5,efficientnet_b6,efficientnet_b7
 
-.PHONY: repro test test-fast install lint format check-all check-lock clean summary readme benchmark benchmark-training compare-published web track ham10000 data \
+.PHONY: repro test test-fast install lint format check-all check-lock clean summary readme benchmark benchmark-training compare-published keep-run web track ham10000 data \
 	train-teacher train-teacher-single train-resnet-teachers train-efficientnet-teachers train-student quantize \
 	sklearn-baselines sklearn-baselines-quick
 
@@ -61,13 +61,16 @@ benchmark-training: $(INSTALLED)  ## how long the grid takes here beside a plain
 compare-published: $(INSTALLED)  ## our models beside metrics/published/<name>.csv, tested image for image
 	python -m stages.compare_published
 
+keep-run: $(INSTALLED)  ## the lock, the parameters and the seconds of the run in place, into metrics/<name>/run
+	python -m stages.keep_run
+
 web: $(INSTALLED)  ## the page that runs the student in a browser: built into build/web and served
 	python -m stages.web
 
 track: $(INSTALLED)  ## send histories and metrics to Weights & Biases, as tracking.wandb says
 	python -m stages.track
 
-ham10000: $(INSTALLED)  ## the pipeline on HAM10000; OVERRIDES=ham10000-small.overrides for a small machine
+ham10000: $(INSTALLED)  ## the run whose numbers are committed; OVERRIDES=ham10000-13-teachers.overrides wants a GPU
 	dvc exp run $$(sed -e '/^#/d' -e 's/^/-S /' $(OVERRIDES))
 
 data: $(INSTALLED)

@@ -59,7 +59,7 @@ class Params(Section):
     compute: Compute
 
 
-def parts(params: Params, teacher_name: str) -> dict[str, Callable[[], object]]:
+def parts(params: Params, teacher_name: str, checkpoint: Path) -> dict[str, Callable[[], object]]:
     """Return what a block of each part runs, over BATCHES batches of training images."""
     device, size, schedule = open_device(params.compute), params.image.size, params.distill
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
@@ -70,7 +70,7 @@ def parts(params: Params, teacher_name: str) -> dict[str, Callable[[], object]]:
     paths, labels = [found[name] for name in ids], dataset.labels[:count].tolist()
     students = [build_model(STUDENT, len(dataset.classes), dropout=schedule.dropout) for _ in range(2)]
     plain_teacher, teacher = (build_model(teacher_name, len(dataset.classes)) for _ in range(2))
-    once, folder = schedule.model_copy(update={"epochs": 1}), tempfile.TemporaryDirectory()
+    once = schedule.model_copy(update={"epochs": 1})
     loss = objective(label_loss(dataset, schedule.loss, device.device), torch.zeros(count, len(dataset.classes)))
 
     def distil() -> None:
@@ -81,7 +81,7 @@ def parts(params: Params, teacher_name: str) -> dict[str, Callable[[], object]]:
             validate=lambda _: {CRITERION: 0.5},
             schedule=once,
             device=device,
-            checkpoint=Path(folder.name, "run/checkpoint"),
+            checkpoint=checkpoint,
         )
 
     def plain(workers: int) -> None:
@@ -127,7 +127,8 @@ def main() -> None:
     block = min(BATCHES * params.distill.batch_size, images)
     rows: list[dict[str, Any]] = []
     for teacher in track(TEACHERS, len(TEACHERS), "teachers"):
-        found = speeds(parts(params, teacher), block)
+        with tempfile.TemporaryDirectory() as folder:
+            found = speeds(parts(params, teacher, Path(folder, "run/checkpoint")), block)
         grid = extrapolate(found, images=images, views=params.distill.views, epochs=params.distill.epochs)
         rate = {f"{name.replace(',', '').replace(' ', '_')}_per_second": value for name, value in found.items()}
         rows.append({"teacher": teacher, "image_size": params.image.size, **rate, **grid})

@@ -9,6 +9,7 @@ them; models/<name>/predictions/onnx: student_{fp32,int8}.csv (every packed imag
 record.json; metrics/<name>/quantization.csv.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ from stages.learning.models import Classifier, load_weights
 from stages.learning.scoring import melanoma_probability, score_images
 
 FP32, INT8 = "student_fp32", "student_int8"
+# What turned weights into a file: its preprocessing, its graph, its rounding.
+CODE = ("images/decoding", "learning/models", "learning/export", "learning/quantization", "learning/ladder", "quantize")
 LICENCE = "code MIT; weights CC BY-NC 4.0, as the images of HAM10000 they were trained on"
 INTENDED_USE = "Research on model compression. Not a medical device; not for diagnosis, triage or reassurance."
 
@@ -135,6 +138,12 @@ def describe(params: Params, dataset: Dataset, p_val: np.ndarray, hashes: dict[s
     )
 
 
+def code_hash() -> str:
+    """Return one sha256 over the modules of CODE."""
+    paths = [Path(__file__).parent / f"{name}.py" for name in CODE]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
 def with_facts(content: bytes, facts: Facts) -> bytes:
     """Return a model's file with its facts inside."""
     model = onnx.load_from_string(content)
@@ -158,7 +167,7 @@ def main() -> None:
     val = [position[dataset.pack.image_ids[row]] for row in dataset.val_rows]
     p_val = {name: values[val] for name, values in p_melanoma.items()}
     inputs = [*dataset_files(processed), weights]
-    hashes = {path.name: sha256_file(path) for path in inputs}
+    hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash()}
     files = {
         name: with_facts(content, describe(params, dataset, p_val[name], hashes)) for name, content in files.items()
     }

@@ -57,7 +57,8 @@ def test_the_file_says_how_it_is_used(tiny):
         assert facts.decision.threshold == pytest.approx(float(row["threshold"]), abs=1e-8)
         weights = tiny / f"models/demo/students/{KEY}.safetensors"
         assert facts.hashes[weights.name] == sha256_file(weights)
-        assert set(facts.hashes) == {weights.name, "pack_manifest.csv", "train.csv", "val.csv"}
+        assert set(facts.hashes) == {weights.name, "pack_manifest.csv", "train.csv", "val.csv", "code"}
+        assert facts.hashes["code"] == quantize.code_hash()
         assert "Not a medical device" in facts.intended_use
         assert str(tiny) not in str(facts)
 

@@ -33,7 +33,7 @@ class Decision(Section):
 
 
 class Facts(Section):
-    """classes: of the logits, in order; hashes: of the data and the weights it was made from."""
+    """classes: of the logits, in order; hashes: of the data, the weights and the code it was made from."""
 
     student: str
     data: str

@@ -1,5 +1,8 @@
 """Row 40 of the fault list, as far as a machine without a GPU can show it."""
 
+import platform
+import resource
+
 import pytest
 import torch
 
@@ -26,3 +29,13 @@ def test_bf16_runs_where_it_is_asked_for():
     device = open_device(Compute(device="cpu", precision="bf16", threads=2))
     with device.autocast():
         assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.bfloat16
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator")
+def test_freed_memory_is_used_again_and_not_mapped_anew():
+    open_device(Compute(device="cpu", precision="fp32", threads=2))
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.zeros(32 * 2**20).add_(1)  # 128 MB, four times what glibc would keep at most
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert faults < 1000  # pages of 4 KB: 32,768 when each is mapped and cleared again

@@ -1,0 +1,44 @@
+"""Keep what a finished run was made from beside its numbers, so that it can be run again. A command, no stage.
+
+    python -m stages.keep_run
+
+Reads params.yaml, dvc.lock and logs/seconds.csv. Writes metrics/<name>/run: params.yaml and dvc.lock as they are (with
+both put back in place, `dvc repro` runs again what has changed since) and seconds.csv, the last duration of each
+stage in the lock ("-" for one that DVC took from its cache). Hardware and versions stand in metrics/<name>/run.csv.
+"""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from stages.foundation import command
+from stages.foundation.files import write_csv, writing
+from stages.foundation.params import PARAMS, Data, Section, read_params, read_yaml
+
+LOCK = Path("dvc.lock")
+
+
+class Params(Section):
+    data: Data
+
+
+def last_seconds(log: list[str], stages: list[str]) -> pd.DataFrame:
+    """Return (stage, seconds) of these stages, from lines "<stage>,<seconds>" of which the last of a stage counts."""
+    found = dict(line.rsplit(",", 1) for line in log)
+    return pd.DataFrame({"stage": stages, "seconds": [found.get(name, "-") for name in stages]})
+
+
+def main() -> None:
+    name = read_params(Params).data.name
+    log = command.SECONDS.read_text(encoding="utf-8").splitlines() if command.SECONDS.is_file() else []
+    seconds = last_seconds(log, list(read_yaml(LOCK)["stages"]))
+    with writing(Path("metrics", name, "run")) as (folder,):
+        folder.mkdir()
+        shutil.copy(PARAMS, folder / PARAMS.name)
+        shutil.copy(LOCK, folder / LOCK.name)
+        write_csv(folder / "seconds.csv", seconds)
+
+
+if __name__ == "__main__":
+    command.run(main)
