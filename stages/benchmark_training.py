@@ -30,7 +30,7 @@ from stages.learning.dataset import open_dataset
 from stages.learning.device import Compute, open_device
 from stages.learning.losses import HardLoss, distillation_loss
 from stages.learning.models import build_model
-from stages.learning.plain_loop import plain_epoch
+from stages.learning.plain_loop import plain_epoch, plain_loader
 from stages.learning.scoring import score_view
 from stages.learning.trained import label_loss
 from stages.learning.training import CRITERION, Examples, Loss, Schedule, fit
@@ -84,14 +84,15 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> dict[str, Call
             checkpoint=checkpoint,
         )
 
-    def plain(workers: int) -> None:
-        plain_epoch(students[1], plain_teacher, paths, labels, size=size, workers=workers, schedule=schedule)
+    def plain(workers: int) -> Callable[[], object]:
+        loader = plain_loader(paths, labels, size=size, batch_size=schedule.batch_size, workers=workers)
+        return lambda: plain_epoch(students[1], plain_teacher, loader, schedule)
 
     return {
         "soft labels": lambda: score_view(device.place(teacher), examples, 0, device),
         "student": distil,
-        "plain loop": lambda: plain(0),
-        "plain loop, workers": lambda: plain(params.compute.threads),
+        "plain loop": plain(0),
+        "plain loop, workers": plain(params.compute.threads),
     }
 
 

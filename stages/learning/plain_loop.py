@@ -1,6 +1,7 @@
 """Distillation as most scripts write it, to measure ours beside: decode each epoch, teacher in the loop."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -37,20 +38,28 @@ class _Files(Dataset[tuple[torch.Tensor, int]]):
             return self.augment(image.convert("RGB")), self.labels[index]
 
 
-def plain_epoch(
-    student: Classifier,
-    teacher: Classifier,
-    paths: list[Path],
-    labels: list[int],
-    *,
-    size: int,
-    workers: int,
-    schedule: Schedule,
-) -> None:
-    """Train `student` for one epoch over these files, T 1 and alpha 0.5, the teacher run on every batch."""
-    loader = DataLoader(
-        _Files(paths, labels, size), batch_size=schedule.batch_size, shuffle=True, num_workers=workers, drop_last=True
+def plain_loader(
+    paths: list[Path], labels: list[int], *, size: int, batch_size: int, workers: int
+) -> DataLoader[tuple[torch.Tensor, int]]:
+    """Return batches of these files, decoded here or by workers, who live as long as the loader.
+
+    Workers are new processes and not forks: a fork of a process whose libraries run threads can break either.
+    """
+    settings: dict[str, Any] = {"multiprocessing_context": "spawn", "persistent_workers": True} if workers else {}
+    return DataLoader(
+        _Files(paths, labels, size),
+        batch_size=batch_size,
+        shuffle=True,
+        num_workers=workers,
+        drop_last=True,
+        **settings,
     )
+
+
+def plain_epoch(
+    student: Classifier, teacher: Classifier, loader: DataLoader[tuple[torch.Tensor, int]], schedule: Schedule
+) -> None:
+    """Train `student` for one epoch over a loader's files, T 1 and alpha 0.5, the teacher run on every batch."""
     optimiser = torch.optim.AdamW(student.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     weights = torch.ones(_outputs(student))
     student.train()
