@@ -118,12 +118,15 @@ def test_no_request_leaves_the_origin(site, browser, finished):
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def test_it_fits_a_phone_and_the_keyboard(page):
+def test_it_fits_a_phone_and_the_keyboard(page, finished):
+    give(page, next((finished / "data/raw/demo").rglob("*.jpg")))
     page.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
     )
     try:
         assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        labels = page.find_elements("tag name", "dt")
+        assert [label.text for label in labels if label.size["width"] < 150] == []  # they were a letter wide once
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     page.find_element("tag name", "body").send_keys("\t")

@@ -59,7 +59,7 @@ async function score({ facts, session }, square) {
   return p;
 }
 
-const DECISIONS = { melanoma: "above the threshold: suspected melanoma", other: "below the threshold" };
+const DECISIONS = { melanoma: "above the threshold, suspected melanoma", other: "below the threshold" };
 
 async function judge(loaded, file) {
   const { facts } = loaded;
