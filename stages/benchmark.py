@@ -30,9 +30,11 @@ from stages.foundation.sweep import GRID, STUDENT, Teacher, student_key
 from stages.images.labels import Target, classes_of
 from stages.learning.export import count_costs, export_onnx
 from stages.learning.latency import Runner, eager, interleaved, onnx, openvino
+from stages.learning.memory import eager_megabytes
 from stages.learning.models import Classifier, load_weights
 from stages.learning.quantization import largest_value, quantize_weights
 
+INT8_FLAGS = ("avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")  # of /proc/cpuinfo: what decides int8's speed
 ROUNDS = 30
 BATCH = 32
 BATCH_ROUNDS = 5
@@ -57,8 +59,8 @@ class Params(Section):
     image: Image
 
 
-def read_models(params: Params) -> dict[str, tuple[Path, Classifier]]:
-    """Return the file and the model of each teacher and of the selected student."""
+def read_models(params: Params) -> dict[str, tuple[Path, str, Classifier]]:
+    """Return the file, the architecture and the model of each teacher and of the selected student."""
     folder, classes = Path("models", params.data.name), classes_of(params.target)
     key = student_key(params.kd.temperature, params.kd.alpha)
     paths: dict[str, tuple[Path, str]] = {
@@ -66,7 +68,7 @@ def read_models(params: Params) -> dict[str, tuple[Path, Classifier]]:
     }
     paths[f"student_{key}"] = (folder / f"students/{key}.safetensors", STUDENT)
     return {
-        name: (path, load_weights(path, architecture=architecture, classes=classes))
+        name: (path, architecture, load_weights(path, architecture=architecture, classes=classes))
         for name, (path, architecture) in paths.items()
     }
 
@@ -88,14 +90,24 @@ def onnx_files(name: str, model: Classifier, params: Params) -> dict[str, bytes]
     return {"onnx fp32": fp32.SerializeToString(), "onnx int8": int8.SerializeToString()}
 
 
-def measure(path: Path, model: Classifier, files: dict[str, bytes], size: int, every: int) -> list[dict[str, Any]]:
+def peaks(architecture: str, classes: int, files: dict[str, bytes], size: int) -> dict[str, str]:
+    """Return the peak megabytes of one image by runtime; OpenVINO's, the peer's, is not measured."""
+    found = {name: peak_megabytes(content, size) for name, content in files.items() if name.startswith("onnx")}
+    found["pytorch"] = eager_megabytes(architecture, classes, size)
+    return {name: f"{megabytes:.1f}" for name, megabytes in found.items()}
+
+
+def measure(
+    path: Path, architecture: str, model: Classifier, files: dict[str, bytes], params: Params, every: int
+) -> list[dict[str, Any]]:
     """Return one row per runtime of one model: size, memory, milliseconds at batch 1, images per second at 32."""
+    size = params.image.size
     one, many = (np.random.default_rng(0).random((n, 3, size, size), dtype=np.float32) for n in (1, BATCH))
     costs, rows = count_costs(model, size), {}
+    memory = peaks(architecture, len(classes_of(params.target)), files, size)
     for name in ("pytorch", *files):
         megabytes = len(files[name]) / 1e6 if name in files else path.stat().st_size / 1e6
-        peak = f"{peak_megabytes(files[name], size):.1f}" if name.startswith("onnx") else "-"
-        rows[name] = {"runtime": name, **costs, "megabytes": megabytes, "peak_megabytes": peak}
+        rows[name] = {"runtime": name, **costs, "megabytes": megabytes, "peak_megabytes": memory.get(name, "-")}
     for threads, label in ((1, "1_thread"), (every, "all_threads")):
         runners: dict[str, Runner] = {"pytorch": eager(model, threads)}
         runners |= {
@@ -141,6 +153,7 @@ def machine(every: int) -> dict[str, Any]:
     return {
         "processor": names[0] if names else platform.processor() or platform.machine(),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "int8_instructions": [flag for flag in INT8_FLAGS if any(flag in line.split() for line in lines)],
         "threads": every,
         "system": platform.system(),
         **{name: version(name) for name in ("torch", "onnxruntime", "openvino") if find_spec(name)},
@@ -153,8 +166,8 @@ def main() -> None:
     found = read_models(params)
     rows = [
         {"model": name, **row}
-        for name, (path, model) in track(found.items(), len(found), "models")
-        for row in measure(path, model, onnx_files(name, model, params), params.image.size, every)
+        for name, (path, architecture, model) in track(found.items(), len(found), "models")
+        for row in measure(path, architecture, model, onnx_files(name, model, params), params, every)
     ]
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
     selected = f"student_{student_key(params.kd.temperature, params.kd.alpha)}"

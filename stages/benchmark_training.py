@@ -61,7 +61,8 @@ class Params(Section):
 
 def parts(params: Params, teacher_name: str, checkpoint: Path) -> dict[str, Callable[[], object]]:
     """Return what a block of each part runs, over BATCHES batches of training images."""
-    device, size, schedule = open_device(params.compute), params.image.size, params.distill
+    device = open_device(params.compute.model_copy(update={"device": "cpu"}))  # where both loops are compared
+    size, schedule = params.image.size, params.distill
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
     count = min(BATCHES * schedule.batch_size, len(dataset.train_ids))
     ids, rows = dataset.train_ids[:count], dataset.train_rows[:count]

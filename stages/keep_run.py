@@ -3,8 +3,9 @@
     python -m stages.keep_run
 
 Reads params.yaml, dvc.lock and logs/seconds.csv. Writes metrics/<name>/run: params.yaml and dvc.lock as they are (with
-both put back in place, `dvc repro` runs again what has changed since) and seconds.csv, the last duration of each
-stage in the lock ("-" for one that DVC took from its cache). Hardware and versions stand in metrics/<name>/run.csv.
+both put back in place, `dvc repro` runs again what has changed since) and seconds.csv, the last duration that each
+stage in the lock had in this working tree ("-" for one that never ran here). Hardware and versions stand in
+metrics/<name>/run.csv.
 """
 
 import shutil

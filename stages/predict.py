@@ -10,9 +10,11 @@ import argparse
 import csv
 import io
 import json
+import os
+import struct
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -67,16 +69,31 @@ def decide(p: np.ndarray, decision: Decision) -> list[tuple[float, float, str, s
     return list(zip(p.tolist(), calibrated.tolist(), called.tolist(), band.tolist(), strict=True))
 
 
+def check_fit(session: ort.InferenceSession, facts: Facts, name: str) -> None:
+    """Raise ValueError unless the model takes and gives what its facts say."""
+    (image, *_), (logits, *_), size = session.get_inputs(), session.get_outputs(), facts.frame.size
+    found = (image.name, image.type, list(image.shape[1:]), list(logits.shape[1:]))
+    wanted = ("image", "tensor(float)", [3, size, size], [len(facts.classes)])
+    if found != wanted:
+        raise ValueError(f"{name}: its metadata want input, type, shape and classes {wanted}, the model has {found}")
+
+
 def predict(session: ort.InferenceSession, facts: Facts, files: Iterable[str], threads: int) -> Iterator[Row]:
-    """Yield one row per file in order, a batch at a time: memory does not grow with their number."""
+    """Yield one row per file in order; two batches are held, whatever their number: one is decoded, one scored."""
     remaining = iter(files)
     with ThreadPoolExecutor(threads) as pool:
-        while batch := list(islice(remaining, BATCH)):
-            decoded = list(pool.map(lambda name: _decode(name, facts), batch))
+
+        def begin() -> list[tuple[str, Future[np.ndarray | str]]]:
+            return [(name, pool.submit(_decode, name, facts)) for name in islice(remaining, BATCH)]
+
+        batch = begin()
+        while batch:
+            following, decoded = begin(), [future.result() for _, future in batch]
             good = [image for image in decoded if isinstance(image, np.ndarray)]
             scored = iter(_score(session, facts, np.stack(good)) if good else [])
-            for name, image in zip(batch, decoded, strict=True):
+            for (name, _), image in zip(batch, decoded, strict=True):
                 yield Row(name, error=image) if isinstance(image, str) else _row(name, next(scored))
+            batch = following
 
 
 def _decode(name: str, facts: Facts) -> np.ndarray | str:
@@ -87,6 +104,8 @@ def _decode(name: str, facts: Facts) -> np.ndarray | str:
         return to_square(load_rgb(source, limits), frame.size)
     except ValueError as error:
         return str(error).removeprefix(f"{name}: ")
+    except (TypeError, struct.error) as error:  # Pillow's, on EXIF that cannot be written back
+        return f"metadata that cannot be read ({error})"
 
 
 def _score(
@@ -139,14 +158,18 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
+    threads = options.threads or os.cpu_count() or 1
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the locale's encoding cannot
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
-        session = open_session(options.model, threads=options.threads or 0)
+        session = open_session(options.model, threads=threads)
         facts = read_facts(session.get_modelmeta().custom_metadata_map.get(KEY), str(options.model))
+        check_fit(session, facts, str(options.model))
         files = find_images(options.images)
         if options.format == "table":
             print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
         shown = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
-        failed = write(predict(session, facts, shown, options.threads or 4), options.format)
+        failed = write(predict(session, facts, shown, threads), options.format)
     except (ValueError, OSError) as error:
         sys.exit(f"predict: {error}")
     if failed:

@@ -24,7 +24,7 @@ from stages.evidence.gate import Gate, check_export, choose, compare
 from stages.evidence.metrics import check_labels, threshold_at_sensitivity
 from stages.evidence.predictions import write_predictions
 from stages.foundation import command
-from stages.foundation.facts import Decision, Facts, Frame, write_facts
+from stages.foundation.facts import INTENDED_USE, LICENCE, PREPROCESSING, Decision, Facts, Frame, write_facts
 from stages.foundation.files import sha256_file, write_csv, write_json, writing
 from stages.foundation.onnx_session import as_input, open_session, score_pixels
 from stages.foundation.params import Data, Part, Section, read_params
@@ -43,8 +43,6 @@ from stages.learning.scoring import melanoma_probability, score_images
 FP32, INT8 = "student_fp32", "student_int8"
 # What turned weights into a file: its preprocessing, its graph, its rounding.
 CODE = ("images/decoding", "learning/models", "learning/export", "learning/quantization", "learning/ladder", "quantize")
-LICENCE = "code MIT; weights CC BY-NC 4.0, as the images of HAM10000 they were trained on"
-INTENDED_USE = "Research on model compression. Not a medical device; not for diagnosis, triage or reassurance."
 
 
 class Kd(Part):
@@ -125,6 +123,7 @@ def describe(params: Params, dataset: Dataset, p_val: np.ndarray, hashes: dict[s
         data=params.data.name,
         classes=list(dataset.classes),
         melanoma=MELANOMA,
+        preprocessing=PREPROCESSING,
         frame=Frame(size=dataset.pack.size, **params.image.limits.model_dump()),
         decision=Decision(
             threshold=threshold_at_sensitivity(labels, p_val, params.evaluate.sensitivity),

@@ -13,10 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from stages.foundation.facts import RELEASED, Facts, facts_of
 from stages.foundation.files import write_json, write_text, writing
+from stages.foundation.onnx_session import read_model
 from stages.foundation.params import Data, Section, read_params
 from stages.foundation.sweep import STUDENT
 
@@ -77,7 +76,7 @@ def release(name: str, *, released: bool) -> None:
     if released and name == "demo":
         raise ValueError("the demo's student is made of synthetic images; release one of HAM10000")
     onnx_folder, card = Path("models", name, "onnx"), Path("plots", name, "report/model_card.md")
-    model = onnx.load(onnx_folder / "student_int8.onnx")
+    _, model = read_model(onnx_folder / "student_int8.onnx")
     facts = facts_of(model, str(onnx_folder / "student_int8.onnx"))
     with writing(Path("build/huggingface", name)) as (folder,):
         (folder / "onnx").mkdir(parents=True)

@@ -53,6 +53,7 @@ PLOTS = (
     "data_overview",
     "examples",
 )
+FILE = "student_int8"  # what the card is about
 FILES = (("method", "fp32"), ("chosen", "yes"))  # rows of quantization.csv
 LIMIT = 25  # MB, of the study's check
 
@@ -98,7 +99,7 @@ def describe(tables: Tables, best: str, params: Params, size: int) -> dict[str, 
     images = tables["data_overview"].query("column == 'diagnosis'").groupby("split")["images"].sum()
     models, methods = tables["models"], tables["quantization"]
     fp32, int8 = (methods.query(f"{column} == @value").iloc[0] for column, value in FILES)
-    cut = models.query("model == @selected and at == 'operating point'")["threshold"].iloc[0]
+    cut = models.query("model == @FILE and at == 'operating point'")["threshold"].iloc[0]
     return {
         "name": params.data.name,
         "synthetic": params.data.name == "demo",
@@ -139,7 +140,7 @@ def main() -> None:
     best = json.loads(Path("metrics", name, "headline.json").read_text(encoding="utf-8"))["val_best"]
     facts = describe(tables, best, params, pack.size)
     shown = report_tables(tables)
-    by_title = {table.title: own_rows(table, facts["selected"]) for table in shown}
+    by_title = {table.title: own_rows(table, readable(FILE)) for table in shown}
     galleries = pictures(
         tables["examples"], pixels, np.load(Path("models", name, "explanations.npy"), allow_pickle=False)
     )

@@ -17,11 +17,9 @@ import tarfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import onnx
-
 from stages.foundation.facts import RELEASED, facts_of
 from stages.foundation.files import write_text, writing
-from stages.foundation.onnx_session import folds_to_float
+from stages.foundation.onnx_session import folds_to_float, read_model
 
 PACKAGE = "onnxruntime-web@1.30.0"
 SHA512 = (
@@ -52,7 +50,7 @@ def fetch_runtime(kept: Path) -> Path:
 def build(model: Path, kept: Path, target: Path) -> None:
     """Write the whole page into a folder, in one step."""
     package = fetch_runtime(kept)
-    content = onnx.load(model)
+    _, content = read_model(model)
     facts = facts_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content)}
     with writing(target) as (folder,):
         shutil.copytree(ROOT / "web", folder)
@@ -106,15 +104,14 @@ def main() -> None:
     options = parser.parse_args()
     try:
         build(options.model, ROOT / "build", ROOT / "build/web")
+        if not options.build_only:
+            with serve(ROOT / "build/web", options.port) as server:
+                print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends)")
+                server.serve_forever()
     except (ValueError, OSError) as error:
         sys.exit(f"web: {error}")
-    if not options.build_only:
-        with serve(ROOT / "build/web", options.port) as server:
-            print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends)")
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                print()
+    except KeyboardInterrupt:
+        print()
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An exported student whose probability differs from image to image; the tiny one is as good as constant.
+    """A weight-only int8 student whose probability differs from image to image; the tiny one is as good as constant.
 
     It has learnt 28 images by heart; its metadata are the tiny student's.
     """
@@ -121,6 +121,7 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from stages.learning.export import export_onnx  # noqa: PLC0415
     from stages.learning.models import build_model  # noqa: PLC0415
+    from stages.learning.quantization import largest_value, quantize_weights  # noqa: PLC0415
     from stages.learning.views import plain_view  # noqa: PLC0415
 
     torch.manual_seed(0)
@@ -132,7 +133,7 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         optimiser.zero_grad()
         torch.nn.functional.cross_entropy(model(images[:28]), labels[:28]).backward()
         optimiser.step()
-    exported = export_onnx(model.eval(), images.shape[-1])
+    exported = quantize_weights(export_onnx(model.eval(), images.shape[-1]), largest_value)
     exported.metadata_props.extend(onnx.load(finished / "models/demo/onnx/student_int8.onnx").metadata_props)
     path = tmp_path_factory.mktemp("sensitive") / "student.onnx"
     onnx.save(exported, path)

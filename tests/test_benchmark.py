@@ -43,6 +43,7 @@ def test_every_teacher_and_student_has_its_cost(table, finished):
     size = (finished / "models/demo/onnx/student_fp32.onnx").stat().st_size / 1e6
     assert student.loc["onnx fp32", "megabytes"] == pytest.approx(size, rel=1e-3)
     assert own.loc[("resnet18", "pytorch"), "megabytes"] > 40
+    assert float(own.loc[("resnet18", "pytorch"), "peak_megabytes"]) > 40  # its weights alone are 45 MB
 
 
 def test_times_are_times_and_ratios_are_theirs(table):

@@ -9,7 +9,7 @@ from stages import keep_run
 from stages.keep_run import last_seconds
 
 
-def test_the_last_duration_of_a_stage_counts_and_a_cached_one_has_none():
+def test_the_last_duration_of_a_stage_counts_and_one_that_never_ran_has_none():
     found = last_seconds(
         ["pack_images,9.1", "distill@T1_alpha0.5,50.0", "pack_images,7.2"], ["pack_images", "quantize"]
     )

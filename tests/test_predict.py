@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import struct
 import subprocess
 import sys
 import time
@@ -20,6 +21,10 @@ from stages.foundation.facts import KEY
 from stages.foundation.onnx_session import open_session, score_pixels
 from stages.images.pack import open_pack
 from stages.learning.scoring import melanoma_probability
+
+# An APP1 segment whose orientation is a LONG of 70,000: Pillow reads it and cannot write it back.
+_TIFF = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 0x0112, 4, 1, 70_000, 0)
+ODD_EXIF = b"\xff\xe1" + struct.pack(">H", 8 + len(_TIFF)) + b"Exif\0\0" + _TIFF
 
 
 def run(*words, stdin=None):
@@ -111,6 +116,7 @@ def folder(tmp_path, image):
     (place / "cut.jpg").write_bytes(content[:-2])
     Image.new("RGB", (1, 1)).save(place / "dot.png")
     Image.new("RGB", (4000, 40)).save(place / "strip.png")
+    (place / "exif.jpg").write_bytes(content[:2] + ODD_EXIF + content[2:])
     Image.new("CMYK", (64, 64)).save(place / "cmyk.jpg")
     Image.fromarray(np.full((64, 64), 30_000, np.uint16)).save(place / "deep.png")
     (place / "notes.txt").write_text("no image")
@@ -122,10 +128,10 @@ def test_bad_files_are_reported_and_skipped(model, folder):
     assert done.returncode == 1
     found = {Path(row["file"]).name: row for row in rows(done)}
     assert set(found) == {path.name for path in folder.iterdir()} - {"notes.txt"}
-    bad = {"empty.jpg", "page.jpg", "half.jpg", "cut.jpg", "dot.png", "strip.png"}
+    bad = {"empty.jpg", "page.jpg", "half.jpg", "cut.jpg", "dot.png", "strip.png", "exif.jpg"}
     assert {name for name, row in found.items() if row["error"]} == bad
     assert all(row["p_melanoma"] == "" and row["decision"] == "" for name, row in found.items() if name in bad)
-    assert "6 of 10 images could not be read" in done.stderr.decode()
+    assert "7 of 11 images could not be read" in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
 
 
@@ -158,11 +164,17 @@ def without_facts(model, target):
     return target
 
 
-@pytest.mark.parametrize("kind", ["none", "cut", "html", "plain", "odd"])
+@pytest.mark.parametrize("kind", ["none", "empty", "cut", "html", "plain", "odd", "other size"])
 def test_a_model_that_cannot_be_used_is_one_line(model, image, tmp_path, kind):
     path = tmp_path / "model.onnx"
     if kind == "cut":
         path.write_bytes(model.read_bytes()[:1000])
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "other size":
+        content = onnx.load(model)
+        content.metadata_props[0].value = content.metadata_props[0].value.replace('"size":32', '"size":33')
+        onnx.save(content, path)
     elif kind == "html":
         path.write_text("<html></html>")
     elif kind == "plain":

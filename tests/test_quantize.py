@@ -10,7 +10,7 @@ from stages import quantize
 from stages.evidence.gate import Gate, check_export, choose
 from stages.foundation import facts as facts_module
 from stages.foundation.files import sha256_file
-from stages.foundation.onnx_session import open_session, score_pixels
+from stages.foundation.onnx_session import as_input, open_session, score_pixels
 from stages.images.pack import open_pack
 from stages.learning.scoring import melanoma_probability
 
@@ -60,7 +60,16 @@ def test_the_file_says_how_it_is_used(tiny):
         assert set(facts.hashes) == {weights.name, "pack_manifest.csv", "train.csv", "val.csv", "code"}
         assert facts.hashes["code"] == quantize.code_hash()
         assert "Not a medical device" in facts.intended_use
-        assert str(tiny) not in str(facts)
+        assert "bilinear" in facts.preprocessing
+
+
+def test_ranges_are_those_of_training_images(tiny):
+    params = quantize.read_params(quantize.Params)
+    dataset = quantize.open_dataset(tiny / "data/processed/demo", params.target)
+    trained = {as_input(dataset.pack.pixels[[row]]).tobytes() for row in dataset.train_rows}
+    images = quantize.calibration_images(dataset, params.quantize)
+    assert len(images) == params.quantize.images
+    assert all(image[None].tobytes() in trained for image in images)
 
 
 GATE = Gate(megabytes=1.7, roc_auc_loss=0.003, ece_rise=0.01)

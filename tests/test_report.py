@@ -133,6 +133,10 @@ def test_the_model_card_says_what_a_card_says(finished):
         "CLAIM",
     ):
         assert words in card
+    models = pd.read_csv(finished / "metrics/demo/models.csv", dtype={"at": str})
+    cut = models.query("model == 'student_int8' and at == 'operating point'")["threshold"].iloc[0]
+    assert f"Operating point of the int8 file: probability {float(cut):.4f}" in card
+    assert "CC BY-NC 4.0" in card
     assert not re.search(r"\n\n\| [^-]*\n(?!\|)", card)  # every table has its rows
     assert all(len(line) < 20_000 for line in card.splitlines())
 

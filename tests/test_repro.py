@@ -43,7 +43,7 @@ class Project:
 
 
 def results(folder: Path) -> dict[str, str]:
-    parts = ("metrics", "plots", "models", "data/processed")
+    parts = ("metrics/demo", "plots/demo", "models/demo", "data/processed")
     paths = [path for part in parts for path in (folder / part).rglob("*") if path.is_file()]
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()

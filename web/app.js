@@ -37,7 +37,9 @@ async function read(file, frame) {
   context.fillStyle = "white"; // stands behind transparent pixels
   context.fillRect(0, 0, bitmap.width, bitmap.height);
   context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+  const image = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  if (image.data[3] !== 255) throw new Error("The picture is too large for this browser."); // its canvas stayed empty
+  return image;
 }
 
 function show(square, size) {
@@ -61,12 +63,15 @@ async function score({ facts, session }, square) {
 
 const DECISIONS = { melanoma: "above the threshold, suspected melanoma", other: "below the threshold" };
 
+let latest = 0; // of the pictures chosen: an earlier one that is done later is not shown
+
 async function judge(loaded, file) {
-  const { facts } = loaded;
+  const { facts } = loaded, number = ++latest;
   element("result").hidden = true;
   say("Reading the picture…");
   const square = toSquare(await read(file, facts.frame), facts.frame.size);
   const p = await score(loaded, square), found = decide(p, facts.decision);
+  if (number !== latest) return;
   show(square, facts.frame.size);
   element("p").textContent = p.toFixed(4);
   element("p").dataset.value = p;
@@ -77,7 +82,7 @@ async function judge(loaded, file) {
     `The threshold, ${facts.decision.threshold.toFixed(4)}, was chosen on validation images to find ` +
     `${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas: it raises many false alarms, and misses some. This is no diagnosis.`;
   element("result").hidden = false;
-  say("Done.");
+  say(`Done: ${element("calibrated").textContent}, ${DECISIONS[found.decision]}. Band: ${found.band}.`); // read aloud
 }
 
 const loading = load();

@@ -10,6 +10,12 @@ from stages.foundation.params import Section
 
 KEY = "melanoma_kd"  # the one metadata entry, JSON
 RELEASED = Path(__file__).parents[2] / "models/released/student_int8.onnx"  # what Git holds, and users take by default
+LICENCE = "code MIT; weights CC BY-NC 4.0, as the images of HAM10000 they were trained on"
+PREPROCESSING = (
+    "RGB upright by EXIF, the whole image squashed to a square by an antialiased bilinear filter, divided by 255; "
+    "normalisation is inside the model"
+)
+INTENDED_USE = "Research on model compression. Not a medical device; not for diagnosis, triage or reassurance."
 
 
 class Frame(Section):
@@ -39,6 +45,7 @@ class Facts(Section):
     data: str
     classes: list[str]
     melanoma: str
+    preprocessing: str
     frame: Frame
     decision: Decision
     hashes: dict[str, str]

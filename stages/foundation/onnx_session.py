@@ -1,5 +1,6 @@
 """Open an ONNX file for scoring: one place for session options, refusals and errors that are one line."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,24 @@ from google.protobuf.message import DecodeError
 BATCH = 64
 
 
-def open_session(source: Path | bytes, *, threads: int) -> ort.InferenceSession:
-    """Return a CPU session; ValueError when the model is not ONNX, is cut, or keeps tensors in other files."""
+def read_model(source: Path | bytes) -> tuple[bytes, onnx.ModelProto]:
+    """Return a model's bytes and what they hold; ValueError when not ONNX, cut, or with tensors in other files."""
     name = source if isinstance(source, Path) else "model"
     content = source.read_bytes() if isinstance(source, Path) else source
     try:
         model = onnx.load_from_string(content)
-    except DecodeError as error:
-        raise ValueError(f"{name}: not an ONNX model, or a truncated one ({error})") from None
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
-        raise ValueError(f"{name}: keeps tensors in other files; only models in one file are opened")
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model.graph)):
+            raise ValueError(f"{name}: keeps tensors in other files; only models in one file are opened")
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{name}: not an ONNX model, or a truncated one ({reason})") from None
+    return content, model
+
+
+def open_session(source: Path | bytes, *, threads: int) -> ort.InferenceSession:
+    """Return a CPU session of what `read_model` accepts."""
+    content, model = read_model(source)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -42,3 +51,17 @@ def score_pixels(session: ort.InferenceSession, pixels: np.ndarray, rows: np.nda
     """Return the logits of packed rows: uint8 (images, size, size, 3) to float32 (rows, classes)."""
     batches = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
     return np.concatenate([session.run(None, {"image": as_input(pixels[batch])})[0] for batch in batches])
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Yield every tensor of a graph: weights, constants, and those of graphs inside its nodes."""
+    yield from graph.initializer
+    sparse = list(graph.sparse_initializer)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            sparse += [attribute.sparse_tensor, *attribute.sparse_tensors]
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _tensors(inner)
+    for pair in sparse:
+        yield from (pair.values, pair.indices)
