@@ -10,6 +10,7 @@ quantisation is timed, and OpenVINO on the same two files where it is installed.
 
 import os
 import platform
+from contextlib import ExitStack
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,9 +30,10 @@ from stages.foundation.progress import track
 from stages.foundation.sweep import GRID, STUDENT, Teacher, student_key
 from stages.images.labels import Target, classes_of
 from stages.learning.export import count_costs, export_onnx
-from stages.learning.latency import Runner, eager, interleaved, onnx, openvino
+from stages.learning.latency import Runner, eager, interleaved, onnx
 from stages.learning.memory import eager_megabytes
 from stages.learning.models import Classifier, load_weights
+from stages.learning.peer import openvino
 from stages.learning.quantization import largest_value, quantize_weights
 
 INT8_FLAGS = ("avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")  # of /proc/cpuinfo: what decides int8's speed
@@ -110,11 +112,12 @@ def measure(
         rows[name] = {"runtime": name, **costs, "megabytes": megabytes, "peak_megabytes": memory.get(name, "-")}
     for threads, label in ((1, "1_thread"), (every, "all_threads")):
         runners: dict[str, Runner] = {"pytorch": eager(model, threads)}
-        runners |= {
-            name: (onnx if name.startswith("onnx") else openvino)(content, threads) for name, content in files.items()
-        }
-        alone = interleaved(runners, one, rounds=ROUNDS)
-        batched = interleaved(runners, many, rounds=BATCH_ROUNDS, warmup=1)
+        with ExitStack() as processes:
+            for name, content in files.items():
+                peer = name.startswith("openvino")
+                runners[name] = processes.enter_context(openvino(content, threads)) if peer else onnx(content, threads)
+            alone = interleaved(runners, one, rounds=ROUNDS)
+            batched = interleaved(runners, many, rounds=BATCH_ROUNDS, warmup=1)
         for name, row in rows.items():
             p50, p95 = np.quantile(alone[name], [0.5, 0.95]) * 1000
             row |= {f"ms_p50_{label}": p50, f"ms_p95_{label}": p95}

@@ -10,37 +10,37 @@ from stages.foundation.onnx_session import open_session
 from stages.learning.models import Classifier
 
 REST = 0.05  # seconds before a turn: a runtime's threads spin on after its run and would take the next one's cores
-Runner = Callable[[np.ndarray], object]  # float32 (batch, 3, size, size) -> whatever
+Runner = Callable[[np.ndarray], float]  # float32 (batch, 3, size, size) -> the seconds its run took
+
+
+def timed(call: Callable[[np.ndarray], object]) -> Runner:
+    """Return what calls and says how long that took."""
+
+    def run(images: np.ndarray) -> float:
+        began = time.perf_counter()
+        call(images)
+        return time.perf_counter() - began
+
+    return run
 
 
 def eager(model: Classifier, threads: int) -> Runner:
     """Return what runs a model in PyTorch, channels last."""
     placed = model.eval().to(memory_format=torch.channels_last)
 
-    def run(images: np.ndarray) -> object:
+    def call(images: np.ndarray) -> object:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         with torch.inference_mode():
             return placed(torch.from_numpy(images).to(memory_format=torch.channels_last))
 
-    return run
+    return timed(call)
 
 
 def onnx(model: bytes, threads: int) -> Runner:
     """Return what runs an ONNX model in onnxruntime on the CPU."""
     session = open_session(model, threads=threads)
-    return lambda images: session.run(None, {"image": images})
-
-
-def openvino(model: bytes, threads: int) -> Runner:
-    """Return what runs an ONNX model in OpenVINO on the CPU, tuned for latency; ImportError where it is missing."""
-    import openvino as ov  # noqa: PLC0415 - a development extra: only the benchmark's peer
-
-    core = ov.Core()
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = core.compile_model(core.read_model(model), "CPU", settings)
-    request = compiled.create_infer_request()
-    return lambda images: request.infer({"image": images})
+    return timed(lambda images: session.run(None, {"image": images}))
 
 
 def interleaved(
@@ -56,8 +56,7 @@ def interleaved(
         for name, run in runners.items():
             time.sleep(REST)
             run(images)
-            began = time.perf_counter()
-            run(images)
+            took = run(images)
             if number >= warmup:
-                seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(took)
     return {name: np.array(values) for name, values in seconds.items()}
