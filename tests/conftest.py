@@ -23,7 +23,12 @@ TINY: dict[str, Any] = {
     "teachers": ["resnet18"],
     "teacher": {"epochs": 1, "batch_size": 16},
     "kd": {"teachers": ["resnet18"]},
-    "quantize": {"methods": ["weight_only"], "images": 16},
+    "quantize": {
+        "methods": ["weight_only"],
+        "images": 16,
+        # Students who have hardly learnt rank by rounding: quantising them moves their ROC-AUC by anything.
+        "gate": {"megabytes": 1.7, "roc_auc_loss": 1.0, "ece_rise": 1.0},
+    },
     "evaluate": {"replicates": 200},
     "distill": {"views": 2, "epochs": 2, "batch_size": 16},
 }
