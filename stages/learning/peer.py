@@ -2,8 +2,8 @@
 
     python -m stages.learning.peer THREADS BYTES     (standard input: the model's bytes, then what `openvino` sends)
 
-In one process with PyTorch and onnxruntime it corrupted the heap: test runs that had measured it crashed minutes later
-in unrelated code, and those without it did not.
+It is suspected of corrupting the heap of a process that also runs PyTorch and onnxruntime: some test runs that had
+measured it there crashed later in unrelated code, none has since it runs apart. The cause itself was not found.
 """
 
 import json
