@@ -84,7 +84,9 @@ def main(key: str) -> None:
     soft = [models / f"soft_labels/{name}.safetensors" for name in params.kd.teachers]
     teacher = mean_logits(soft, params.distill.views, dataset)
     torch.manual_seed(params.distill.seed)
-    model = build_model(STUDENT, len(dataset.classes), dropout=params.distill.dropout)
+    model = build_model(
+        STUDENT, len(dataset.classes), dropout=params.distill.dropout, tta_rotations=params.distill.tta_rotations
+    )
     load_start(model, STUDENT, start)
     trained = train(
         model,

@@ -42,6 +42,7 @@ def main() -> None:
     classes = classes_of(params.target)
     key = student_key(params.kd.temperature, params.kd.alpha)
     student = load_weights(models / f"students/{key}.safetensors", architecture=STUDENT, classes=classes)
+    student.tta_rotations = 1  # upright, as it is shown
     images = plain_view(torch.from_numpy(pack.pixels[pack.rows(list(shown["image_id"]))]))
     heat = grad_cam(student, images, classes.index(MELANOMA))
     with writing(models / "explanations.npy") as (target,), target.open("wb") as file:

@@ -11,7 +11,6 @@ import csv
 import io
 import json
 import os
-import struct
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -104,8 +103,6 @@ def _decode(name: str, facts: Facts) -> np.ndarray | str:
         return to_square(load_rgb(source, limits), frame.size)
     except ValueError as error:
         return str(error).removeprefix(f"{name}: ")
-    except (TypeError, struct.error) as error:  # Pillow's, on EXIF that cannot be written back
-        return f"metadata that cannot be read ({error})"
 
 
 def _score(

@@ -44,8 +44,10 @@ def main(architecture: str) -> None:
     models = Path("models", params.data.name)
     count = params.distill.views
     weights = models / f"teachers/{architecture}.safetensors"
-    teacher = device.place(load_weights(weights, architecture=architecture, classes=dataset.classes))
+    teacher = load_weights(weights, architecture=architecture, classes=dataset.classes)
+    teacher.tta_rotations = 1  # the views are turned already
     examples = Examples(dataset.pack, dataset.train_ids, dataset.train_rows, params.views, count)
+    device.place(teacher)
     logits = np.stack([score_view(teacher, examples, view, device) for view in track(range(count), count, "views")])
     with writing(models / f"soft_labels/{architecture}.safetensors") as (target,):
         save_soft_labels(target, logits, dataset.train_ids)

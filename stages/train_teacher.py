@@ -48,7 +48,12 @@ def main(architecture: str) -> None:
     processed = Path("data/processed", params.data.name)
     dataset = open_dataset(processed, params.target)
     torch.manual_seed(params.teacher.seed)
-    model = build_model(architecture, len(dataset.classes), dropout=params.teacher.dropout)
+    model = build_model(
+        architecture,
+        len(dataset.classes),
+        dropout=params.teacher.dropout,
+        tta_rotations=params.teacher.tta_rotations,
+    )
     load_start(model, architecture, start)
     loss = label_loss(dataset, params.teacher.loss, device.device)
     trained = train(

@@ -1,5 +1,6 @@
 """One decoder and one eval transform for every picture: packing, `predict` and what the web page is tested against."""
 
+import struct
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +37,8 @@ def load_rgb(source: Path | BinaryIO, limits: Limits) -> Image.Image:
                 return ImageOps.exif_transpose(_to_rgb(image))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(_reason(source, error)) from None
+    except (TypeError, struct.error) as error:  # Pillow's, on EXIF that cannot be written back
+        raise ValueError(_reason(source, ValueError(f"metadata that cannot be read ({error})"))) from None
 
 
 def to_square(image: Image.Image, size: int) -> np.ndarray:

@@ -21,7 +21,7 @@ STD = (0.229, 0.224, 0.225)  # ImageNet channel deviations, RGB, torchvision
 # torch's default. torchvision gives MobileNetV3 and EfficientNet-B5...B7 0.01, meant for runs of a million steps: after
 # a few hundred their running statistics still lag (the demo's student: ROC-AUC .83 on val with 0.01, .96 with 0.1).
 BN_MOMENTUM = 0.1
-HELD = "held"  # metadata key of a weights file: architecture, classes and digest as JSON
+HELD = "held"  # metadata key of a weights file: architecture, classes, rotations and digest as JSON
 
 
 class LocalStart(Section):
@@ -35,21 +35,29 @@ Start = Annotated[Literal["imagenet", "random"] | LocalStart, Field(union_mode="
 
 
 class Classifier(nn.Module):
-    """RGB in [0, 1], float32 (batch, 3, size, size), to logits (batch, classes): normalising is part of the model."""
+    """RGB in [0, 1], float32 (batch, 3, size, size), to logits (batch, classes): normalising is part of the model.
 
-    def __init__(self, backbone: nn.Module) -> None:
+    In eval mode the logits are the mean over the image's first `tta_rotations` quarter turns.
+    """
+
+    def __init__(self, backbone: nn.Module, tta_rotations: int = 1) -> None:
         super().__init__()
         self.backbone = backbone
+        self.tta_rotations = tta_rotations
         self.mean: torch.Tensor
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.backbone((image - self.mean) / self.std)
+        image = (image - self.mean) / self.std
+        if self.training or self.tta_rotations == 1:
+            return self.backbone(image)
+        turned = torch.cat([torch.rot90(image, turn, (2, 3)) for turn in range(self.tta_rotations)])
+        return self.backbone(turned).unflatten(0, (self.tta_rotations, -1)).mean(dim=0)
 
 
-def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Classifier:
+def build_model(architecture: str, classes: int, *, dropout: float = 0.0, tta_rotations: int = 1) -> Classifier:
     """Return a randomly initialised classifier (torch's global seed) with dropout before its last layer."""
     backbone = torchvision.models.get_model(architecture, weights=None)
     if architecture.startswith("resnet"):
@@ -61,7 +69,7 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Cla
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = BN_MOMENTUM
-    return Classifier(backbone)
+    return Classifier(backbone, tta_rotations)
 
 
 def start_of(init: dict[str, Start], architecture: str) -> Start:
@@ -90,9 +98,14 @@ def load_start(model: Classifier, architecture: str, start: str | LocalStart) ->
 
 
 def save_weights(path: Path, model: Classifier, *, architecture: str, classes: tuple[str, ...]) -> None:
-    """Write safetensors whose metadata names the architecture, the classes and a digest of all tensors."""
+    """Write safetensors whose metadata names architecture, classes and rotations, and has a digest of all tensors."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.backbone.state_dict().items()}
-    held = {"architecture": architecture, "classes": classes, "sha256": _digest(state)}
+    held = {
+        "architecture": architecture,
+        "classes": classes,
+        "tta_rotations": model.tta_rotations,
+        "sha256": _digest(state),
+    }
     save_file(state, path, {HELD: json.dumps(held)})  # one key: safetensors writes several in random order
 
 
@@ -107,7 +120,7 @@ def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> 
         )
     if facts["sha256"] != _digest(state):
         _refuse(path, "its tensors differ from its own sha256")
-    model = build_model(architecture, len(classes))
+    model = build_model(architecture, len(classes), tta_rotations=facts["tta_rotations"])
     model.backbone.load_state_dict(state)
     return model.eval()
 

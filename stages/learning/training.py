@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,7 +26,11 @@ Validate = Callable[[nn.Module], dict[str, float]]
 
 
 class Schedule(Section):
-    """How a model is optimised: AdamW, linear warm-up then cosine to zero, averaged weights, early stopping."""
+    """How a model is optimised: AdamW, linear warm-up then cosine to zero, averaged weights, early stopping.
+
+    mixup is Beta(mixup, mixup)'s, 0 for none (Zhang et al. 2018); tta_rotations the quarter turns that are averaged
+    at test time, on val already.
+    """
 
     seed: int = Field(ge=0)
     epochs: int = Field(ge=1)
@@ -37,6 +42,8 @@ class Schedule(Section):
     averaging: float = Field(ge=0, lt=1)
     clip_norm: float = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)
+    mixup: float = Field(ge=0)
+    tta_rotations: Literal[1, 2, 4]
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def fit(
 ) -> Progress:
     """Train `model` in place and leave in it the averaged weights of the epoch with the highest validation ROC-AUC.
 
-    Order and dropout are seeded by (seed, epoch) alone, so a run resumed from the checkpoint ends in the same
+    Order, mixtures and dropout are seeded by (seed, epoch) alone, so a run resumed from the checkpoint ends in the same
     bytes. ValueError when the loss is no longer finite; the last checkpoint stays.
     """
     device.place(model)
@@ -125,15 +132,20 @@ def _train_epoch(
     model.train()
     torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
     order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.rows))
+    shares = np.random.default_rng([schedule.seed, epoch, 1])  # of each batch's images in its mixture
     batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # no last batch of one image
     view = epoch % examples.view_count
     total = 0.0
     for number, batch in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):
         step = epoch * len(batches) + number
         optimiser.param_groups[0]["lr"] = learning_rate(step, schedule.epochs * len(batches), schedule)
+        images, positions = examples.view(batch, view, device.device), torch.from_numpy(batch).to(device.device)
+        share = shares.beta(schedule.mixup, schedule.mixup) if schedule.mixup else 1.0
         with device.autocast():
-            logits = model(examples.view(batch, view, device.device))
-        value = loss(logits.float(), torch.from_numpy(batch).to(device.device), view)
+            logits = model(images if share == 1 else images.lerp(images.roll(1, 0), 1 - share)).float()
+        value = loss(logits, positions, view)
+        if share < 1:
+            value = share * value + (1 - share) * loss(logits, positions.roll(1), view)
         if not torch.isfinite(value):
             rate = optimiser.param_groups[0]["lr"]
             raise ValueError(f"loss is {value.item()} at step {step}, learning rate {rate:.3g}; lower learning_rate")
