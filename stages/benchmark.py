@@ -27,7 +27,7 @@ from stages.foundation.files import write_csv, write_json, write_text, writing
 from stages.foundation.memory import peak_megabytes
 from stages.foundation.params import Data, Part, Section, read_params
 from stages.foundation.progress import track
-from stages.foundation.sweep import GRID, STUDENT, Teacher, student_key
+from stages.foundation.sweep import GRID, STUDENT, Teacher, parse_teacher, student_key
 from stages.images.labels import Target, classes_of
 from stages.learning.export import count_costs, export_onnx
 from stages.learning.latency import Runner, eager, interleaved, onnx
@@ -66,7 +66,7 @@ def read_models(params: Params) -> dict[str, tuple[Path, str, Classifier]]:
     folder, classes = Path("models", params.data.name), classes_of(params.target)
     key = student_key(params.kd.temperature, params.kd.alpha)
     paths: dict[str, tuple[Path, str]] = {
-        name: (folder / f"teachers/{name}.safetensors", str(name)) for name in params.teachers
+        name: (folder / f"teachers/{name}.safetensors", parse_teacher(name)[0]) for name in params.teachers
     }
     paths[f"student_{key}"] = (folder / f"students/{key}.safetensors", STUDENT)
     return {
@@ -92,10 +92,10 @@ def onnx_files(name: str, model: Classifier, params: Params) -> dict[str, bytes]
     return {"onnx fp32": fp32.SerializeToString(), "onnx int8": int8.SerializeToString()}
 
 
-def peaks(architecture: str, classes: int, files: dict[str, bytes], size: int) -> dict[str, str]:
+def peaks(architecture: str, classes: int, model: Classifier, files: dict[str, bytes], size: int) -> dict[str, str]:
     """Return the peak megabytes of one image by runtime; OpenVINO's, the peer's, is not measured."""
     found = {name: peak_megabytes(content, size) for name, content in files.items() if name.startswith("onnx")}
-    found["pytorch"] = eager_megabytes(architecture, classes, size)
+    found["pytorch"] = eager_megabytes(architecture, classes, model.tta_rotations, size)
     return {name: f"{megabytes:.1f}" for name, megabytes in found.items()}
 
 
@@ -106,7 +106,7 @@ def measure(
     size = params.image.size
     one, many = (np.random.default_rng(0).random((n, 3, size, size), dtype=np.float32) for n in (1, BATCH))
     costs, rows = count_costs(model, size), {}
-    memory = peaks(architecture, len(classes_of(params.target)), files, size)
+    memory = peaks(architecture, len(classes_of(params.target)), model, files, size)
     for name in ("pytorch", *files):
         megabytes = len(files[name]) / 1e6 if name in files else path.stat().st_size / 1e6
         rows[name] = {"runtime": name, **costs, "megabytes": megabytes, "peak_megabytes": memory.get(name, "-")}

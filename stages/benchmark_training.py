@@ -10,7 +10,8 @@ of both loops take turns in one run; weights are random, which speed does not de
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ from stages.learning.dataset import open_dataset
 from stages.learning.device import Compute, open_device
 from stages.learning.losses import HardLoss, distillation_loss
 from stages.learning.models import build_model
-from stages.learning.plain_loop import plain_epoch, plain_loader
+from stages.learning.plain_loop import plain_process
 from stages.learning.scoring import score_view
 from stages.learning.trained import label_loss
 from stages.learning.training import CRITERION, Examples, Loss, Schedule, fit
 from stages.learning.views import Views
 
 TEACHERS = ("resnet18", "efficientnet_b1")  # the study's fastest, and the one it distilled from
-BATCHES = 10  # of one block
+BATCHES = 20  # of one block
 ROUNDS = 3
 
 
@@ -59,24 +60,25 @@ class Params(Section):
     compute: Compute
 
 
-def parts(params: Params, teacher_name: str, checkpoint: Path) -> dict[str, Callable[[], object]]:
-    """Return what a block of each part runs, over BATCHES batches of training images."""
+@contextmanager
+def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[str, Callable[[], object]]]:
+    """Yield what a block of each part runs, over BATCHES batches of training images."""
     device = open_device(params.compute.model_copy(update={"device": "cpu"}))  # where both loops are compared
-    size, schedule = params.image.size, params.distill
+    schedule = params.distill
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
     count = min(BATCHES * schedule.batch_size, len(dataset.train_ids))
     ids, rows = dataset.train_ids[:count], dataset.train_rows[:count]
     examples = Examples(dataset.pack, ids, rows, params.views, params.distill.views)
     found = find_images(Path("data/raw", params.data.name), [*dataset.train_ids, *dataset.unseen])
     paths, labels = [found[name] for name in ids], dataset.labels[:count].tolist()
-    students = [build_model(STUDENT, len(dataset.classes), dropout=schedule.dropout) for _ in range(2)]
-    plain_teacher, teacher = (build_model(teacher_name, len(dataset.classes)) for _ in range(2))
+    student = build_model(STUDENT, len(dataset.classes), dropout=schedule.dropout)
+    teacher = build_model(teacher_name, len(dataset.classes))
     once = schedule.model_copy(update={"epochs": 1})
     loss = objective(label_loss(dataset, schedule.loss, device.device), torch.zeros(count, len(dataset.classes)))
 
     def distil() -> None:
         fit(
-            students[0],
+            student,
             loss,
             examples,
             validate=lambda _: {CRITERION: 0.5},
@@ -85,16 +87,21 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> dict[str, Call
             checkpoint=checkpoint,
         )
 
-    def plain(workers: int) -> Callable[[], object]:
-        loader = plain_loader(paths, labels, size=size, batch_size=schedule.batch_size, workers=workers)
-        return lambda: plain_epoch(students[1], plain_teacher, loader, schedule)
-
-    return {
-        "soft labels": lambda: score_view(device.place(teacher), examples, 0, device),
-        "student": distil,
-        "plain loop": plain(0),
-        "plain loop, workers": plain(params.compute.threads),
-    }
+    with plain_process(
+        paths,
+        labels,
+        size=params.image.size,
+        teacher=teacher_name,
+        classes=len(dataset.classes),
+        schedule=schedule,
+        threads=params.compute.threads,
+    ) as plain:
+        yield {
+            "soft labels": lambda: score_view(device.place(teacher), examples, 0, device),
+            "student": distil,
+            "plain loop": lambda: plain(0),
+            "plain loop, workers": lambda: plain(params.compute.threads),
+        }
 
 
 def objective(hard: Callable[..., torch.Tensor], soft: torch.Tensor) -> Loss:
@@ -129,8 +136,8 @@ def main() -> None:
     block = min(BATCHES * params.distill.batch_size, images)
     rows: list[dict[str, Any]] = []
     for teacher in track(TEACHERS, len(TEACHERS), "teachers"):
-        with tempfile.TemporaryDirectory() as folder:
-            found = speeds(parts(params, teacher, Path(folder, "run/checkpoint")), block)
+        with tempfile.TemporaryDirectory() as folder, parts(params, teacher, Path(folder, "run/checkpoint")) as blocks:
+            found = speeds(blocks, block)
         grid = extrapolate(found, images=images, views=params.distill.views, epochs=params.distill.epochs)
         rate = {f"{name.replace(',', '').replace(' ', '_')}_per_second": value for name, value in found.items()}
         rows.append({"teacher": teacher, "image_size": params.image.size, **rate, **grid})

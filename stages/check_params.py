@@ -16,7 +16,7 @@ from pydantic import Field
 
 from stages.foundation import command, files
 from stages.foundation.params import PARAMS, Data, Part, Section, read_params, read_yaml
-from stages.foundation.sweep import CONTROL, GRID, REPEAT_SEEDS, Teacher, check_choices, parse_key
+from stages.foundation.sweep import CONTROL, GRID, REPEAT_SEEDS, Teacher, check_choices, parse_key, parse_teacher
 
 COMMANDS_READ = {"tracking.wandb"}  # by stages/track.py, which is a command and no stage
 CHECKED = Path("data/params_checked")
@@ -29,7 +29,7 @@ class Distillation(Section):
     repeated: str
 
 
-class Distill(Part):
+class Seeded(Part):
     seed: int
 
 
@@ -38,7 +38,8 @@ class Params(Section):
     target: Literal["dx", "melanoma"]
     teachers: list[Teacher] = Field(min_length=1)
     kd: Distillation
-    distill: Distill
+    teacher: Seeded
+    distill: Seeded
 
 
 def leaf_keys(content: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -74,6 +75,8 @@ def main() -> None:
     trained = [*GRID, CONTROL, selected]
     if params.kd.repeated not in trained:
         raise ValueError(f"{PARAMS}: kd.repeated: {params.kd.repeated}: wanted one of {trained}")
+    if params.teacher.seed in {parse_teacher(name)[1] for name in params.teachers}:
+        raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")
     if params.distill.seed in REPEAT_SEEDS:
         raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's; take one not in {REPEAT_SEEDS}")
     with files.writing(CHECKED) as (checked,):

@@ -24,7 +24,7 @@ from stages.evidence.gate import Gate, check_export, choose, compare
 from stages.evidence.metrics import check_labels, threshold_at_sensitivity
 from stages.evidence.predictions import write_predictions
 from stages.foundation import command
-from stages.foundation.facts import INTENDED_USE, LICENCE, PREPROCESSING, Decision, Facts, Frame, write_facts
+from stages.foundation.facts import INTENDED_USE, LICENCE, PREPROCESSING, ROTATIONS, Decision, Facts, Frame, write_facts
 from stages.foundation.files import sha256_file, write_csv, write_json, writing
 from stages.foundation.onnx_session import as_input, open_session, score_pixels
 from stages.foundation.params import Data, Part, Section, read_params
@@ -114,7 +114,7 @@ def score_unseen(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
     return melanoma_probability(logits, dataset.melanoma)
 
 
-def describe(params: Params, dataset: Dataset, p_val: np.ndarray, hashes: dict[str, str]) -> Facts:
+def describe(params: Params, dataset: Dataset, p_val: np.ndarray, rotations: int, hashes: dict[str, str]) -> Facts:
     """Return what a model file says of itself; its threshold, scaling and bounds come from its own p on val."""
     labels = dataset.val_melanoma
     platt, rule = fit_platt(labels, p_val), fit_referral(labels, p_val, params.evaluate.coverage)
@@ -123,7 +123,7 @@ def describe(params: Params, dataset: Dataset, p_val: np.ndarray, hashes: dict[s
         data=params.data.name,
         classes=list(dataset.classes),
         melanoma=MELANOMA,
-        preprocessing=PREPROCESSING,
+        preprocessing=PREPROCESSING + (ROTATIONS.format(rotations) if rotations > 1 else ""),
         frame=Frame(size=dataset.pack.size, **params.image.limits.model_dump()),
         decision=Decision(
             threshold=threshold_at_sensitivity(labels, p_val, params.evaluate.sensitivity),
@@ -168,7 +168,8 @@ def main() -> None:
     inputs = [*dataset_files(processed), weights]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash()}
     files = {
-        name: with_facts(content, describe(params, dataset, p_val[name], hashes)) for name, content in files.items()
+        name: with_facts(content, describe(params, dataset, p_val[name], student.tta_rotations, hashes))
+        for name, content in files.items()
     }
     p_torch = {"pytorch": score_val(student, dataset, threads)}
     table = compare(dataset.val_melanoma, p_torch | p_val, params.evaluate.sensitivity)

@@ -9,13 +9,14 @@ demo's numbers stay out: they mean nothing.
 
 import json
 import re
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from stages.evidence.drawing import readable
-from stages.evidence.findings import findings
+from stages.evidence.drawing import METRIC_NAMES, readable
+from stages.evidence.findings import signed
 from stages.evidence.page import models_table, with_interval
 from stages.evidence.report_tables import HEADLINE
 from stages.foundation import command
@@ -25,6 +26,11 @@ from stages.foundation.params import read_yaml
 README = Path("README.md")
 RESULTS = Path("metrics/ham10000")
 CALIBRATED = "ECE after Platt scaling"
+PAIRED = (
+    "Paired, on the same images of the holdout: the first minus the second, with p by the bootstrap over lesions (Holm "
+    "within each family of tests); **better** or **worse** where a difference is shown, and of ECE less is better."
+)
+COMPARED = ("roc_auc", "average_precision", "ece")
 SPEED = ["MB", "ms p50 (p95)"]
 
 
@@ -51,7 +57,7 @@ def results(folder: Path) -> str:
     if not (folder / "models.csv").is_file():
         return "No results on HAM10000 are committed yet: the full run is still to be made."
     models = pd.read_csv(folder / "models.csv", dtype={"at": str})
-    comparisons = pd.read_csv(folder / "comparisons.csv", dtype={"p_delong": str})
+    comparisons = pd.read_csv(folder / "comparisons.csv")
     calibration = pd.read_csv(folder / "calibration.csv").query("calibration == 'platt' and metric == 'ece'")
     after = calibration.set_index("model")[["value", "low", "high"]]
     names = list(dict.fromkeys(pd.read_csv(folder / "referral.csv")["model"]))
@@ -60,8 +66,8 @@ def results(folder: Path) -> str:
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *published_rows(folder / "published.csv")]
     for name, row in zip(names, models_table(models, names, HEADLINE), strict=True):
         lines.append("| " + " | ".join([*row, with_interval(*after.loc[name]), *speed.get(name, ["-", "-"])]) + " |")
-    sentences = [*findings(comparisons), *against_published(folder / "published_comparisons.csv", names[-1])]
-    return "\n".join([*lines, "", *machine(folder / "machine.json"), *(f"- {sentence}" for sentence in sentences)])
+    comparisons = pd.concat([comparisons, against_published(folder / "published_comparisons.csv", names[-1])])
+    return "\n".join([*lines, "", *machine(folder / "machine.json"), *comparison_rows(comparisons)])
 
 
 def published_rows(path: Path) -> list[str]:
@@ -77,11 +83,28 @@ def published_rows(path: Path) -> list[str]:
     return rows
 
 
-def against_published(path: Path, model: str) -> list[str]:
-    """Return what the paired tests say of one model, the last that is shown, against the published ones."""
-    if not path.is_file():
-        return []
-    return findings(pd.read_csv(path, dtype={"p_delong": str}).query("model == @model"))
+def against_published(path: Path, model: str) -> pd.DataFrame:
+    """Return the paired tests of one model, the last that is shown, against the published ones."""
+    return pd.read_csv(path).query("model == @model") if path.is_file() else pd.DataFrame()
+
+
+def comparison_rows(comparisons: pd.DataFrame) -> list[str]:
+    """Return a row per pair: differences with interval, p (Holm) and, where one is shown, which way it goes."""
+    wanted = {METRIC_NAMES[name]: name for name in COMPARED}
+    head = ["model", "against", *(f"{name}, difference" for name in wanted)]
+    lines = [PAIRED, "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for (model, reference), part in comparisons.query("at == 'all'").groupby(["model", "reference"], sort=False):
+        rows = part.set_index("metric").to_dict("index")
+        cells = [_difference(rows[name]) if name in rows else "-" for name in wanted.values()]
+        lines.append("| " + " | ".join([readable(str(model)), readable(str(reference)), *cells]) + " |")
+    return lines
+
+
+def _difference(row: dict[Hashable, Any]) -> str:
+    verdict = "" if row["verdict"].startswith("no") else f": **{row['verdict']}**"
+    return (
+        f"{signed(row['difference'])} ({signed(row['low'])} to {signed(row['high'])}), p {row['p_holm']:.3f}{verdict}"
+    )
 
 
 def deployed(path: Path) -> dict[str, list[str]]:

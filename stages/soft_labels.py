@@ -2,8 +2,8 @@
 
     python -m stages.soft_labels resnet18
 
-Reads data/processed/<name>: the pack, train.csv, val.csv; models/<name>/teachers/<arch>.safetensors. Writes
-models/<name>/soft_labels/<arch>.safetensors: float32 (views, training images, classes).
+Reads data/processed/<name>: the pack, train.csv, val.csv; models/<name>/teachers/<key>.safetensors. Writes
+models/<name>/soft_labels/<key>.safetensors: float32 (views, training images, classes).
 """
 
 from pathlib import Path
@@ -15,6 +15,7 @@ from stages.foundation import command
 from stages.foundation.files import writing
 from stages.foundation.params import Data, Part, Section, read_params
 from stages.foundation.progress import track
+from stages.foundation.sweep import parse_teacher
 from stages.images.labels import Target
 from stages.learning.dataset import open_dataset
 from stages.learning.device import Compute, open_device
@@ -37,19 +38,19 @@ class Params(Section):
     compute: Compute
 
 
-def main(architecture: str) -> None:
+def main(key: str) -> None:
     params = read_params(Params)
     device = open_device(params.compute)
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
     models = Path("models", params.data.name)
     count = params.distill.views
-    weights = models / f"teachers/{architecture}.safetensors"
-    teacher = load_weights(weights, architecture=architecture, classes=dataset.classes)
+    weights = models / f"teachers/{key}.safetensors"
+    teacher = load_weights(weights, architecture=parse_teacher(key)[0], classes=dataset.classes)
     teacher.tta_rotations = 1  # the views are turned already
     examples = Examples(dataset.pack, dataset.train_ids, dataset.train_rows, params.views, count)
     device.place(teacher)
     logits = np.stack([score_view(teacher, examples, view, device) for view in track(range(count), count, "views")])
-    with writing(models / f"soft_labels/{architecture}.safetensors") as (target,):
+    with writing(models / f"soft_labels/{key}.safetensors") as (target,):
         save_soft_labels(target, logits, dataset.train_ids)
 
 

@@ -1,10 +1,10 @@
 """Fine-tune one teacher on the training images; its best epoch on val is kept.
 
-    python -m stages.train_teacher resnet18
+    python -m stages.train_teacher resnet18          (resnet18_seed43 for a repeat with another seed)
 
-Reads data/processed/<name>: the pack, train.csv, val.csv. Writes below models/<name>: teachers/<arch>.safetensors,
-predictions/teachers/<arch>.csv (every packed image that is not in train.csv) and its record .json; and
-plots/<name>/history/teachers/<arch>.csv.
+Reads data/processed/<name>: the pack, train.csv, val.csv. Writes below models/<name>: teachers/<key>.safetensors,
+predictions/teachers/<key>.csv (every packed image that is not in train.csv) and its record .json; and
+plots/<name>/history/teachers/<key>.csv.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from stages.evidence.predictions import write_predictions
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.params import Data, Section, read_params
-from stages.foundation.sweep import TEACHERS
+from stages.foundation.sweep import parse_teacher
 from stages.images.labels import Target
 from stages.learning.dataset import dataset_files, open_dataset
 from stages.learning.device import Compute, open_device
@@ -39,11 +39,17 @@ class Params(Section):
     compute: Compute
 
 
-def main(architecture: str) -> None:
-    params = read_params(Params)
-    if architecture not in TEACHERS:
-        raise ValueError(f"params.yaml: teachers: wanted some of {', '.join(TEACHERS)}, found {architecture!r}")
-    start = start_of(params.init, architecture)
+def seeded(params: Params, seed: int | None) -> Params:
+    """Return the parameters with the seed of a repeat in teacher.seed."""
+    if seed is None:
+        return params
+    return params.model_copy(update={"teacher": params.teacher.model_copy(update={"seed": seed})})
+
+
+def main(key: str) -> None:
+    architecture, seed = parse_teacher(key)
+    params = seeded(read_params(Params), seed)
+    start = start_of(params.init, key)
     device = open_device(params.compute)
     processed = Path("data/processed", params.data.name)
     dataset = open_dataset(processed, params.target)
@@ -69,10 +75,10 @@ def main(architecture: str) -> None:
     )
     models = Path("models", params.data.name)
     with writing(
-        models / f"teachers/{architecture}.safetensors",
-        models / f"predictions/teachers/{architecture}.csv",
-        models / f"predictions/teachers/{architecture}.json",
-        Path("plots", params.data.name, f"history/teachers/{architecture}.csv"),
+        models / f"teachers/{key}.safetensors",
+        models / f"predictions/teachers/{key}.csv",
+        models / f"predictions/teachers/{key}.json",
+        Path("plots", params.data.name, f"history/teachers/{key}.csv"),
     ) as (weights, predictions, record, history):
         save_weights(weights, model, architecture=architecture, classes=dataset.classes)
         write_predictions(predictions, dataset.unseen, trained.p_melanoma)

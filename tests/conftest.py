@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ import yaml
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 KEY = "T1_alpha0.5"
+# An APP1 segment whose orientation is a LONG of 70,000: Pillow reads it and cannot write it back.
+_TIFF = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 0x0112, 4, 1, 70_000, 0)
+ODD_EXIF = b"\xff\xe1" + struct.pack(">H", 8 + len(_TIFF)) + b"Exif\0\0" + _TIFF
 
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # dvc's stages run `python`
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import struct
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ODD_EXIF, ROOT
 from PIL import Image
 
 from stages import predict
@@ -21,10 +20,6 @@ from stages.foundation.facts import KEY
 from stages.foundation.onnx_session import open_session, score_pixels
 from stages.images.pack import open_pack
 from stages.learning.scoring import melanoma_probability
-
-# An APP1 segment whose orientation is a LONG of 70,000: Pillow reads it and cannot write it back.
-_TIFF = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 0x0112, 4, 1, 70_000, 0)
-ODD_EXIF = b"\xff\xe1" + struct.pack(">H", 8 + len(_TIFF)) + b"Exif\0\0" + _TIFF
 
 
 def run(*words, stdin=None):

@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from stages import compare_published
 from stages.foundation.params import read_yaml
-from stages.readme import render, results, stage_diagram
+from stages.readme import comparison_rows, render, results, stage_diagram
 
 SELECTED = "student_T1_alpha0.5"
 PIPELINE = read_yaml(ROOT / "dvc.yaml")
@@ -44,10 +44,22 @@ def test_results_are_the_tables_with_intervals(finished):
     models = pd.read_csv(finished / "metrics/demo/models.csv", dtype={"at": str})
     found = models.set_index(["model", "split", "at", "metric"]).sort_index()
     row = found.loc[("student_int8", "holdout", "operating point", "specificity")]
-    (line,) = [line for line in part.splitlines() if line.startswith("| student ONNX int8 |")]
+    table, _ = part.split("Paired")
+    (line,) = [line for line in table.splitlines() if line.startswith("| student ONNX int8 |")]
     assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in line
-    assert part.count("| student T=1 α=0.5 |") == 1
-    assert "- student ONNX int8 against student ONNX fp32: ROC-AUC" in part
+    assert table.count("| student T=1 α=0.5 |") == 1
+    assert "| student ONNX int8 | student ONNX fp32 | " in part
+
+
+def test_a_difference_that_is_shown_says_which_way_it_goes():
+    row = {"model": "student_int8", "reference": "student_fp32", "at": "all", "low": -0.01, "high": 0.03}
+    shown = {"metric": "roc_auc", "difference": 0.01, "p_holm": 0.04, "verdict": "better"}
+    open_ = {"metric": "ece", "difference": -0.01, "p_holm": 0.5, "verdict": "no difference shown"}
+    *_, line = comparison_rows(pd.DataFrame([row | shown, row | open_]))
+    assert line == (
+        "| student ONNX int8 | student ONNX fp32 | +0.0100 (-0.0100 to +0.0300), p 0.040: **better** | - "
+        "| -0.0100 (-0.0100 to +0.0300), p 0.500 |"
+    )
 
 
 def test_without_results_it_says_so(tmp_path):
@@ -64,7 +76,7 @@ def test_published_models_and_the_measured_speed_stand_beside_ours(tiny):
     for name in ("deployment.csv", "machine.json"):
         shutil.copy(ROOT / "metrics/demo" / name, folder)
     part = results(folder)
-    rows = {line.split(" | ")[0]: line for line in part.splitlines()}
+    rows = {line.split(" | ")[0]: line for line in part.split("Paired")[0].splitlines()}
     cells = {name: rows[name].split(" | ")[1:] for name in ("| published EfficientNet-B1", "| ResNet-18")}
     ours, theirs = cells["| ResNet-18"], cells["| published EfficientNet-B1"]
     assert theirs[:5] == [*ours[:2], "-", "-", ours[4]]
@@ -74,5 +86,5 @@ def test_published_models_and_the_measured_speed_stand_beside_ours(tiny):
         ("student ONNX int8", (SELECTED, "onnx int8")),
     ):
         assert f"| {speed[key]:.2f} (" in rows[f"| {name}"]
-    assert "- student ONNX int8 against published EfficientNet-B1: ROC-AUC" in part
+    assert "| student ONNX int8 | published EfficientNet-B1 | " in part
     assert "one thread" in part

@@ -42,7 +42,7 @@ def test_training_twice_gives_the_same_bytes_and_never_opens_the_holdout(tiny):
     assert weights.read_bytes() == before
 
 
-@pytest.mark.parametrize("architecture", ["resnet19", "mobilenet_v3_small", "../resnet18"])
+@pytest.mark.parametrize("architecture", ["resnet19", "mobilenet_v3_small", "../resnet18", "resnet18_seed"])
 def test_an_unknown_architecture_is_refused(tiny, architecture):
     with pytest.raises(ValueError, match="wanted some of resnet18, resnet34"):
         train_teacher.main(architecture)

@@ -89,4 +89,5 @@ def readable(model: str) -> str:
     special = {"student_fp32": "student ONNX fp32", "student_int8": "student ONNX int8"}
     if model in special:
         return special[model]
-    return model.replace("resnet", "ResNet-").replace("efficientnet_b", "EfficientNet-B").replace("_", " ")
+    name = model.replace("resnet", "ResNet-").replace("efficientnet_b", "EfficientNet-B")
+    return name.replace("_seed", ", seed ").replace("_", " ")

@@ -3,9 +3,11 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated
 
-Teacher = Literal[
+from pydantic import AfterValidator
+
+TEACHERS = (
     "resnet18",
     "resnet34",
     "resnet50",
@@ -19,15 +21,31 @@ Teacher = Literal[
     "efficientnet_b5",
     "efficientnet_b6",
     "efficientnet_b7",
-]
-TEACHERS: tuple[str, ...] = get_args(Teacher)
+)
 STUDENT = "mobilenet_v3_small"
 
 GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
 CONTROL = "T1_alpha0"  # the teacher's term weighs nothing: a student trained without distillation
 REPEAT_SEEDS = (43, 44)  # the student kd.repeated and the control are trained again with these
 
+_TEACHER = re.compile(rf"({'|'.join(TEACHERS)})(_seed([0-9]+))?")
 _KEY = re.compile(r"T(?P<T>[^_]*)_alpha(?P<alpha>[^_]*)(_seed(?P<seed>[0-9]+))?")
+
+
+def parse_teacher(name: str) -> tuple[str, int | None]:
+    """Return architecture and seed of `resnet18` (None: teacher.seed) or of `resnet18_seed43`; ValueError on others."""
+    match = _TEACHER.fullmatch(name)
+    if match is None:
+        raise ValueError(f"wanted some of {', '.join(TEACHERS)}, each with or without _seed<number>, found {name!r}")
+    return match[1], None if match[3] is None else int(match[3])
+
+
+def _checked(name: str) -> str:
+    parse_teacher(name)
+    return name
+
+
+Teacher = Annotated[str, AfterValidator(_checked)]
 
 
 @dataclass(frozen=True)

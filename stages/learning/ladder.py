@@ -96,7 +96,12 @@ def dynamic(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
 def sensitive_nodes(model: onnx.ModelProto) -> list[str]:
     """Return the nodes of the first block and of every squeeze-and-excitation: what int8 hurts most."""
     nodes = list(model.graph.node)
-    pools = [position for position, node in enumerate(nodes) if node.op_type in POOLS]
+    answers = {output.name for output in model.graph.output}  # a mean over rotations pools no feature map
+    pools = [
+        position
+        for position, node in enumerate(nodes)
+        if node.op_type in POOLS and not answers.intersection(node.output)
+    ]
     first = [node.name for node in nodes[: pools[0]]]
     pooled = {out for position in pools[:-1] for out in nodes[position].output}  # the last one feeds the classifier
     inside = []

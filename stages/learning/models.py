@@ -72,11 +72,11 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0, tta_ro
     return Classifier(backbone, tta_rotations)
 
 
-def start_of(init: dict[str, Start], architecture: str) -> Start:
-    """Return what an architecture starts from; ValueError when params.yaml does not say."""
-    if architecture not in init:
-        raise ValueError(f"params.yaml: init.{architecture}: missing; wanted imagenet, random or {{file, sha256}}")
-    return init[architecture]
+def start_of(init: dict[str, Start], name: str) -> Start:
+    """Return what a model starts from, by its key in params.yaml's init; ValueError when it is not there."""
+    if name not in init:
+        raise ValueError(f"params.yaml: init.{name}: missing; wanted imagenet, random or {{file, sha256}}")
+    return init[name]
 
 
 def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:

@@ -1,5 +1,13 @@
-"""Distillation as most scripts write it, to measure ours beside: decode each epoch, teacher in the loop."""
+"""Distillation as most scripts write it, to measure ours beside: decode each epoch, teacher in the loop.
 
+It runs in a process of its own, so that nothing that `learning/device.py` sets (memory, algorithms) reaches it.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +17,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from stages.foundation.sweep import STUDENT
 from stages.learning.losses import distillation_loss, focal_loss
-from stages.learning.models import Classifier
+from stages.learning.models import Classifier, build_model
 from stages.learning.training import Schedule
 
 
@@ -73,6 +82,36 @@ def plain_epoch(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+
+
+@contextmanager
+def plain_process(
+    paths: list[Path], labels: list[int], *, size: int, teacher: str, classes: int, schedule: Schedule, threads: int
+) -> Iterator[Callable[[int], None]]:
+    """Yield what runs one epoch over these files with so many workers, in its own process, weights random."""
+    opened = partial(
+        _open, paths, labels, size=size, teacher=teacher, classes=classes, schedule=schedule, threads=threads
+    )
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=opened) as pool:
+        yield lambda workers: pool.submit(_run, workers).result()
+
+
+_opened: dict[int, Callable[[], None]] = {}  # in that process: an epoch by its number of workers
+
+
+def _open(
+    paths: list[Path], labels: list[int], *, size: int, teacher: str, classes: int, schedule: Schedule, threads: int
+) -> None:
+    torch.set_num_threads(threads)
+    student = build_model(STUDENT, classes, dropout=schedule.dropout)
+    asked = build_model(teacher, classes)
+    for workers in (0, threads):
+        loader = plain_loader(paths, labels, size=size, batch_size=schedule.batch_size, workers=workers)
+        _opened[workers] = partial(plain_epoch, student, asked, loader, schedule)
+
+
+def _run(workers: int) -> None:
+    _opened[workers]()
 
 
 def _outputs(model: Classifier) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ODD_EXIF
 from PIL import Image
 
 from stages.images.decoding import Limits, load_rgb, to_square
@@ -42,6 +43,14 @@ def test_a_cut_jpeg_is_refused(tmp_path, kept):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept) if kept > 0 else kept])
     with pytest.raises(ValueError, match=r"cut\.jpg"):
+        load_rgb(path, LIMITS)
+
+
+def test_exif_that_cannot_be_written_back_is_refused(tmp_path):
+    path = save(tmp_path / "odd.jpg", Image.fromarray(RAMP))
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + ODD_EXIF + content[2:])
+    with pytest.raises(ValueError, match=r"odd\.jpg: metadata that cannot be read"):
         load_rgb(path, LIMITS)
 
 

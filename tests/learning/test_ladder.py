@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 IMAGES = np.random.default_rng(0).random((16, 3, 64, 64), dtype=np.float32)
 
 
-@pytest.fixture(scope="module")
-def fp32():
+@pytest.fixture(scope="module", params=[1, 4], ids=["upright", "four rotations"])
+def fp32(request):
     torch.manual_seed(0)
-    model = build_model(STUDENT, 7)
+    model = build_model(STUDENT, 7, tta_rotations=request.param)
     model.train()
     with torch.no_grad():
         for _ in range(20):  # batch norms that fit: a fresh model's output hardly depends on its input
@@ -56,6 +56,6 @@ def test_the_first_block_and_every_excitation_count_as_sensitive(fp32):
     nodes = {node.name: node for node in fp32.graph.node}
     chosen = [nodes[name] for name in sensitive_nodes(fp32)]
     excitations = [node for node in nodes.values() if node.op_type in ("GlobalAveragePool", "ReduceMean")]
-    assert len(excitations) == 10  # nine of squeeze-and-excitation, one before the classifier
-    assert sum(node.op_type == "Conv" for node in chosen) >= 2 * 9 + 2
+    assert len(excitations) in {10, 11}  # nine of squeeze-and-excitation, one before the classifier, over rotations
+    assert sum(node.op_type == "Conv" for node in chosen) == 2 * 9 + 2
     assert not {node.name for node in chosen} >= set(nodes)

@@ -53,6 +53,26 @@ def test_weights_come_back(model, saved):
         assert torch.equal(load(saved)(image), model(image))
 
 
+def test_the_answer_is_the_mean_over_quarter_turns_in_eval_mode_only(tmp_path):
+    torch.manual_seed(0)
+    model = build_model("resnet18", 2, tta_rotations=4).eval()
+    image = torch.rand(3, 3, 32, 32)
+    path = tmp_path / "teacher.safetensors"
+    save_weights(path, model, architecture="resnet18", classes=CLASSES)
+    averaged = load(path, architecture="resnet18")  # the file says how often
+    single = build_model("resnet18", 2).eval()
+    single.load_state_dict(model.state_dict())
+    with torch.inference_mode():
+        each = torch.stack([single(torch.rot90(image, turn, (2, 3))) for turn in range(4)])
+        assert not torch.allclose(each[0], each[1], atol=1e-4)
+        assert torch.allclose(averaged(image), each.mean(dim=0), atol=1e-6)
+        assert torch.allclose(averaged(torch.rot90(image, 1, (2, 3))), averaged(image), atol=1e-6)
+    calls = []
+    model.backbone.register_forward_hook(lambda _module, inputs, _out: calls.append(len(inputs[0])))
+    model.train()(image)
+    assert calls == [3]
+
+
 def test_a_truncated_file_is_named_with_how_to_remake_it(saved):
     saved.write_bytes(saved.read_bytes()[:-1000])
     with pytest.raises(ValueError, match=r"student\.safetensors: not a whole safetensors file .*remake it: dvc repro"):

@@ -15,7 +15,7 @@ from stages.learning.views import Views
 
 SCHEDULE = Schedule(
     seed=1, epochs=4, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, warmup=0.1, averaging=0.9,
-    clip_norm=1.0, dropout=0.5,
+    clip_norm=1.0, dropout=0.5, mixup=0.0, tta_rotations=1,
 )  # fmt: skip
 VIEWS = Views(seed=1, rotation=180.0, zoom=1.1, brightness=0.1, contrast=0.1)
 LABELS = torch.arange(20) % 2
@@ -97,6 +97,54 @@ def test_patience_stops_early(tmp_path, device):
     schedule = SCHEDULE.model_copy(update={"patience": 1})
     _, progress = run(tmp_path, device, scores=(0.9, 0.8, 0.7, 0.6), schedule=schedule)
     assert len(progress.history) == 2
+
+
+def test_mixup_weighs_the_losses_of_both_images_as_their_pixels(tmp_path, device):
+    shares, losses = [], []
+
+    class Recording(nn.Module):
+        """Give the share of the white image, of two of which one is white and one black."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            shares.append(images.mean(dim=(1, 2, 3)).detach())
+            return images.mean(dim=(1, 2, 3))[:, None] * self.scale
+
+    def white(logits: torch.Tensor, positions: torch.Tensor, view: int) -> torch.Tensor:
+        losses.append(positions.float())  # 1 for the white image
+        return (logits[:, 0] * positions).sum()
+
+    pixels = np.zeros((2, 4, 4, 3), np.uint8)
+    pixels[1] = 255
+    steady = Views(seed=1, rotation=0.0, zoom=1.0, brightness=0.0, contrast=0.0)
+    fit(
+        Recording(),
+        white,
+        Examples(Pack(pixels, ["a", "b"], []), ["a", "b"], np.arange(2), steady, 1),
+        validate=lambda _: {"val_roc_auc": 0.5},
+        schedule=SCHEDULE.model_copy(update={"mixup": 1.0, "batch_size": 2, "learning_rate": 1e-9}),
+        device=device,
+        checkpoint=tmp_path / "run/checkpoint.safetensors",
+    )
+    assert len(shares) == SCHEDULE.epochs
+    assert len({round(float(share[0]), 4) for share in shares}) > 2  # drawn anew for every batch
+    for share, first, second in zip(shares, losses[::2], losses[1::2], strict=True):
+        assert torch.equal(second, first.flip(0))
+        assert share.sum() == pytest.approx(1)
+        own = share[first.argmax()]  # what the white image keeps of itself
+        assert torch.allclose(share, own * first + (1 - own) * second)
+
+
+def test_mixtures_are_resumed_too(tmp_path, device):
+    mixing = SCHEDULE.model_copy(update={"mixup": 0.4})
+    whole, _ = run(tmp_path / "a", device, schedule=mixing)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", device, stop_after=2, schedule=mixing)
+    assert same(whole, run(tmp_path / "b", device, scores=(0.8, 0.9), schedule=mixing)[0])
+    assert not same(whole, run(tmp_path / "c", device)[0])
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(tmp_path, device):
