@@ -42,6 +42,27 @@ def test_training_twice_gives_the_same_bytes_and_never_opens_the_holdout(tiny):
     assert weights.read_bytes() == before
 
 
+def test_a_repeat_is_a_teacher_of_its_own_with_its_seed(tiny):
+    write_params(tiny, init={"resnet18_seed43": "random"})
+    train_teacher.main("resnet18_seed43")
+    models = tiny / "models/demo"
+    dx = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+    load_weights(models / "teachers/resnet18_seed43.safetensors", architecture="resnet18", classes=dx)
+    first, repeat = (
+        json.loads((models / f"predictions/teachers/{name}.json").read_text())["params"]
+        for name in ("resnet18", "resnet18_seed43")
+    )
+    assert (first["teacher"].pop("seed"), repeat["teacher"].pop("seed")) == (42, 43)
+    assert first == repeat
+    tables = [(models / f"predictions/teachers/{name}.csv").read_text() for name in ("resnet18", "resnet18_seed43")]
+    assert tables[0] != tables[1]
+
+
+def test_a_repeat_needs_its_own_start(tiny):
+    with pytest.raises(ValueError, match=r"init\.resnet18_seed43: missing"):
+        train_teacher.main("resnet18_seed43")
+
+
 @pytest.mark.parametrize("architecture", ["resnet19", "mobilenet_v3_small", "../resnet18", "resnet18_seed"])
 def test_an_unknown_architecture_is_refused(tiny, architecture):
     with pytest.raises(ValueError, match="wanted some of resnet18, resnet34"):
