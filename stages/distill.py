@@ -67,16 +67,10 @@ def student_loss(
     return loss
 
 
-def seeded(params: Params, student: Student) -> Params:
-    """Return the parameters with the seed of a repeat in distill.seed."""
-    if student.seed is None:
-        return params
-    return params.model_copy(update={"distill": params.distill.model_copy(update={"seed": student.seed})})
-
-
 def main(key: str) -> None:
     student = parse_key(key)
-    params = seeded(read_params(Params), student)
+    params = read_params(Params)
+    params = params.model_copy(update={"distill": params.distill.seeded(student.seed)})
     start = start_of(params.init, STUDENT)
     device = open_device(params.compute)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)

@@ -39,16 +39,10 @@ class Params(Section):
     compute: Compute
 
 
-def seeded(params: Params, seed: int | None) -> Params:
-    """Return the parameters with the seed of a repeat in teacher.seed."""
-    if seed is None:
-        return params
-    return params.model_copy(update={"teacher": params.teacher.model_copy(update={"seed": seed})})
-
-
 def main(key: str) -> None:
     architecture, seed = parse_teacher(key)
-    params = seeded(read_params(Params), seed)
+    params = read_params(Params)
+    params = params.model_copy(update={"teacher": params.teacher.seeded(seed)})
     start = start_of(params.init, key)
     device = open_device(params.compute)
     processed = Path("data/processed", params.data.name)

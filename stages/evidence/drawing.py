@@ -82,12 +82,10 @@ def readable(model: str) -> str:
     """Return a model's name as people write it."""
     if model.startswith("published_"):
         return f"published {readable(model.removeprefix('published_'))}"
+    model = model.replace("_seed", ", seed ")
     if model.startswith("student_T"):
-        T, alpha, *seed = model.removeprefix("student_T").split("_")
-        name = f"student T={T} α={alpha.removeprefix('alpha')}"
-        return name + (f", seed {seed[0].removeprefix('seed')}" if seed else "")
+        return model.replace("student_T", "student T=").replace("_alpha", " α=")
     special = {"student_fp32": "student ONNX fp32", "student_int8": "student ONNX int8"}
     if model in special:
         return special[model]
-    name = model.replace("resnet", "ResNet-").replace("efficientnet_b", "EfficientNet-B")
-    return name.replace("_seed", ", seed ").replace("_", " ")
+    return model.replace("resnet", "ResNet-").replace("efficientnet_b", "EfficientNet-B").replace("_", " ")

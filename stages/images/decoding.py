@@ -34,11 +34,9 @@ def load_rgb(source: Path | BinaryIO, limits: Limits) -> Image.Image:
             with Image.open(source) as image:
                 _check_header(image.size, limits)
                 image.load()
-                return ImageOps.exif_transpose(_to_rgb(image))
+                return _upright(_to_rgb(image), image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(_reason(source, error)) from None
-    except (TypeError, struct.error) as error:  # Pillow's, on EXIF that cannot be written back
-        raise ValueError(_reason(source, ValueError(f"metadata that cannot be read ({error})"))) from None
 
 
 def to_square(image: Image.Image, size: int) -> np.ndarray:
@@ -58,18 +56,23 @@ def _check_header(size: tuple[int, int], limits: Limits) -> None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    exif = image.getexif()
     if image.mode.startswith("I;16"):
-        rgb = Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8)).convert("RGB")
-    elif image.mode in ("I", "F"):
+        return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
         raise ValueError(f"wanted 8 or 16 bits a channel, found 32 (mode {image.mode})")
-    elif image.has_transparency_data:
+    if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        rgb = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), rgba).convert("RGB")
-    else:
-        rgb = image.convert("RGB")
-    rgb.info["exif"] = exif.tobytes()  # exif_transpose reads the orientation from here
-    return rgb
+        return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _upright(rgb: Image.Image, source: Image.Image) -> Image.Image:
+    """Return the converted image turned as its source's EXIF says."""
+    try:
+        rgb.info["exif"] = source.getexif().tobytes()  # exif_transpose reads the orientation from here
+        return ImageOps.exif_transpose(rgb)
+    except (TypeError, struct.error) as error:  # Pillow's, on EXIF that cannot be written back
+        raise ValueError(f"metadata that cannot be read ({error})") from None
 
 
 def _reason(source: Path | BinaryIO, error: Exception) -> str:

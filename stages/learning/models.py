@@ -118,6 +118,8 @@ def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> 
         raise ValueError(
             f"{path}: holds {held[0]} with {len(held[1])} classes, wanted {architecture} with {len(classes)}"
         )
+    if "tta_rotations" not in facts:
+        _refuse(path, "does not say its test-time rotations, as files of earlier versions")
     if facts["sha256"] != _digest(state):
         _refuse(path, "its tensors differ from its own sha256")
     model = build_model(architecture, len(classes), tta_rotations=facts["tta_rotations"])

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -28,8 +28,7 @@ Validate = Callable[[nn.Module], dict[str, float]]
 class Schedule(Section):
     """How a model is optimised: AdamW, linear warm-up then cosine to zero, averaged weights, early stopping.
 
-    mixup is Beta(mixup, mixup)'s, 0 for none (Zhang et al. 2018); tta_rotations the quarter turns that are averaged
-    at test time, on val already.
+    mixup: of Beta(mixup, mixup), 0 for none (Zhang et al. 2018); tta_rotations: quarter turns averaged at test time.
     """
 
     seed: int = Field(ge=0)
@@ -44,6 +43,10 @@ class Schedule(Section):
     dropout: float = Field(ge=0, lt=1)
     mixup: float = Field(ge=0)
     tta_rotations: Literal[1, 2, 4]
+
+    def seeded(self, seed: int | None) -> Self:
+        """Return the schedule of a repeat with this seed, itself for None."""
+        return self if seed is None else self.model_copy(update={"seed": seed})
 
 
 @dataclass(frozen=True)

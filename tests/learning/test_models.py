@@ -1,6 +1,7 @@
 """Rows 9-11 and 39 of the fault list: weights are safetensors of this very model, or refused in one line."""
 
 import hashlib
+import json
 
 import pytest
 import torch
@@ -91,6 +92,15 @@ def test_another_architecture_or_class_count_is_one_line(saved):
         load(saved, architecture="resnet18")
     with pytest.raises(ValueError, match="holds mobilenet_v3_small with 2 classes, wanted mobilenet_v3_small with 7"):
         load(saved, classes=tuple("abcdefg"))
+
+
+def test_a_file_of_an_earlier_version_is_one_line(saved):
+    with safe_open(saved, framework="pt") as file:
+        held = json.loads(file.metadata()["held"])
+    del held["tta_rotations"]
+    save_file(load_file(saved), saved, {"held": json.dumps(held)})
+    with pytest.raises(ValueError, match=r"student\.safetensors: does not say its test-time rotations.*remake it"):
+        load(saved)
 
 
 def test_altered_tensors_are_named(saved):
