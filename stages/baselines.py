@@ -23,16 +23,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from stages.evidence.predictions import write_predictions
+from stages.dataset.pack import Pack, open_pack
+from stages.dataset.predictions import write_predictions
+from stages.dataset.splits import check_disjoint, read_split
+from stages.deployment.session import open_session
+from stages.features.handcrafted import image_features
 from stages.foundation import command
 from stages.foundation.files import write_json, writing
-from stages.foundation.onnx_session import open_session
 from stages.foundation.params import Data, Part, Section, read_params
 from stages.foundation.progress import track
 from stages.foundation.record import make_record
-from stages.images.features import image_features
-from stages.images.labels import check_disjoint, read_split
-from stages.images.pack import Pack, open_pack
 
 Model = Literal["logistic_regression", "svm_rbf", "random_forest", "gradient_boosting"]
 

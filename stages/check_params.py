@@ -15,10 +15,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from stages.foundation import command, files
+from stages.foundation.names import CONTROL, GRID, REPEAT_SEEDS, Teacher, check_choices, parse_key, parse_teacher
 from stages.foundation.params import PARAMS, Data, Part, Section, read_params, read_yaml
-from stages.foundation.sweep import CONTROL, GRID, REPEAT_SEEDS, Teacher, check_choices, parse_key, parse_teacher
 
-COMMANDS_READ = {"tracking.wandb"}  # by stages/track.py, which is a command and no stage
+COMMANDS_READ = {"tracking.wandb"}  # by stages/commands/track.py, which is a command and no stage
 CHECKED = Path("data/params_checked")
 
 

@@ -13,18 +13,19 @@ from pathlib import Path
 import torch
 from pydantic import Field
 
-from stages.evidence.predictions import write_predictions
+from stages.dataset.predictions import write_predictions
+from stages.dataset.splits import Target
+from stages.distillation.objective import distillation_loss
+from stages.distillation.soft_labels import load_soft_labels
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.names import STUDENT, Student, Teacher, parse_key
 from stages.foundation.params import Data, Part, Section, read_params
-from stages.foundation.sweep import STUDENT, Student, Teacher, parse_key
-from stages.images.labels import Target
 from stages.learning.dataset import Dataset, dataset_files, open_dataset
 from stages.learning.device import Compute, open_device
-from stages.learning.losses import HardLoss, distillation_loss
+from stages.learning.losses import HardLoss
 from stages.learning.models import Start, build_model, load_start, save_weights, start_of
-from stages.learning.soft_labels import load_soft_labels
-from stages.learning.trained import label_loss, train
+from stages.learning.run import label_loss, train
 from stages.learning.training import Loss, Schedule
 from stages.learning.views import Views
 

@@ -16,16 +16,16 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
-from stages.evidence.evaluation import Evaluation, Predictions, Roles, Settings
-from stages.evidence.metrics import check_labels
-from stages.evidence.plot_data import overview, plot_data
-from stages.evidence.predictions import read_predictions
-from stages.evidence.tables import TABLES, wide
+from stages.dataset.predictions import read_predictions
+from stages.dataset.splits import SPLITS, check_disjoint, read_split
+from stages.evaluation.evaluation import Evaluation, Predictions, Roles, Settings
+from stages.evaluation.plot_data import overview, plot_data
+from stages.evaluation.tables import TABLES, wide
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.names import CONTROL, GRID, Teacher, parse_key, repeat_keys, student_key, student_keys
 from stages.foundation.params import Data, Part, Section, read_params
-from stages.foundation.sweep import CONTROL, GRID, Teacher, parse_key, repeat_keys, student_key, student_keys
-from stages.images.labels import SPLITS, check_disjoint, read_split
+from stages.statistics.metrics import check_labels
 
 HEADLINE = {
     "roc_auc": ("all", "roc_auc"),

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn import functional
 
+from stages.dataset.pack import open_pack
+from stages.dataset.splits import MELANOMA, Target, classes_of
 from stages.foundation import command
 from stages.foundation.files import writing
+from stages.foundation.names import STUDENT, student_key
 from stages.foundation.params import Data, Part, Section, read_params
-from stages.foundation.sweep import STUDENT, student_key
-from stages.images.labels import MELANOMA, Target, classes_of
-from stages.images.pack import open_pack
-from stages.learning.explain import grad_cam
-from stages.learning.models import load_weights
+from stages.learning.models import Classifier, load_weights
 from stages.learning.views import plain_view
 
 
@@ -32,6 +32,24 @@ class Params(Section):
     data: Data
     target: Target
     kd: Kd
+
+
+def grad_cam(model: Classifier, images: torch.Tensor, target: int) -> np.ndarray:
+    """Return what raises the target's logit in (batch, 3, size, size): uint8 (batch, size, size), 255 the most."""
+    model.eval()
+    kept: list[torch.Tensor] = []
+    hook = model.backbone.get_submodule("features").register_forward_hook(
+        lambda _module, _inputs, out: kept.append(out)
+    )
+    logits = model(images)
+    hook.remove()
+    (features,) = kept  # (batch, channels, rows, columns)
+    (gradient,) = torch.autograd.grad(logits[:, target].sum(), features)
+    weights = gradient.mean(dim=(2, 3), keepdim=True)
+    heat = functional.relu((weights * features).sum(dim=1, keepdim=True))
+    heat = functional.interpolate(heat, size=images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    peak = heat.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    return (255 * heat / peak).round().byte().detach().numpy()
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from stages.foundation import command, files
 from stages.foundation.params import Data, Section, read_params
 from stages.images.archive import find_images, read_metadata
 from stages.images.decoding import Limits
-from stages.images.pack import write_pack
+from stages.images.packing import write_pack
 
 
 class Image(Section):

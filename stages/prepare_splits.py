@@ -13,10 +13,10 @@ import pandas as pd
 from pydantic import Field
 from sklearn.model_selection import train_test_split
 
+from stages.dataset.splits import MELANOMA, SPLIT_COLUMNS, SPLITS, UNKNOWN
 from stages.foundation import command, files
 from stages.foundation.params import Data, Section, read_params
-from stages.images.archive import UNKNOWN, content_hashes, find_images, read_metadata
-from stages.images.labels import MELANOMA, SPLIT_COLUMNS, SPLITS
+from stages.images.archive import content_hashes, find_images, read_metadata
 
 FEWEST = 2  # lesions of each class in each split: below that no metric of the split exists
 

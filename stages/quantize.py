@@ -18,31 +18,41 @@ import onnx
 import torch
 from pydantic import Field, field_validator
 
-from stages.evidence.calibration import fit_platt
-from stages.evidence.decisions import fit_referral
-from stages.evidence.gate import Gate, check_export, choose, compare
-from stages.evidence.metrics import check_labels, threshold_at_sensitivity
-from stages.evidence.predictions import write_predictions
+from stages.dataset.predictions import write_predictions
+from stages.dataset.splits import MELANOMA, Target
+from stages.deployment.metadata import (
+    INTENDED_USE,
+    LICENCE,
+    PREPROCESSING,
+    ROTATIONS,
+    Decision,
+    Facts,
+    Frame,
+    write_facts,
+)
+from stages.deployment.session import as_input, open_session, score_pixels
+from stages.export.gate import Gate, check_export, choose, compare
+from stages.export.graph import count_costs, export_onnx
+from stages.export.ladder import LADDER
 from stages.foundation import command
-from stages.foundation.facts import INTENDED_USE, LICENCE, PREPROCESSING, ROTATIONS, Decision, Facts, Frame, write_facts
 from stages.foundation.files import sha256_file, write_csv, write_json, writing
-from stages.foundation.onnx_session import as_input, open_session, score_pixels
+from stages.foundation.names import STUDENT, student_key
 from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.probability import class_probability
 from stages.foundation.progress import track
 from stages.foundation.record import make_record
-from stages.foundation.sweep import STUDENT, student_key
 from stages.images.decoding import Limits
-from stages.images.labels import MELANOMA, Target
 from stages.learning.dataset import Dataset, dataset_files, open_dataset
 from stages.learning.device import Device
-from stages.learning.export import count_costs, export_onnx
-from stages.learning.ladder import LADDER
 from stages.learning.models import Classifier, load_weights
-from stages.learning.scoring import melanoma_probability, score_images
+from stages.learning.scoring import score_images
+from stages.statistics.calibration import fit_platt
+from stages.statistics.decisions import fit_referral
+from stages.statistics.metrics import check_labels, threshold_at_sensitivity
 
 FP32, INT8 = "student_fp32", "student_int8"
 # What turned weights into a file: its preprocessing, its graph, its rounding.
-CODE = ("images/decoding", "learning/models", "learning/export", "learning/quantization", "learning/ladder", "quantize")
+CODE = ("learning/models", "export/graph", "export/weight_only", "export/ladder", "quantize")
 
 
 class Kd(Part):
@@ -104,14 +114,14 @@ def score_val(student: Classifier, dataset: Dataset, threads: int) -> np.ndarray
     """Return the PyTorch student's p_melanoma of val in float32 on the CPU, as ONNX will run it: float64 (images,)."""
     torch.set_num_threads(threads)
     logits = score_images(student, dataset.pack, dataset.val_rows, Device(torch.device("cpu"), mixed=False))
-    return melanoma_probability(logits, dataset.melanoma)
+    return class_probability(logits, dataset.melanoma)
 
 
 def score_unseen(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
     """Return the model's p_melanoma of every packed image that is not in train.csv, float64 (images,)."""
     rows = dataset.pack.rows(dataset.unseen)
     logits = score_pixels(open_session(model, threads=threads), dataset.pack.pixels, rows)
-    return melanoma_probability(logits, dataset.melanoma)
+    return class_probability(logits, dataset.melanoma)
 
 
 def describe(params: Params, dataset: Dataset, p_val: np.ndarray, rotations: int, hashes: dict[str, str]) -> Facts:

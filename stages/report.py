@@ -14,17 +14,17 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from stages.evidence.drawing import readable
-from stages.evidence.figures import Drawn, Tables, draw_all, principal
-from stages.evidence.findings import findings
-from stages.evidence.page import Table, pictures, render
-from stages.evidence.report_tables import headline, report_tables
+from stages.dataset.pack import open_pack
+from stages.dataset.splits import Target, classes_of
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
+from stages.foundation.names import Teacher, student_key, student_keys
 from stages.foundation.params import Data, Part, Section, read_params
-from stages.foundation.sweep import Teacher, student_key, student_keys
-from stages.images.labels import Target, classes_of
-from stages.images.pack import open_pack
+from stages.reporting.drawing import readable
+from stages.reporting.figures import Drawn, Tables, draw_all, principal
+from stages.reporting.findings import findings
+from stages.reporting.page import Table, pictures, render
+from stages.reporting.report_tables import headline, report_tables
 
 METRICS = (
     "models",

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
+from stages.dataset.splits import Target
+from stages.distillation.soft_labels import save_soft_labels
 from stages.foundation import command
 from stages.foundation.files import writing
+from stages.foundation.names import parse_teacher
 from stages.foundation.params import Data, Part, Section, read_params
 from stages.foundation.progress import track
-from stages.foundation.sweep import parse_teacher
-from stages.images.labels import Target
 from stages.learning.dataset import open_dataset
 from stages.learning.device import Compute, open_device
+from stages.learning.examples import Examples
 from stages.learning.models import load_weights
 from stages.learning.scoring import score_view
-from stages.learning.soft_labels import save_soft_labels
-from stages.learning.training import Examples
 from stages.learning.views import Views
 
 

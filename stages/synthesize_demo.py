@@ -12,12 +12,12 @@ import pandas as pd
 from PIL import Image
 from pydantic import Field
 
+from stages.dataset.splits import COLUMNS, METADATA
+from stages.demo.synthesis import Lesion, render
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.params import Section, read_params
 from stages.foundation.progress import track
-from stages.images.archive import COLUMNS, METADATA
-from stages.images.synthesis import Lesion, render
 
 PARTS = ("HAM10000_images_part_1", "HAM10000_images_part_2")  # as Kaggle's release
 OTHERS = {"nv": 6705, "bkl": 1099, "bcc": 514, "akiec": 327, "vasc": 142, "df": 115}  # images in HAM10000, its README

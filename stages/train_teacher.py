@@ -11,17 +11,17 @@ from pathlib import Path
 
 import torch
 
-from stages.evidence.predictions import write_predictions
+from stages.dataset.predictions import write_predictions
+from stages.dataset.splits import Target
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.names import parse_teacher
 from stages.foundation.params import Data, Section, read_params
-from stages.foundation.sweep import parse_teacher
-from stages.images.labels import Target
 from stages.learning.dataset import dataset_files, open_dataset
 from stages.learning.device import Compute, open_device
 from stages.learning.losses import HardLoss
 from stages.learning.models import Start, build_model, load_start, save_weights, start_of
-from stages.learning.trained import label_loss, train
+from stages.learning.run import label_loss, train
 from stages.learning.training import Schedule
 from stages.learning.views import Views
 

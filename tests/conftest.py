@@ -100,7 +100,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         synthesize_demo,
         train_teacher,
     )
-    from stages.foundation.sweep import student_keys  # noqa: PLC0415
+    from stages.foundation.names import student_keys  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("finished")
     write_params(folder)
@@ -128,9 +128,9 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import onnx  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    from stages.learning.export import export_onnx  # noqa: PLC0415
+    from stages.export.graph import export_onnx  # noqa: PLC0415
+    from stages.export.weight_only import largest_value, quantize_weights  # noqa: PLC0415
     from stages.learning.models import build_model  # noqa: PLC0415
-    from stages.learning.quantization import largest_value, quantize_weights  # noqa: PLC0415
     from stages.learning.views import plain_view  # noqa: PLC0415
 
     torch.manual_seed(0)

@@ -5,8 +5,8 @@ import pandas as pd
 from conftest import write_params
 
 from stages import baselines
-from stages.foundation.onnx_session import open_session
-from stages.images.pack import open_pack
+from stages.dataset.pack import open_pack
+from stages.deployment.session import open_session
 
 MODELS = ["gradient_boosting", "logistic_regression", "random_forest", "svm_rbf"]
 

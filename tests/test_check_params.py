@@ -4,7 +4,7 @@ import pytest
 from conftest import write_params
 
 from stages import check_params
-from stages.foundation.sweep import CONTROL, parse_key, student_key, student_keys
+from stages.foundation.names import CONTROL, parse_key, student_key, student_keys
 
 
 def test_the_committed_parameters_pass(project):

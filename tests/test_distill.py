@@ -7,8 +7,8 @@ from conftest import write_params
 from safetensors.numpy import load_file
 
 from stages import distill
-from stages.images.labels import read_split
-from stages.learning.soft_labels import save_soft_labels
+from stages.dataset.splits import read_split
+from stages.distillation.soft_labels import save_soft_labels
 
 
 def swap_teacher(folder):

@@ -10,7 +10,7 @@ from conftest import write_params
 from sklearn.metrics import roc_auc_score
 
 from stages import evaluate_holdout
-from stages.evidence.metrics import threshold_at_sensitivity
+from stages.statistics.metrics import threshold_at_sensitivity
 
 MODELS = [
     "resnet18", "student_T1_alpha0.5", "student_T1_alpha0.9", "student_T2_alpha0.5", "student_T2_alpha0.9",

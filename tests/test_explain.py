@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from stages.learning.explain import grad_cam
+from stages.explain import grad_cam
 
 
 def test_one_map_for_each_image_of_the_galleries(finished):

@@ -12,8 +12,8 @@ import yaml
 from conftest import ROOT
 from imports import all_imports, direct_imports
 
+from stages.foundation.names import CONTROL, GRID, repeat_keys
 from stages.foundation.params import Part, Section
-from stages.foundation.sweep import CONTROL, GRID, repeat_keys
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}

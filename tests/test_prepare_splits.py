@@ -8,7 +8,7 @@ import pytest
 from conftest import SHARED, write_params
 
 from stages import prepare_splits
-from stages.images.labels import SPLITS, read_split
+from stages.dataset.splits import SPLITS, read_split
 from stages.prepare_splits import Splits, group_lesions, split_groups
 
 STUDY = Splits(seed=42, train=0.7, val=0.15)

@@ -7,12 +7,12 @@ import pytest
 from conftest import KEY, write_params
 
 from stages import quantize
-from stages.evidence.gate import Gate, check_export, choose
-from stages.foundation import facts as facts_module
+from stages.dataset.pack import open_pack
+from stages.deployment import metadata as facts_module
+from stages.deployment.session import as_input, open_session, score_pixels
+from stages.export.gate import Gate, check_export, choose
 from stages.foundation.files import sha256_file
-from stages.foundation.onnx_session import as_input, open_session, score_pixels
-from stages.images.pack import open_pack
-from stages.learning.scoring import melanoma_probability
+from stages.foundation.probability import class_probability
 
 
 def test_onnx_predictions_are_the_students(tiny):
@@ -31,7 +31,7 @@ def test_the_written_file_gives_the_written_predictions(tiny):
     table = pd.read_csv(models / "predictions/onnx/student_int8.csv")
     session = open_session(models / "onnx/student_int8.onnx", threads=2)
     logits = score_pixels(session, pack.pixels, pack.rows(list(table["image_id"])))
-    assert np.abs(melanoma_probability(logits, 4) - table["p_melanoma"]).max() < 1e-6
+    assert np.abs(class_probability(logits, 4) - table["p_melanoma"]).max() < 1e-6
 
 
 def test_the_table_measures_what_each_method_costs(tiny):

@@ -107,7 +107,7 @@ def test_a_teacher_that_distils_nobody_reruns_no_student(project):
 
 
 def test_an_edited_module_reruns_the_stages_that_import_it(project):
-    path = project.folder / "stages/learning/quantization.py"
+    path = project.folder / "stages/export/weight_only.py"
     before = path.read_text()
     path.write_text(before + "\n# an edit\n")
     assert project.ran("repro") == ["quantize"]  # its outputs are the same bytes, so nothing behind it runs

@@ -7,8 +7,9 @@ import yaml
 from conftest import ROOT
 
 from stages import synthesize_demo
-from stages.images.archive import COLUMNS, DIAGNOSES, METADATA, find_images, read_metadata
-from stages.images.synthesis import traits
+from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA
+from stages.demo.synthesis import traits
+from stages.images.archive import find_images, read_metadata
 from stages.synthesize_demo import Demo, draw_lesion
 
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import write_params
 
 from stages import train_teacher
-from stages.images.labels import read_split
+from stages.dataset.splits import read_split
 from stages.learning.models import load_weights
 
 

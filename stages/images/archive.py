@@ -14,11 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-METADATA = "HAM10000_metadata.csv"
-COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
-DIAGNOSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA, UNKNOWN
+
 SUFFIXES = {".jpg", ".jpeg", ".png"}
-UNKNOWN = "unknown"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 

@@ -10,10 +10,11 @@ import torch
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 from torch import nn
 
-from stages.images.labels import MELANOMA, Target, check_disjoint, class_indices, classes_of, read_split
-from stages.images.pack import Pack, open_pack
+from stages.dataset.pack import Pack, open_pack
+from stages.dataset.splits import MELANOMA, Target, check_disjoint, class_indices, classes_of, read_split
+from stages.foundation.probability import class_probability
 from stages.learning.device import Device
-from stages.learning.scoring import melanoma_probability, score_images
+from stages.learning.scoring import score_images
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def validator(dataset: Dataset, device: Device) -> Callable[[nn.Module], dict[st
 
     def validate(model: nn.Module) -> dict[str, float]:
         logits = score_images(model, dataset.pack, dataset.val_rows, device)
-        p, y = melanoma_probability(logits, dataset.melanoma), dataset.val_melanoma
+        p, y = class_probability(logits, dataset.melanoma), dataset.val_melanoma
         return {
             "val_roc_auc": float(roc_auc_score(y, p)),
             "val_average_precision": float(average_precision_score(y, p)),
@@ -78,7 +79,7 @@ def validator(dataset: Dataset, device: Device) -> Callable[[nn.Module], dict[st
 def score_unseen(model: nn.Module, dataset: Dataset, device: Device) -> np.ndarray:
     """Return p_melanoma of every packed image that is not in train.csv, float64 (images,)."""
     logits = score_images(model, dataset.pack, dataset.pack.rows(dataset.unseen), device)
-    return melanoma_probability(logits, dataset.melanoma)
+    return class_probability(logits, dataset.melanoma)
 
 
 def _both_classes(val: pd.DataFrame, path: Path) -> np.ndarray:

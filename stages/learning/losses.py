@@ -1,4 +1,4 @@
-"""The objectives: focal loss on the labels, and distillation."""
+"""The objective on the labels: focal loss, of which cross-entropy is a case."""
 
 import torch
 import torch.nn.functional as F
@@ -28,17 +28,3 @@ def focal_loss(logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Ten
     """
     log_p = F.log_softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]  # (batch,)
     return (-weights[labels] * (1 - log_p.exp()).pow(gamma) * log_p).mean()
-
-
-def distillation_loss(
-    student: torch.Tensor, teacher: torch.Tensor, hard: torch.Tensor, *, T: float, alpha: float
-) -> torch.Tensor:
-    """Return  alpha T^2 KL(teacher_T || student_T) + (1 - alpha) hard,  the KL a mean over the batch.
-
-    student and teacher are logits (batch, classes), p_T = softmax(logits / T), hard the batch mean of the labels'
-    loss; alpha weighs the teacher (Hinton et al. 2015, section 2: T^2 keeps the two terms' gradients in step).
-    """
-    log_student = F.log_softmax(student / T, dim=1)
-    log_teacher = F.log_softmax(teacher / T, dim=1)
-    divergence = F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
-    return alpha * T**2 * divergence + (1 - alpha) * hard

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages.images.pack import Pack
+from stages.dataset.pack import Pack
 from stages.learning.device import Device
-from stages.learning.training import Examples
+from stages.learning.examples import Examples
 from stages.learning.views import plain_view
 
 BATCH = 64
@@ -30,12 +30,6 @@ def score_view(model: nn.Module, examples: Examples, view: int, device: Device) 
     positions = np.arange(len(examples.rows))
     batches = np.array_split(positions, -(-len(positions) // BATCH))
     return np.concatenate([_forward(model, examples.view(batch, view, device.device), device) for batch in batches])
-
-
-def melanoma_probability(logits: np.ndarray, melanoma: int) -> np.ndarray:
-    """Return the softmax of (images, classes) at the melanoma class, float64 (images,)."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return shifted[:, melanoma] / shifted.sum(axis=1)
 
 
 def _forward(model: nn.Module, images: torch.Tensor, device: Device) -> np.ndarray:

@@ -14,10 +14,9 @@ from torch import nn
 from tqdm import tqdm
 
 from stages.foundation.params import Section
-from stages.images.pack import Pack
 from stages.learning.checkpoints import forget_checkpoint, load_checkpoint, save_checkpoint
 from stages.learning.device import Device
-from stages.learning.views import Views, draw_view, render_view
+from stages.learning.examples import Examples
 
 CRITERION = "val_roc_auc"  # the epoch with the highest is kept
 
@@ -47,22 +46,6 @@ class Schedule(Section):
     def seeded(self, seed: int | None) -> Self:
         """Return the schedule of a repeat with this seed, itself for None."""
         return self if seed is None else self.model_copy(update={"seed": seed})
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The training images and how they are shown: epoch e shows each one's view e mod view_count."""
-
-    pack: Pack
-    image_ids: list[str]
-    rows: np.ndarray
-    views: Views
-    view_count: int
-
-    def view(self, positions: np.ndarray, view: int, device: torch.device) -> torch.Tensor:
-        """Return float32 (batch, 3, size, size) in [0, 1]: these images as the view shows them."""
-        pixels = torch.from_numpy(self.pack.pixels[self.rows[positions]]).to(device)
-        return render_view(pixels, draw_view([self.image_ids[i] for i in positions], view, self.views))
 
 
 @dataclass

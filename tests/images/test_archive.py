@@ -3,7 +3,8 @@
 import pytest
 from PIL import Image
 
-from stages.images.archive import METADATA, find_images, read_metadata
+from stages.dataset.splits import METADATA
+from stages.images.archive import find_images, read_metadata
 
 HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"
 ROWS = ["HAM_1,ISIC_1,mel,histo,60.0,male,back", "HAM_2,ISIC_2,nv,follow_up,,female,", "HAM_2,ISIC_3,nv,follow_up,,,"]

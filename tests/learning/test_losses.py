@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stages.learning.losses import HardLoss, class_weights, distillation_loss, focal_loss
+from stages.distillation.objective import distillation_loss
+from stages.learning.losses import HardLoss, class_weights, focal_loss
 
 GENERATOR = torch.Generator().manual_seed(0)
 STUDENT = torch.randn(6, 7, generator=GENERATOR)

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from stages.foundation.sweep import STUDENT, TEACHERS
+from stages.foundation.names import STUDENT, TEACHERS
 from stages.learning.models import (
     LocalStart,
     build_model,

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from stages.images.pack import Pack
+from stages.dataset.pack import Pack
 from stages.learning.checkpoints import checkpoint_path
 from stages.learning.device import Compute, open_device
-from stages.learning.training import Examples, Schedule, fit, learning_rate
+from stages.learning.examples import Examples
+from stages.learning.training import Schedule, fit, learning_rate
 from stages.learning.views import Views
 
 SCHEDULE = Schedule(

@@ -1,0 +1,1 @@
+"""Measurements on this machine; nothing that must be reproducible depends on them."""

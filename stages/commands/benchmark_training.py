@@ -1,0 +1,153 @@
+"""Measure how fast students are distilled here, beside a plain loop that decodes and asks the teacher each time.
+
+    python -m stages.commands.benchmark_training
+
+Reads data/raw/<name>, data/processed/<name>: the pack, train.csv, val.csv. Writes metrics/<name>/training_speed.csv:
+for each of TEACHERS, images per second of each part, and the hours of the whole grid extrapolated from them. Blocks
+of both loops take turns in one run; weights are random, which speed does not depend on. A command and a leaf, like
+`benchmark`. Validation, which both loops need alike, and packing, once for all, are left out.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+
+from stages.benchmarks.baseline_loop import plain_process
+from stages.dataset.splits import Target
+from stages.distillation.objective import distillation_loss
+from stages.foundation import command
+from stages.foundation.files import write_csv, writing
+from stages.foundation.names import GRID, STUDENT
+from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.progress import track
+from stages.images.archive import find_images
+from stages.learning.dataset import open_dataset
+from stages.learning.device import Compute, open_device
+from stages.learning.examples import Examples
+from stages.learning.losses import HardLoss
+from stages.learning.models import build_model
+from stages.learning.run import label_loss
+from stages.learning.scoring import score_view
+from stages.learning.training import CRITERION, Loss, Schedule, fit
+from stages.learning.views import Views
+
+TEACHERS = ("resnet18", "efficientnet_b1")  # the study's fastest, and the one it distilled from
+BATCHES = 20  # of one block
+ROUNDS = 3
+
+
+class Image(Part):
+    size: int
+
+
+class Distill(Schedule):
+    views: int = Field(ge=1)
+    loss: HardLoss
+
+
+class Params(Section):
+    data: Data
+    target: Target
+    image: Image
+    views: Views
+    distill: Distill
+    compute: Compute
+
+
+@contextmanager
+def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[str, Callable[[], object]]]:
+    """Yield what a block of each part runs, over BATCHES batches of training images."""
+    device = open_device(params.compute.model_copy(update={"device": "cpu"}))  # where both loops are compared
+    schedule = params.distill
+    dataset = open_dataset(Path("data/processed", params.data.name), params.target)
+    count = min(BATCHES * schedule.batch_size, len(dataset.train_ids))
+    ids, rows = dataset.train_ids[:count], dataset.train_rows[:count]
+    examples = Examples(dataset.pack, ids, rows, params.views, params.distill.views)
+    found = find_images(Path("data/raw", params.data.name), [*dataset.train_ids, *dataset.unseen])
+    paths, labels = [found[name] for name in ids], dataset.labels[:count].tolist()
+    student = build_model(STUDENT, len(dataset.classes), dropout=schedule.dropout)
+    teacher = build_model(teacher_name, len(dataset.classes))
+    once = schedule.model_copy(update={"epochs": 1})
+    loss = objective(label_loss(dataset, schedule.loss, device.device), torch.zeros(count, len(dataset.classes)))
+
+    def distil() -> None:
+        fit(
+            student,
+            loss,
+            examples,
+            validate=lambda _: {CRITERION: 0.5},
+            schedule=once,
+            device=device,
+            checkpoint=checkpoint,
+        )
+
+    with plain_process(
+        paths,
+        labels,
+        size=params.image.size,
+        teacher=teacher_name,
+        classes=len(dataset.classes),
+        schedule=schedule,
+        threads=params.compute.threads,
+    ) as plain:
+        yield {
+            "soft labels": lambda: score_view(device.place(teacher), examples, 0, device),
+            "student": distil,
+            "plain loop": lambda: plain(0),
+            "plain loop, workers": lambda: plain(params.compute.threads),
+        }
+
+
+def objective(hard: Callable[..., torch.Tensor], soft: torch.Tensor) -> Loss:
+    """Return the students' loss against these soft labels, T 1 and alpha 0.5, as the plain loop's."""
+    return lambda logits, positions, _: distillation_loss(
+        logits, soft[positions], hard(logits, positions), T=1, alpha=0.5
+    )
+
+
+def speeds(blocks: dict[str, Callable[[], object]], images: int) -> dict[str, float]:
+    """Return the median images per second of each part: its blocks take turns, after one of each that warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in blocks}
+    for number in range(ROUNDS + 1):
+        for name, block in blocks.items():
+            began = time.perf_counter()
+            block()
+            if number:
+                seconds[name].append(time.perf_counter() - began)
+    return {name: images / float(np.median(values)) for name, values in seconds.items()}
+
+
+def extrapolate(found: dict[str, float], *, images: int, views: int, epochs: int) -> dict[str, float]:
+    """Return the hours of the grid, ours with its soft labels and the plain loop's at its faster setting."""
+    ours = images * views / found["soft labels"] + len(GRID) * epochs * images / found["student"]
+    plain = len(GRID) * epochs * images / max(found["plain loop"], found["plain loop, workers"])
+    return {"hours": ours / 3600, "plain_hours": plain / 3600, "ratio": ours / plain}
+
+
+def main() -> None:
+    params = read_params(Params)
+    images = len(pd.read_csv(Path("data/processed", params.data.name, "train.csv")))
+    block = min(BATCHES * params.distill.batch_size, images)
+    rows: list[dict[str, Any]] = []
+    for teacher in track(TEACHERS, len(TEACHERS), "teachers"):
+        with tempfile.TemporaryDirectory() as folder, parts(params, teacher, Path(folder, "run/checkpoint")) as blocks:
+            found = speeds(blocks, block)
+        grid = extrapolate(found, images=images, views=params.distill.views, epochs=params.distill.epochs)
+        rate = {f"{name.replace(',', '').replace(' ', '_')}_per_second": value for name, value in found.items()}
+        rows.append({"teacher": teacher, "image_size": params.image.size, **rate, **grid})
+    table = pd.DataFrame(rows)
+    with writing(Path("metrics", params.data.name, "training_speed.csv")) as (target,):
+        write_csv(target, table, digits=4)
+    print(table.to_string(index=False))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,39 @@
+"""Refuse a dvc.lock that does not belong to this code, these parameters and the committed numbers. A command, no stage.
+
+    python -m stages.commands.check_lock
+
+Needs no data: DVC compares what Git holds. With data present a stale lock leaves DVC's exit status at 0, so the
+words "Running stage" count as a failure too; and the lock's stages must be dvc.yaml's, since DVC keeps dead ones.
+"""
+
+import subprocess
+from pathlib import Path
+
+from stages.foundation import command
+from stages.foundation.params import read_yaml
+
+
+def faults(dry_run: subprocess.CompletedProcess[str], locked: set[str], defined: set[str]) -> list[str]:
+    """Return what is wrong, one line each."""
+    output = dry_run.stdout + dry_run.stderr
+    lines = [line for line in output.splitlines() if line.startswith(("Running stage", "ERROR"))]
+    if dry_run.returncode != 0 and not lines:
+        lines = output.splitlines()[-1:]
+    lines += [f"{name}: in dvc.lock but not in dvc.yaml" for name in sorted(locked - defined)]
+    return lines + [f"{name}: in dvc.yaml but not in dvc.lock" for name in sorted(defined - locked)]
+
+
+def main() -> None:
+    def dvc(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["dvc", *words], capture_output=True, text=True, check=False)
+
+    defined = set(dvc("stage", "list", "--name-only").stdout.split())
+    locked = set(read_yaml(Path("dvc.lock"))["stages"])
+    found = faults(dvc("repro", "--dry", "--allow-missing"), locked, defined)
+    if found:
+        raise ValueError("dvc.lock does not match code, parameters or committed numbers:\n" + "\n".join(found))
+    print(f"dvc.lock: {len(locked)} stages match code, parameters and committed numbers")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,176 @@
+"""Say what an exported student makes of images. A command, no stage; imports no torch.
+
+    python -m stages.commands.predict IMAGE... | FOLDER | -        (- reads one image from standard input)
+
+The model file's own metadata says how images are squared, where the threshold lies and how p is calibrated. Bad
+files are reported and skipped; the exit status is then 1. Research only: not a medical device.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import onnxruntime as ort
+from tqdm import tqdm
+
+from stages.deployment.decision import Calibration, Referral
+from stages.deployment.metadata import KEY, RELEASED, Decision, Facts, read_facts
+from stages.deployment.session import BATCH, open_session, score_pixels
+from stages.images.decoding import Limits, load_rgb, to_square
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image: p as the model gives it, calibrated p, decision at the operating point, band; or what is wrong."""
+
+    file: str
+    p_melanoma: float | None = None
+    calibrated: float | None = None
+    decision: str = ""
+    band: str = ""
+    error: str = ""
+
+
+def find_images(names: list[str]) -> list[str]:
+    """Return the images that the arguments name, a folder's in the order of their paths; ValueError on nothing."""
+    found: list[str] = []
+    for name in names:
+        path = Path(name)
+        if name != STDIN and path.is_dir():
+            inside = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not inside:
+                raise ValueError(f"{name}: no images in this folder (looked for {', '.join(sorted(SUFFIXES))})")
+            found += inside
+        else:
+            found.append(name)
+    return found
+
+
+def decide(p: np.ndarray, decision: Decision) -> list[tuple[float, float, str, str]]:
+    """Return p, calibrated p, "melanoma" or "other" at the operating point, and the referral band of each image."""
+    calibrated = Calibration(decision.slope, decision.intercept)(p)
+    called = np.where(p >= decision.threshold, "melanoma", "other")
+    band = Referral(decision.melanoma_from, decision.other_up_to).bands(p)
+    return list(zip(p.tolist(), calibrated.tolist(), called.tolist(), band.tolist(), strict=True))
+
+
+def check_fit(session: ort.InferenceSession, facts: Facts, name: str) -> None:
+    """Raise ValueError unless the model takes and gives what its facts say."""
+    (image, *_), (logits, *_), size = session.get_inputs(), session.get_outputs(), facts.frame.size
+    found = (image.name, image.type, list(image.shape[1:]), list(logits.shape[1:]))
+    wanted = ("image", "tensor(float)", [3, size, size], [len(facts.classes)])
+    if found != wanted:
+        raise ValueError(f"{name}: its metadata want input, type, shape and classes {wanted}, the model has {found}")
+
+
+def predict(session: ort.InferenceSession, facts: Facts, files: Iterable[str], threads: int) -> Iterator[Row]:
+    """Yield one row per file in order; two batches are held, whatever their number: one is decoded, one scored."""
+    remaining = iter(files)
+    with ThreadPoolExecutor(threads) as pool:
+
+        def begin() -> list[tuple[str, Future[np.ndarray | str]]]:
+            return [(name, pool.submit(_decode, name, facts)) for name in islice(remaining, BATCH)]
+
+        batch = begin()
+        while batch:
+            following, decoded = begin(), [future.result() for _, future in batch]
+            good = [image for image in decoded if isinstance(image, np.ndarray)]
+            scored = iter(_score(session, facts, np.stack(good)) if good else [])
+            for (name, _), image in zip(batch, decoded, strict=True):
+                yield Row(name, error=image) if isinstance(image, str) else _row(name, next(scored))
+            batch = following
+
+
+def _decode(name: str, facts: Facts) -> np.ndarray | str:
+    frame = facts.frame
+    limits = Limits(min_side=frame.min_side, max_aspect=frame.max_aspect, max_megapixels=frame.max_megapixels)
+    source: Path | BinaryIO = io.BytesIO(sys.stdin.buffer.read()) if name == STDIN else Path(name)
+    try:
+        return to_square(load_rgb(source, limits), frame.size)
+    except ValueError as error:
+        return str(error).removeprefix(f"{name}: ")
+
+
+def _score(
+    session: ort.InferenceSession, facts: Facts, pixels: np.ndarray
+) -> list[tuple[float, float, str, str] | None]:
+    logits = score_pixels(session, pixels, np.arange(len(pixels))).astype(np.float64)
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = exponents[:, facts.classes.index(facts.melanoma)] / exponents.sum(axis=1)
+    return [decide(value[None], facts.decision)[0] if np.isfinite(value) else None for value in p]
+
+
+def _row(name: str, scored: tuple[float, float, str, str] | None) -> Row:
+    return Row(name, error="the model gives no number for this image") if scored is None else Row(name, *scored)
+
+
+def write(rows: Iterable[Row], style: str) -> int:
+    """Write rows to standard output as they come, in this style; return how many had an error."""
+    failed = 0
+    writer = csv.DictWriter(sys.stdout, [field.name for field in fields(Row)], lineterminator="\n")
+    if style == "csv":
+        writer.writeheader()
+    for row in rows:
+        failed += bool(row.error)
+        if style == "csv":
+            writer.writerow(asdict(row) | {"file": _safe(row.file)})
+        elif style == "json":
+            print(json.dumps({name: value for name, value in asdict(row).items() if value not in (None, "")}))
+        elif row.error:
+            print(f"{row.file}: {row.error}", file=sys.stderr)
+        else:
+            print(f"{row.p_melanoma:8.4f} {row.calibrated:8.4f}  {row.decision:9}{row.band:11}{row.file}")
+    return failed
+
+
+def _safe(name: str) -> str:
+    """Return a file's name that a spreadsheet does not take for a formula."""
+    return f"./{name}" if name[:1] in "=+-@" and name != STDIN else name
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="predict", description="Probability of melanoma. Research only: no diagnosis."
+    )
+    parser.add_argument("images", nargs="+", help="image files, folders, or - for one image on standard input")
+    parser.add_argument("--model", type=Path, default=RELEASED, help="an ONNX file that this pipeline exported")
+    parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="json: one object a line")
+    parser.add_argument("--threads", type=int, default=None, help="default: all")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parse(arguments)
+    threads = options.threads or os.cpu_count() or 1
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the locale's encoding cannot
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    try:
+        session = open_session(options.model, threads=threads)
+        facts = read_facts(session.get_modelmeta().custom_metadata_map.get(KEY), str(options.model))
+        check_fit(session, facts, str(options.model))
+        files = find_images(options.images)
+        if options.format == "table":
+            print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
+        shown = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
+        failed = write(predict(session, facts, shown, threads), options.format)
+    except (ValueError, OSError) as error:
+        sys.exit(f"predict: {error}")
+    if failed:
+        sys.exit(f"predict: {failed} of {len(files)} images could not be read")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Put the exported student into a folder of Hugging Face's layout, and renew the released one. A command, no stage.
+
+    python -m stages.commands.release [--released]
+
+Reads models/<name>/onnx and plots/<name>/report/model_card.md. Writes build/huggingface/<name>: README.md (the
+model card), config.json, preprocessor_config.json, onnx/model.onnx, onnx/model_int8.onnx. With --released also
+models/released: student_int8.onnx and its card, which Git holds and `predict` and the page take by default.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from stages.deployment.metadata import RELEASED, Facts, facts_of
+from stages.deployment.session import read_model
+from stages.foundation.files import write_json, write_text, writing
+from stages.foundation.names import STUDENT
+from stages.foundation.params import Data, Section, read_params
+
+FRONT = """---
+license: cc-by-nc-4.0
+library_name: onnx
+pipeline_tag: image-classification
+tags: [melanoma, dermatoscopy, knowledge-distillation, quantization]
+---
+
+"""
+
+
+class Params(Section):
+    data: Data
+
+
+def config(facts: Facts) -> dict[str, Any]:
+    """Return config.json: architecture, classes, and the decision's numbers."""
+    names = {str(number): name for number, name in enumerate(facts.classes)}
+    return {
+        "model_type": STUDENT,
+        "architectures": ["MobileNetV3Small"],
+        "problem_type": "single_label_classification",
+        "id2label": names,
+        "label2id": {name: int(number) for number, name in names.items()},
+        "image_size": facts.frame.size,
+        "melanoma_kd": facts.model_dump(exclude={"classes", "frame"}),
+    }
+
+
+def preprocessor(facts: Facts) -> dict[str, Any]:
+    """Return preprocessor_config.json: the eval transform; normalisation is inside the model."""
+    size = facts.frame.size
+    return {
+        "image_processor_type": "ViTImageProcessor",  # resize to a square, rescale: the names it reads
+        "do_resize": True,
+        "size": {"height": size, "width": size},
+        "resample": 2,  # Pillow's BILINEAR
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": False,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="release")
+    parser.add_argument("--released", action="store_true", help="renew models/released, which Git holds")
+    options = parser.parse_args()
+    try:
+        release(read_params(Params).data.name, released=options.released)
+    except (ValueError, OSError) as error:
+        sys.exit(f"release: {error}")
+
+
+def release(name: str, *, released: bool) -> None:
+    """Write the folder, and the released student where wanted; ValueError for the demo's, which means nothing."""
+    if released and name == "demo":
+        raise ValueError("the demo's student is made of synthetic images; release one of HAM10000")
+    onnx_folder, card = Path("models", name, "onnx"), Path("plots", name, "report/model_card.md")
+    _, model = read_model(onnx_folder / "student_int8.onnx")
+    facts = facts_of(model, str(onnx_folder / "student_int8.onnx"))
+    with writing(Path("build/huggingface", name)) as (folder,):
+        (folder / "onnx").mkdir(parents=True)
+        shutil.copy(onnx_folder / "student_fp32.onnx", folder / "onnx/model.onnx")
+        shutil.copy(onnx_folder / "student_int8.onnx", folder / "onnx/model_int8.onnx")
+        write_text(folder / "README.md", FRONT + card.read_text(encoding="utf-8"))
+        write_json(folder / "config.json", config(facts))
+        write_json(folder / "preprocessor_config.json", preprocessor(facts))
+    if released:
+        with writing(RELEASED, RELEASED.with_name("README.md")) as (target, beside):
+            shutil.copy(onnx_folder / "student_int8.onnx", target)
+            write_text(beside, card.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Say which models are done, which are not, and the command for each, from DVC's own state. A command, no stage.
+
+python -m stages.commands.summarize
+"""
+
+import json
+import subprocess
+from typing import Any
+
+from stages.foundation import command
+from stages.foundation.names import TEACHERS
+
+MODELS = ("train_teacher", "soft_labels", "distill", "baselines", "quantize", "evaluate_holdout")
+
+
+def state(stage: str, status: dict[str, Any]) -> str:
+    """Return done, missing (its outputs are not there) or outdated (something it depends on changed)."""
+    if stage not in status:
+        return "done"
+    outs = [change.get("changed outs", {}) for change in status[stage] if isinstance(change, dict)]
+    return "missing" if any("deleted" in found.values() for found in outs) else "outdated"
+
+
+def summarize(stages: list[str], status: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (stage, state, command) of every model's stage, and of the teachers that params.yaml leaves out."""
+    rows = [(name, state(name, status)) for name in stages if name.split("@")[0] in MODELS]
+    lines = [(name, found, "" if found == "done" else f"dvc repro {name}") for name, found in rows]
+    others = [name for name in TEACHERS if f"train_teacher@{name}" not in stages]
+    return lines + [
+        (f"train_teacher@{name}", "not listed", f"make train-teacher-single TEACHER_ARCH={name}") for name in others
+    ]
+
+
+def main() -> None:
+    names = _dvc("stage", "list", "--name-only").split()
+    for name, found, remedy in summarize(names, json.loads(_dvc("status", "--json"))):
+        print(f"{name:34}{found:12}{remedy}".rstrip())
+
+
+def _dvc(*words: str) -> str:
+    done = subprocess.run(["dvc", *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ValueError(f"dvc {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,71 @@
+"""Send training histories and metrics to Weights & Biases. A command, no stage: DVC tracks experiments by itself.
+
+    python -m stages.commands.track
+
+Reads params.yaml's tracking.wandb (disabled, offline, online), plots/<name>/history and metrics/<name>. It runs
+after training, so switching it on or off retrains nothing. Needs the extra: pip install 'melanoma-kd[wandb]'.
+"""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from stages.foundation import command
+from stages.foundation.names import student_key, student_keys
+from stages.foundation.params import Data, Section, read_params
+
+PROJECT = "melanoma-kd"
+
+
+class Tracking(Section):
+    wandb: Literal["disabled", "offline", "online"]
+
+
+class Kd(Section):
+    teachers: list[str]
+    temperature: int | float
+    alpha: int | float
+    repeated: str
+
+
+class Params(Section):
+    data: Data
+    tracking: Tracking
+    teachers: list[str]
+    kd: Kd
+
+
+def histories(folder: Path, params: Params) -> dict[str, pd.DataFrame]:
+    """Return the history of each teacher and student that params.yaml names and that is there."""
+    students = student_keys(student_key(params.kd.temperature, params.kd.alpha), params.kd.repeated)
+    names = [f"teachers/{name}" for name in params.teachers] + [f"students/{key}" for key in students]
+    return {name: pd.read_csv(path) for name in names if (path := folder / f"{name}.csv").is_file()}
+
+
+def main() -> None:
+    params = read_params(Params)
+    if params.tracking.wandb == "disabled":
+        print("tracking.wandb: disabled; nothing sent")
+        return
+    try:
+        import wandb  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise ValueError("tracking.wandb: wandb is not installed; pip install 'melanoma-kd[wandb]'") from None
+    found = histories(Path("plots", params.data.name, "history"), params)
+    for name, history in found.items():
+        run = wandb.init(project=PROJECT, group=params.data.name, name=name, mode=params.tracking.wandb)
+        for row in history.to_dict("records"):
+            run.log({str(key): value for key, value in row.items() if key != "epoch"}, step=int(row["epoch"]))
+        run.finish()
+    headline = Path("metrics", params.data.name, "headline.json")
+    if headline.is_file():
+        run = wandb.init(project=PROJECT, group=params.data.name, name="headline", mode=params.tracking.wandb)
+        run.summary.update(json.loads(headline.read_text(encoding="utf-8")))
+        run.finish()
+    print(f"{len(found)} histories: {params.tracking.wandb}")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,118 @@
+"""Build the page that runs the student in a browser, and serve it. A command, no stage.
+
+    python -m stages.commands.web [MODEL.onnx] [--build-only] [--port 8000]
+
+Copies web/, the model, its metadata and onnxruntime-web's files into build/web. The runtime comes from npm once, is
+checked against the sha512 below and kept in build/; the built page asks no other server for anything.
+"""
+
+import argparse
+import functools
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from stages.deployment.metadata import RELEASED, facts_of
+from stages.deployment.session import folds_to_float, read_model
+from stages.foundation.files import write_text, writing
+
+PACKAGE = "onnxruntime-web@1.30.0"
+SHA512 = (
+    "ab4cbe26baedba45d2cec05610c71c55fa97db92d19a8b171c5f8269126683ca"
+    "590a5cdc57bb2f35ce2b298de32f4d956fb42644c0ecd528a0a91e025c07ca61"
+)
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+ROOT = Path(__file__).parents[2]
+
+
+def fetch_runtime(kept: Path) -> Path:
+    """Return onnxruntime-web's package, from npm if it is not kept yet; ValueError where it is not to be had."""
+    path = kept / f"{PACKAGE.replace('@', '-')}.tgz"
+    if not path.is_file():
+        kept.mkdir(parents=True, exist_ok=True)
+        if shutil.which("npm") is None:
+            raise ValueError(f"npm is not installed: it fetches {PACKAGE}; or put its package at {path}")
+        words = ["npm", "pack", "--silent", PACKAGE, "--pack-destination", str(kept)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ValueError(f"{' '.join(words)}: {done.stderr.strip()}")
+    found = hashlib.sha512(path.read_bytes()).hexdigest()
+    if found != SHA512:
+        raise ValueError(f"{path}: wanted sha512 {SHA512[:16]}..., found {found[:16]}...; delete it to fetch it again")
+    return path
+
+
+def build(model: Path, kept: Path, target: Path) -> None:
+    """Write the whole page into a folder, in one step."""
+    package = fetch_runtime(kept)
+    _, content = read_model(model)
+    facts = facts_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content)}
+    with writing(target) as (folder,):
+        shutil.copytree(ROOT / "web", folder)
+        (folder / "ort").mkdir()
+        with tarfile.open(package) as archive:
+            for name in RUNTIME:
+                member = archive.extractfile(f"package/dist/{name}")
+                if member is None:
+                    raise ValueError(f"{package}: holds no dist/{name}")
+                (folder / "ort" / name).write_bytes(member.read())
+        shutil.copy(model, folder / "model.onnx")
+        write_text(folder / "model.json", json.dumps(facts))
+        _fill_service_worker(folder)
+
+
+def _fill_service_worker(folder: Path) -> None:
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    digest = hashlib.sha256()
+    for name in files:
+        digest.update(name.encode() + (folder / name).read_bytes())
+    worker = folder / "service_worker.js"
+    listed = ["./", *(name for name in files if name != worker.name)]
+    text = worker.read_text(encoding="utf-8").replace("@VERSION@", digest.hexdigest()[:16])
+    write_text(worker, text.replace('["@FILES@"]', json.dumps(listed)))
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Plain files; modules and wasm with the types that browsers insist on."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".mjs": "text/javascript",
+        ".svg": "image/svg+xml",
+        ".wasm": "application/wasm",
+        ".webmanifest": "application/manifest+json",
+    }
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each request."""
+
+
+def serve(folder: Path, port: int) -> ThreadingHTTPServer:
+    """Return a server of a folder on this machine alone; port 0 takes a free one."""
+    return ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Handler, directory=str(folder)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="web", description="Build and serve the page.")
+    parser.add_argument("model", nargs="?", type=Path, default=RELEASED)
+    parser.add_argument("--build-only", action="store_true")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
+    try:
+        build(options.model, ROOT / "build", ROOT / "build/web")
+        if not options.build_only:
+            with serve(ROOT / "build/web", options.port) as server:
+                print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends)")
+                server.serve_forever()
+    except (ValueError, OSError) as error:
+        sys.exit(f"web: {error}")
+    except KeyboardInterrupt:
+        print()
+
+
+if __name__ == "__main__":
+    main()

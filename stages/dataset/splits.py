@@ -1,0 +1,52 @@
+"""The split tables, their columns, and the classes a model is trained on."""
+
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+METADATA = "HAM10000_metadata.csv"
+COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
+DIAGNOSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+UNKNOWN = "unknown"
+
+SPLITS = ("train", "val", "holdout")
+SPLIT_COLUMNS = [*COLUMNS, "melanoma"]
+
+Target = Literal["dx", "melanoma"]
+MELANOMA = "mel"
+
+
+def classes_of(target: Target) -> tuple[str, ...]:
+    """Return the classes in the order of the logits: all seven diagnoses, or melanoma and the rest."""
+    return DIAGNOSES if target == "dx" else ("other", MELANOMA)
+
+
+def class_indices(table: pd.DataFrame, target: Target) -> list[int]:
+    """Return the class of each row as an index into classes_of(target)."""
+    classes = classes_of(target)
+    if target == "melanoma":
+        return [int(value) for value in table["melanoma"]]
+    return [classes.index(dx) for dx in table["dx"]]
+
+
+def read_split(path: Path) -> pd.DataFrame:
+    """Return a split table, SPLIT_COLUMNS, all text but the int column melanoma; ValueError names the file."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such split; dvc repro prepare_splits makes it")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if list(table.columns) != SPLIT_COLUMNS:
+        raise ValueError(f"{path}: wanted the columns {','.join(SPLIT_COLUMNS)}, found {','.join(table.columns)}")
+    table["melanoma"] = table["melanoma"].astype(int)
+    return table
+
+
+def check_disjoint(tables: dict[str, pd.DataFrame]) -> None:
+    """Raise ValueError that names a lesion or an image that stands in two of the splits."""
+    names = list(tables)
+    for position, name in enumerate(names):
+        for other in names[position + 1 :]:
+            for column in ("lesion_id", "image_id"):
+                shared = sorted(set(tables[name][column]) & set(tables[other][column]))
+                if shared:
+                    raise ValueError(f"{name}.csv: {len(shared)} {column}s also in {other}: {shared[:3]}")

@@ -1,0 +1,18 @@
+"""The objective of distillation."""
+
+import torch
+import torch.nn.functional as F
+
+
+def distillation_loss(
+    student: torch.Tensor, teacher: torch.Tensor, hard: torch.Tensor, *, T: float, alpha: float
+) -> torch.Tensor:
+    """Return  alpha T^2 KL(teacher_T || student_T) + (1 - alpha) hard,  the KL a mean over the batch.
+
+    student and teacher are logits (batch, classes), p_T = softmax(logits / T), hard the batch mean of the labels'
+    loss; alpha weighs the teacher (Hinton et al. 2015, section 2: T^2 keeps the two terms' gradients in step).
+    """
+    log_student = F.log_softmax(student / T, dim=1)
+    log_teacher = F.log_softmax(teacher / T, dim=1)
+    divergence = F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
+    return alpha * T**2 * divergence + (1 - alpha) * hard

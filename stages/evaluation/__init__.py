@@ -1,0 +1,1 @@
+"""From frozen predictions to every table and curve."""

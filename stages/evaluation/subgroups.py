@@ -1,0 +1,86 @@
+"""Groups of images by what the metadata says, and one model's numbers in each."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from stages.statistics.intervals import Sample, draw_sample, interval
+from stages.statistics.metrics import Metrics, decision_metrics, ranking_metrics
+
+FEW = 20  # melanomas; groups with fewer are marked and left out of the gaps
+METRICS = ("roc_auc", "sensitivity", "specificity")
+COMPARED = ("age", "sex", "site")  # groupings whose levels share no image
+GAPS = ["model", "group", "metric", "largest", "smallest", "value", "low", "high"]
+UNKNOWN = "unknown"
+
+
+def age_band(age: str) -> str:
+    """Return the band of an age in years as the metadata writes it."""
+    if age == UNKNOWN:
+        return UNKNOWN
+    years = float(age)
+    return "under 40" if years < 40 else "40 to 59" if years < 60 else "60 and over"
+
+
+def characteristics(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return age band, sex and site of each image."""
+    return {"age": table["age"].map(age_band), "sex": table["sex"], "site": table["localization"]}
+
+
+def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield (grouping, level, member of the level (images,)) for age, sex, site, diagnosis and confirmation.
+
+    A benign diagnosis is taken together with all melanomas: how well melanoma is told from it.
+    """
+    yield "all", "all", np.ones(len(table), dtype=bool)
+    for name, values in characteristics(table).items():
+        for level in sorted(values.unique()):
+            yield name, level, (values == level).to_numpy()
+    melanoma = (table["melanoma"] == 1).to_numpy()
+    for dx in sorted(table.loc[~melanoma, "dx"].unique()):
+        yield "melanoma against", dx, melanoma | (table["dx"] == dx).to_numpy()
+    yield "confirmed by", "histology", (table["dx_type"] == "histo").to_numpy()
+
+
+def subgroup_tables(
+    table: pd.DataFrame, p: dict[str, np.ndarray], thresholds: dict[str, float], *, replicates: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return every model's numbers by group, and for age, sex and site the gap between largest and smallest level.
+
+    A metric without melanomas or without others in a group has no row there. Gaps are over levels of FEW melanomas
+    or more; being a largest minus a smallest, they are above 0 by chance alone.
+    """
+    rows: list[dict[str, object]] = []
+    levels: dict[tuple[str, str, str], dict[str, np.ndarray]] = {}
+    for grouping, level, member in groups(table):
+        sample = draw_sample(table[member], replicates=replicates, seed=seed)
+        melanomas = int(sample.labels.sum())
+        few = "few melanomas" if melanomas < FEW else "-"
+        facts = {"group": grouping, "level": level, "images": len(sample.labels), "melanomas": melanomas, "few": few}
+        trials = {name: sample.lesions_of(sample.labels == y) for name, y in (("sensitivity", 1), ("specificity", 0))}
+        for model, values in p.items():
+            for metric, found in _measure(sample, values[member], thresholds[model]).items():
+                rows.append(
+                    {"model": model, **facts, "metric": metric, **interval(found, trials=trials.get(metric, 0))}
+                )
+                if melanomas >= FEW and grouping in COMPARED:
+                    levels.setdefault((model, grouping, metric), {})[level] = found
+    gaps = [_gap(*key, found) for key, found in levels.items() if len(found) > 1]
+    return pd.DataFrame(rows), pd.DataFrame(gaps, columns=GAPS)
+
+
+def _measure(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
+    labels, weights = sample.labels, sample.weights
+    if 0 < labels.sum() < len(labels):
+        found = ranking_metrics(labels, p, weights) | decision_metrics(labels, p, threshold, weights)
+        return {name: found[name] for name in METRICS}
+    called = weights @ (p >= threshold) / weights.sum(axis=1)
+    return {"sensitivity": called} if labels.any() else {"specificity": 1 - called}
+
+
+def _gap(model: str, grouping: str, metric: str, levels: dict[str, np.ndarray]) -> dict[str, object]:
+    values, names = np.stack(list(levels.values())), list(levels)
+    ends = {"largest": names[int(values[:, 0].argmax())], "smallest": names[int(values[:, 0].argmin())]}
+    gap = values.max(axis=0) - values.min(axis=0)
+    return {"model": model, "group": grouping, "metric": metric, **ends, **interval(gap, inflated=True)}

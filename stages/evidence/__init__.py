@@ -1,1 +1,0 @@
-"""What the numbers say: predictions, metrics, curves."""

@@ -1,0 +1,1 @@
+"""A trained student as ONNX files: graph, int8 weights, the quantisation ladder, the gate."""

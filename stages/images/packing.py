@@ -1,0 +1,46 @@
+"""Decode an archive's images into the pack: one memory-mapped file and the manifest it is checked by."""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.dataset.pack import MANIFEST_COLUMNS
+from stages.foundation.files import write_csv
+from stages.foundation.progress import track
+from stages.images.archive import raise_all
+from stages.images.decoding import Limits, load_rgb, to_square
+
+CHUNK = 256  # images decoded before they are written: bounds the memory
+
+
+def write_pack(sources: dict[str, Path], pixels_path: Path, manifest_path: Path, *, size: int, limits: Limits) -> None:
+    """Decode every image into one .npy file and write its manifest; ValueError lists all that cannot be read."""
+    pixels = np.lib.format.open_memmap(pixels_path, mode="w+", dtype=np.uint8, shape=(len(sources), size, size, 3))
+    names, paths = list(sources), list(sources.values())
+    manifest, faults = [], []
+    with ThreadPoolExecutor() as pool:
+        decoded = track(_decode_all(pool, paths, size, limits), len(paths), "images")
+        for row, (image, source, fault) in enumerate(decoded):
+            faults += [fault] if fault else []
+            pixels[row] = image
+            manifest.append((row, names[row], source, hashlib.sha256(image.tobytes()).hexdigest()))
+    raise_all("images that cannot be read", faults)
+    pixels.flush()
+    write_csv(manifest_path, pd.DataFrame(manifest, columns=MANIFEST_COLUMNS))
+
+
+def _decode_all(pool: Executor, paths: list[Path], size: int, limits: Limits) -> Iterator[tuple[np.ndarray, str, str]]:
+    for start in range(0, len(paths), CHUNK):  # a whole map would decode ahead of the writing, into memory
+        yield from pool.map(lambda path: _decode(path, size, limits), paths[start : start + CHUNK])
+
+
+def _decode(path: Path, size: int, limits: Limits) -> tuple[np.ndarray, str, str]:
+    source = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        return to_square(load_rgb(path, limits), size), source, ""
+    except ValueError as error:
+        return np.zeros((size, size, 3), np.uint8), source, str(error)

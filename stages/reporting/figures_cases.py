@@ -1,0 +1,113 @@
+"""Figures of images counted or shown one by one: decisions, agreement, referral, the data themselves, galleries."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stages.reporting.drawing import INK, LOOKS, canvas, readable
+
+
+def confusion(table: pd.DataFrame, names: list[str]) -> Figure:
+    """Return the counts of decisions: upper row at 0.5, lower row at each model's operating point."""
+    with canvas(2.3 * len(names), 4.6, 2, len(names)) as (figure, axes):
+        for axis, (at, name) in zip(axes, [(at, n) for at in table["at"].unique() for n in names], strict=True):
+            row = table[(table["model"] == name) & (table["at"] == at)].iloc[0]
+            counts = row[["true_positives", "false_negatives", "false_positives", "true_negatives"]].to_numpy(int)
+            shares = counts.reshape(2, 2) / counts.reshape(2, 2).sum(axis=1, keepdims=True)
+            axis.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+            for (y, x), share in np.ndenumerate(shares):
+                colour = "white" if share < 0.5 else "black"
+                axis.text(x, y, f"{counts[2 * y + x]}\n{share:.0%}", ha="center", va="center", color=colour)
+            axis.set_xticks([0, 1], ["called\nmelanoma", "called\nother"], fontsize=7)
+            axis.set_yticks([0, 1], ["melanoma", "other"], fontsize=7)
+            axis.set_title(f"{readable(name)}\nat {at if at == '0.5' else 'its operating point'}", fontsize=8)
+    return figure
+
+
+def teacher_student(predictions: pd.DataFrame, teacher: str, student: str) -> Figure:
+    """Return the student's probability against the teacher's, image by image."""
+    holdout = predictions[predictions["split"] == "holdout"]
+    with canvas(5, 5) as (figure, (axis,)):
+        for label, kind, size in ((0, "others", 6), (1, "melanomas", 16)):
+            own = holdout[holdout["melanoma"] == label]
+            colour, _, marker = LOOKS[label]
+            axis.plot(own[teacher], own[student], marker, color=colour, markersize=size**0.5, alpha=0.6, label=kind)
+        axis.axhline(0.5, color=INK, linewidth=0.6)
+        axis.axvline(0.5, color=INK, linewidth=0.6)
+        axis.set(xlabel=f"probability by {readable(teacher)}", ylabel=f"probability by {readable(student)}")
+        axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axis.legend(loc="upper left", bbox_to_anchor=(0, 1.1), ncols=2)
+    return figure
+
+
+def agreement(table: pd.DataFrame) -> Figure:
+    """Return how many melanomas and others both, one or none of teacher and student get right."""
+    kinds = ["both right", "teacher alone right", "student alone right", "both wrong"]
+    names = list(dict.fromkeys(table["model"]))
+    with canvas(7, 0.8 + 1.3 * len(names), rows=len(names)) as (figure, axes):
+        for axis, name in zip(axes, names, strict=True):
+            own = table[table["model"] == name].set_index("outcome").loc[kinds]
+            left = np.zeros(4)
+            for (colour, _, _), kind, hatch in zip(LOOKS, ("others", "melanomas"), ("", "///"), strict=False):
+                axis.barh(kinds[::-1], own[kind][::-1], left=left, color=colour, hatch=hatch, alpha=0.7, label=kind)
+                left = left + own[kind][::-1].to_numpy()
+            for y, row in enumerate(own[::-1].itertuples()):
+                axis.text(row.images, y, f" {row.images} ({row.melanomas} melanomas)", va="center", fontsize=8)
+            axis.set_xlim(0, own["images"].max() * 1.3)
+            axis.set(title=f"teacher {readable(name)}", xlabel="images of the holdout")
+        axes[0].legend(loc="lower right")
+    return figure
+
+
+def referral(table: pd.DataFrame) -> Figure:
+    """Return the share of images called benign, referred and called suspicious, for each model."""
+    names = list(dict.fromkeys(table["model"]))
+    shares = table.pivot(index="model", columns="metric", values="value").loc[names[::-1]]
+    with canvas(8, 1 + 0.4 * len(names)) as (figure, (axis,)):
+        left = np.zeros(len(names))
+        for (colour, _, _), band, hatch in zip(
+            LOOKS, ("benign", "referred", "suspicious"), ("", "..", "///"), strict=False
+        ):
+            axis.barh(
+                [readable(n) for n in shares.index],
+                shares[band],
+                left=left,
+                color=colour,
+                hatch=hatch,
+                alpha=0.7,
+                label=band,
+            )
+            left = left + shares[band].to_numpy()
+        axis.set(xlabel="share of the holdout's images", xlim=(0, 1))
+        axis.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    return figure
+
+
+def data_overview(table: pd.DataFrame) -> Figure:
+    """Return images by diagnosis, age, sex, site and confirmation in each split."""
+    columns = list(dict.fromkeys(table["column"]))
+    splits = list(dict.fromkeys(table["split"]))
+    with canvas(12, 3.6, columns=len(columns)) as (figure, axes):
+        for axis, column in zip(axes, columns, strict=True):
+            counts = (
+                table[table["column"] == column]
+                .pivot(index="level", columns="split", values="images")
+                .reindex(columns=splits)
+                .fillna(0)
+            )
+            left = np.zeros(len(counts))
+            for (colour, _, _), split, hatch in zip(LOOKS, splits, ("", "///", ".."), strict=False):
+                axis.barh(
+                    counts.index[::-1],
+                    counts[split][::-1],
+                    left=left,
+                    color=colour,
+                    hatch=hatch,
+                    alpha=0.7,
+                    label=split,
+                )
+                left = left + counts[split][::-1].to_numpy()
+            axis.set(title=column, xlabel="images")
+            axis.tick_params(labelsize=7)
+        axes[0].legend(fontsize=7)
+    return figure

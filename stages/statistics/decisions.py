@@ -1,0 +1,72 @@
+"""What a decision rule is worth: net benefit, referral by conformal prediction, and error by share decided."""
+
+import numpy as np
+
+from stages.deployment.decision import Referral
+from stages.statistics.metrics import Metrics
+
+THRESHOLD_PROBABILITIES = np.round(np.arange(0.01, 0.51, 0.01), 2)
+SHARES = np.round(np.arange(0.05, 1.001, 0.05), 2)
+
+
+def net_benefit(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return true minus weighed false positives per image (Vickers & Elkin 2006): (weightings, thresholds).
+
+    p must be calibrated: a threshold probability is also how many false alarms a melanoma is worth.
+    """
+    called = p[:, None] >= THRESHOLD_PROBABILITIES
+    hits = weights @ (called & (labels == 1)[:, None])
+    alarms = weights @ (called & (labels == 0)[:, None])
+    return (hits - alarms * odds()) / weights.sum(axis=1, keepdims=True)
+
+
+def odds() -> np.ndarray:
+    """Return how many false alarms a hit is worth at each threshold probability, inverted."""
+    return THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES)
+
+
+def fit_referral(labels: np.ndarray, p: np.ndarray, coverage: float) -> Referral:
+    """Return class-conditional split-conformal bounds from val (Vovk 2012; Angelopoulos & Bates 2023, section 4.3).
+
+    Of new melanomas, and of new other lesions, at least this share keeps its class possible, if val is like them
+    and images are exchangeable. A class with too few images to promise that always stays possible.
+    """
+    melanoma_from = _lowest(p[labels == 1], coverage, otherwise=0.0)
+    return Referral(melanoma_from, -_lowest(-p[labels == 0], coverage, otherwise=-1.0))
+
+
+def _lowest(scores: np.ndarray, coverage: float, *, otherwise: float) -> float:
+    """Return the score that all but the least conforming images of a class reach, or `otherwise` if too few."""
+    spared = int(np.floor((len(scores) + 1) * (1 - coverage) + 1e-9))  # one less than this may lie below
+    return float(np.sort(scores)[spared - 1]) if spared >= 1 else otherwise
+
+
+def referral_metrics(labels: np.ndarray, bands: np.ndarray, weights: np.ndarray) -> Metrics:
+    """Return coverage of both classes, the share referred and the shares of each band."""
+    total, melanoma = weights.sum(axis=1), labels == 1
+    melanomas, others = weights @ melanoma, weights @ ~melanoma
+    missed, alarmed = weights @ (melanoma & (bands == "benign")), weights @ (~melanoma & (bands == "suspicious"))
+    return {
+        "coverage_melanoma": 1 - missed / melanomas,
+        "coverage_other": 1 - alarmed / others,
+        "referred": weights @ (bands == "refer") / total,
+        "referred_melanoma": weights @ (melanoma & (bands == "refer")) / melanomas,
+        "benign": weights @ (bands == "benign") / total,
+        "suspicious": weights @ (bands == "suspicious") / total,
+    }
+
+
+def risk_coverage(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the error of max-probability decisions on the surest share of images: (weightings, SHARES).
+
+    Geifman & El-Yaniv 2017; p must be calibrated.
+    """
+    order = np.argsort(-np.abs(p - 0.5), kind="stable")
+    wrong = ((p >= 0.5) != (labels == 1))[order]
+    sorted_weights = weights[:, order]
+    covered = np.cumsum(sorted_weights, axis=1)
+    errors = np.cumsum(sorted_weights * wrong, axis=1)
+    last = np.maximum(np.ceil(SHARES * len(p) - 1e-9).astype(int) - 1, 0)
+    return np.divide(
+        errors[:, last], covered[:, last], out=np.zeros((len(weights), len(last))), where=covered[:, last] > 0
+    )

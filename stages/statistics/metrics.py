@@ -1,0 +1,156 @@
+"""Metrics of one model on one set of images, for one or many weightings of the images at once.
+
+labels: 0 or 1, int (images,); p: probability of melanoma, float (images,); weights: float (weightings, images), ones
+for the plain metric, counts for a bootstrap replicate. Each metric comes out as float (weightings,).
+"""
+
+import numpy as np
+
+from stages.foundation.probability import log_odds
+
+BINS = 15  # as the study
+STEEPEST = 100.0  # calibration slopes and intercepts are cut here: a perfectly separated sample has none
+INFLATED = ("ece", "mce", "ece_equal_mass")  # resampled images are off by more than fresh ones would be
+LINE = ("calibration_slope", "calibration_intercept")  # the metrics that do not lie in [0, 1]
+
+Metrics = dict[str, np.ndarray]
+
+
+def check_labels(labels: np.ndarray, where: str) -> None:
+    """Raise ValueError unless both classes occur: without either, no ROC-AUC exists."""
+    if len(set(labels.tolist())) < 2:
+        raise ValueError(
+            f"{where}: wanted melanomas and other lesions, found {int(labels.sum())} of {len(labels)} melanomas"
+        )
+
+
+def plain(labels: np.ndarray) -> np.ndarray:
+    """Return the weights of the metric itself: ones, float (1, images)."""
+    return np.ones((1, len(labels)))
+
+
+def first(found: Metrics) -> dict[str, float]:
+    """Return each metric under the first weighting."""
+    return {name: float(values[0]) for name, values in found.items()}
+
+
+def cumulated(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of melanomas and of others at or above each distinct p, falling: (weightings, thresholds)."""
+    order = np.argsort(-p, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))  # images of equal p are one step
+    melanoma = labels[order]
+    sorted_weights = weights[:, order]
+    above = np.cumsum(sorted_weights, axis=1)[:, ends]
+    hits = np.cumsum(sorted_weights * melanoma, axis=1)[:, ends]
+    return hits, above - hits
+
+
+def ranking_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> Metrics:
+    """Return what depends on the order alone. pr_auc is the trapezoidal area, as the study's."""
+    hits, alarms = (np.pad(found, ((0, 0), (1, 0))) for found in cumulated(labels, p, weights))
+    sensitivity = hits / hits[:, -1:]
+    called = hits + alarms
+    ppv = np.divide(hits, called, out=np.ones_like(hits), where=called > 0)
+    ppv[:, 0] = 1.0  # where the curve starts, at sensitivity 0
+    step = np.diff(sensitivity, axis=1)
+    area = ((sensitivity[:, 1:] + sensitivity[:, :-1]) * np.diff(alarms, axis=1)).sum(axis=1) / 2
+    return {
+        "roc_auc": area / alarms[:, -1],
+        "average_precision": (step * ppv[:, 1:]).sum(axis=1),
+        "pr_auc": (step * (ppv[:, 1:] + ppv[:, :-1])).sum(axis=1) / 2,
+    }
+
+
+def equal_width(p: np.ndarray) -> np.ndarray:
+    """Return the bin of each image, of 15 of equal width."""
+    return np.minimum((p * BINS).astype(int), BINS - 1)
+
+
+def equal_mass(p: np.ndarray) -> np.ndarray:
+    """Return the bin of each image, of 15 that hold as equal a number as ties allow."""
+    return np.searchsorted(np.quantile(p, np.arange(1, BINS) / BINS), p, side="right")
+
+
+def reliability(labels: np.ndarray, p: np.ndarray, bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the summed weight, probability and melanomas of each bin: (3, weightings, BINS)."""
+    member = bins[:, None] == np.arange(BINS)
+    sums = weights @ np.hstack([member, member * p[:, None], member * labels[:, None]])
+    return np.stack(np.split(sums, 3, axis=1))
+
+
+def calibration_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> Metrics:
+    """Return Brier score, expected and maximum calibration error, and the calibration line.
+
+    ece and mce: 15 bins of equal width (Naeini et al. 2015); ece_equal_mass: 15 of equal number.
+    """
+    total = weights.sum(axis=1)
+    mass, mean_p, melanomas = reliability(labels, p, equal_width(p), weights)
+    gap = np.abs(mean_p - melanomas)
+    _, mass_p, mass_melanomas = reliability(labels, p, equal_mass(p), weights)
+    slope, intercept = calibration_line(labels, p, weights)
+    return {
+        "brier_score": weights @ (p - labels) ** 2 / total,
+        "ece": gap.sum(axis=1) / total,
+        "mce": np.divide(gap, mass, out=np.zeros_like(gap), where=mass > 0).max(axis=1),
+        "ece_equal_mass": np.abs(mass_p - mass_melanomas).sum(axis=1) / total,
+        **dict(zip(LINE, (slope, intercept), strict=True)),
+    }
+
+
+def calibration_line(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return slope and intercept of the labels on the log odds of p; 1 and 0 are perfect (Cox 1958).
+
+    The intercept is calibration in the large, with the slope held at 1 (Van Calster et al. 2019).
+    """
+    x = log_odds(p)
+    start = _newton(labels, x, plain(labels), np.zeros((1, 2)), steps=25)
+    line = _newton(labels, x, weights, np.repeat(start, len(weights), axis=0), steps=3)
+    start = _newton(labels, x, plain(labels), np.array([[0.0, 1.0]]), steps=25, slope=False)
+    large = _newton(labels, x, weights, np.repeat(start, len(weights), axis=0), steps=3, slope=False)
+    return line[:, 1], large[:, 0]
+
+
+def _newton(
+    labels: np.ndarray, x: np.ndarray, weights: np.ndarray, line: np.ndarray, *, steps: int, slope: bool = True
+) -> np.ndarray:
+    """Return (intercept, slope) of a logistic regression per weighting after some Newton steps: (weightings, 2)."""
+    powers = np.stack([np.ones_like(x), x, x * x], axis=1)
+    ridge = 1e-6 * weights.sum(axis=1)  # keeps the steps finite where x hardly varies
+    for _ in range(steps):
+        fitted = 1 / (1 + np.exp(-np.clip(line[:, :1] + line[:, 1:] * x, -30, 30)))
+        a, b = ((weights * (labels - fitted)) @ powers[:, :2]).T
+        h0, h1, h2 = ((weights * fitted * (1 - fitted)) @ powers).T
+        h0, h2 = h0 + ridge, h2 + ridge
+        if slope:
+            determinant = h0 * h2 - h1 * h1
+            step = np.stack([(h2 * a - h1 * b) / determinant, (h0 * b - h1 * a) / determinant], axis=1)
+        else:
+            step = np.stack([a / h0, np.zeros_like(a)], axis=1)
+        line = np.clip(line + np.clip(step, -5, 5), -STEEPEST, STEEPEST)
+    return line
+
+
+def decision_metrics(labels: np.ndarray, p: np.ndarray, threshold: float, weights: np.ndarray) -> Metrics:
+    """Return what deciding "melanoma" at p >= threshold reaches; ppv is 0 where nothing is called melanoma."""
+    called = p >= threshold
+    hits, calls, melanomas, total = (
+        weights @ np.stack([called & (labels == 1), called, labels, np.ones(len(p))], axis=1)
+    ).T
+    healthy, rejected = total - melanomas, total - melanomas - (calls - hits)
+    sensitivity, specificity = hits / melanomas, rejected / healthy
+    return {
+        "sensitivity": sensitivity,
+        "specificity": specificity,
+        "ppv": np.divide(hits, calls, out=np.zeros_like(hits), where=calls > 0),
+        "npv": np.divide(rejected, total - calls, out=np.zeros_like(hits), where=total > calls),
+        "f1": 2 * hits / (melanomas + calls),
+        "accuracy": (hits + rejected) / total,
+        "balanced_accuracy": (sensitivity + specificity) / 2,
+    }
+
+
+def threshold_at_sensitivity(labels: np.ndarray, p: np.ndarray, sensitivity: float) -> float:
+    """Return the highest threshold at which at least this share of the melanomas has p >= threshold."""
+    melanomas = np.sort(p[labels == 1])[::-1]
+    needed = int(np.ceil(round(sensitivity * len(melanomas), 9)))
+    return float(melanomas[max(needed, 1) - 1])

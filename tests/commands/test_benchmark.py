@@ -1,0 +1,91 @@
+"""The benchmark measures what it says, joins it to the numbers of the evaluation, and is nobody's input."""
+
+import json
+from importlib.util import find_spec
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT
+
+from stages.benchmarks.latency import interleaved
+from stages.benchmarks.memory import peak_megabytes
+from stages.commands import benchmark
+
+pytestmark = pytest.mark.slow
+PEERS = ["openvino fp32", "openvino int8"] if find_spec("openvino") else []
+
+
+def others(folder):
+    """Return the runtimes of the methods that were tried and not taken."""
+    methods = pd.read_csv(folder / "metrics/demo/quantization.csv").query("chosen == 'no'")["method"]
+    return [f"onnx {method}" for method in methods if method not in ("pytorch", "fp32")]
+
+
+@pytest.fixture(scope="module")
+def table(finished):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(finished)
+        patch.setattr(benchmark, "ROUNDS", 3)
+        patch.setattr(benchmark, "BATCH_ROUNDS", 1)
+        benchmark.main()
+    return pd.read_csv(finished / "metrics/demo/deployment.csv")
+
+
+def test_every_teacher_and_student_has_its_cost(table, finished):
+    assert set(table["model"]) == {"resnet18"} | {f"student_T{T}_alpha{a}" for T in (1, 2) for a in ("0.5", "0.9")}
+    own = table.set_index(["model", "runtime"])
+    student = own.loc["student_T1_alpha0.5"]
+    assert list(student.index) == ["pytorch", "onnx fp32", "onnx int8", *others(finished), *PEERS]
+    assert student["parameters"].unique().tolist() == [1_525_031]  # MobileNetV3-Small with seven classes
+    size = (finished / "models/demo/onnx/student_fp32.onnx").stat().st_size / 1e6
+    assert student.loc["onnx fp32", "megabytes"] == pytest.approx(size, rel=1e-3)
+    assert own.loc[("resnet18", "pytorch"), "megabytes"] > 40
+    assert float(own.loc[("resnet18", "pytorch"), "peak_megabytes"]) > 40  # its weights alone are 45 MB
+
+
+def test_times_are_times_and_ratios_are_theirs(table):
+    for threads in ("1_thread", "all_threads"):
+        assert (table[f"ms_p50_{threads}"] > 0).all()
+        assert (table[f"ms_p95_{threads}"] >= table[f"ms_p50_{threads}"]).all()
+        eager = table[table["runtime"] == "pytorch"]
+        assert (eager[f"speedup_{threads}"] == 1).all()
+        row = table.set_index(["model", "runtime"]).loc["student_T1_alpha0.5"]
+        assert row.loc["onnx fp32", f"times_fp32_{threads}"] == 1
+        ratio = row.loc["pytorch", f"ms_p50_{threads}"] / row.loc["onnx fp32", f"ms_p50_{threads}"]
+        assert row.loc["onnx fp32", f"speedup_{threads}"] == pytest.approx(ratio, rel=2e-3)
+
+
+def test_quality_is_the_evaluations_or_nothing(table, finished):
+    models = pd.read_csv(finished / "metrics/demo/models.csv").query("split == 'holdout' and metric == 'roc_auc'")
+    expected = models.set_index("model")["value"]
+    own = table.set_index(["model", "runtime"])["roc_auc"]
+    assert float(own["resnet18", "pytorch"]) == pytest.approx(expected["resnet18"], abs=1e-6)
+    assert float(own["student_T1_alpha0.5", "onnx int8"]) == pytest.approx(expected["student_int8"], abs=1e-6)
+    assert own["resnet18", "onnx int8"] == "-"  # never scored
+
+
+def test_the_machine_and_a_figure_stand_beside_it(table, finished):
+    machine = json.loads((finished / "metrics/demo/machine.json").read_text())
+    assert set(machine) >= {"processor", "instruction_set", "threads", "system", "torch", "onnxruntime"}
+    ElementTree.fromstring((finished / "plots/demo/deployment.svg").read_text())  # noqa: S314 - our own file
+
+
+def test_nothing_that_must_be_reproducible_depends_on_it():
+    assert not any(name in (ROOT / "dvc.yaml").read_text() for name in ("deployment", "machine.json", "benchmark"))
+    assert "benchmark" not in yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+
+
+def test_all_take_turns():
+    order = []
+    runners = {name: lambda _, name=name: order.append(name) or 0.5 for name in "ab"}
+    found = interleaved(runners, np.zeros(1), rounds=2, warmup=1)
+    assert order == list("aabbaabbaabb")  # a run to wake it, then the one that counts
+    assert {name: values.tolist() for name, values in found.items()} == {"a": [0.5, 0.5], "b": [0.5, 0.5]}
+
+
+def test_memory_is_that_of_the_model_and_its_run(finished):
+    model = (finished / "models/demo/onnx/student_fp32.onnx").read_bytes()
+    assert 1 < peak_megabytes(model, 32) < 200  # a file of 6 MB, tensors of an image of 32 pixels

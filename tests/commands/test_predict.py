@@ -1,0 +1,230 @@
+"""predict: the pipeline's own numbers, bad files reported and skipped, no torch, fast to start."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from conftest import ODD_EXIF, ROOT
+from PIL import Image
+
+from stages.commands import predict
+from stages.dataset.pack import open_pack
+from stages.deployment.metadata import KEY
+from stages.deployment.session import open_session, score_pixels
+from stages.foundation.probability import class_probability
+
+
+def run(*words, stdin=None):
+    return subprocess.run(
+        [sys.executable, "-m", "stages.commands.predict", *map(str, words)],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+
+
+def rows(done):
+    return list(csv.DictReader(io.StringIO(done.stdout.decode())))
+
+
+@pytest.fixture(scope="module")
+def model(finished):
+    return finished / "models/demo/onnx/student_int8.onnx"
+
+
+@pytest.fixture(scope="module")
+def image(finished):
+    return next((finished / "data/raw/demo").rglob("*.jpg"))
+
+
+def test_the_holdouts_images_get_the_pipelines_probabilities(finished, model):
+    table = pd.read_csv(finished / "metrics/demo/predictions.csv").query("split == 'holdout'").set_index("image_id")
+    paths = [path for path in (finished / "data/raw/demo").rglob("*.jpg") if path.stem in table.index]
+    done = run("--model", model, "--format", "csv", *paths)
+    assert done.returncode == 0, done.stderr
+    found = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(done)}
+    assert len(found) == len(table)
+    assert max(abs(found[name] - table.loc[name, "student_int8"]) for name in found) < 1e-3
+    threshold = pd.read_csv(finished / "metrics/demo/models.csv", dtype={"at": str}).set_index(["model", "split", "at"])
+    cut = float(threshold.loc[("student_int8", "holdout", "operating point"), "threshold"].iloc[0])
+    for row in rows(done):
+        p = float(row["p_melanoma"])
+        if abs(p - cut) > 1e-6:
+            assert row["decision"] == ("melanoma" if p >= cut else "other")
+
+
+def test_predict_is_packing_and_scoring(finished, sensitive):
+    processed = finished / "data/processed/demo"
+    pack = open_pack(processed / "pack.npy", processed / "pack_manifest.csv")
+    logits = score_pixels(open_session(sensitive, threads=2), pack.pixels, pack.rows(pack.image_ids))
+    expected = dict(zip(pack.image_ids, class_probability(logits, 4), strict=True))
+    done = run("--model", sensitive, "--format", "csv", finished / "data/raw/demo")
+    found = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(done)}
+    assert set(found) == set(expected)
+    assert max(abs(found[name] - expected[name]) for name in found) < 1e-5
+    assert np.std(list(found.values())) > 0.02
+
+
+def test_calibration_and_band_are_the_evaluations(finished, model, image):
+    (row,) = rows(run("--model", model, "--format", "csv", image))
+    p = float(row["p_melanoma"])
+    scaling = pd.read_csv(finished / "metrics/demo/calibration.csv")
+    scaling = scaling.query("model == 'student_int8' and calibration == 'platt'")
+    slope, intercept = scaling.iloc[0][["slope", "intercept"]]
+    expected = 1 / (1 + np.exp(-(slope * np.log(p / (1 - p)) + intercept)))
+    assert float(row["calibrated"]) == pytest.approx(expected, abs=1e-3)
+    bounds = pd.read_csv(finished / "metrics/demo/referral.csv").query("model == 'student_int8'").iloc[0]
+    melanoma, other = p >= bounds["melanoma_from"], p <= bounds["other_up_to"]
+    assert row["band"] == ("refer" if melanoma == other else "suspicious" if melanoma else "benign")
+
+
+def test_every_style_says_the_same(model, image):
+    (as_csv,) = rows(run("--model", model, "--format", "csv", image))
+    as_json = json.loads(run("--model", model, "--format", "json", image).stdout)
+    table = run("--model", model, image).stdout.decode().split()
+    assert as_json["p_melanoma"] == float(as_csv["p_melanoma"])
+    assert float(table[0]) == pytest.approx(as_json["p_melanoma"], abs=1e-4)
+    stdin = json.loads(run("--model", model, "--format", "json", "-", stdin=image.read_bytes()).stdout)
+    assert stdin["p_melanoma"] == as_json["p_melanoma"]
+
+
+@pytest.fixture
+def folder(tmp_path, image):
+    """Good files among every kind of bad one, in a folder with spaces and other letters in its name (row 43)."""
+    place = tmp_path / "mes grains de beauté 痣"
+    place.mkdir()
+    content = image.read_bytes()
+    (place / "a good.jpg").write_bytes(content)
+    (place / "=formula.jpg").write_bytes(content)
+    (place / "empty.jpg").write_bytes(b"")
+    (place / "page.jpg").write_text("<html>not found</html>")
+    (place / "half.jpg").write_bytes(content[: len(content) // 2])
+    (place / "cut.jpg").write_bytes(content[:-2])
+    Image.new("RGB", (1, 1)).save(place / "dot.png")
+    Image.new("RGB", (4000, 40)).save(place / "strip.png")
+    (place / "exif.jpg").write_bytes(content[:2] + ODD_EXIF + content[2:])
+    Image.new("CMYK", (64, 64)).save(place / "cmyk.jpg")
+    Image.fromarray(np.full((64, 64), 30_000, np.uint16)).save(place / "deep.png")
+    (place / "notes.txt").write_text("no image")
+    return place
+
+
+def test_bad_files_are_reported_and_skipped(model, folder):
+    done = run("--model", model, "--format", "csv", folder)
+    assert done.returncode == 1
+    found = {Path(row["file"]).name: row for row in rows(done)}
+    assert set(found) == {path.name for path in folder.iterdir()} - {"notes.txt"}
+    bad = {"empty.jpg", "page.jpg", "half.jpg", "cut.jpg", "dot.png", "strip.png", "exif.jpg"}
+    assert {name for name, row in found.items() if row["error"]} == bad
+    assert all(row["p_melanoma"] == "" and row["decision"] == "" for name, row in found.items() if name in bad)
+    assert "7 of 11 images could not be read" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet(model, folder, monkeypatch):
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.commands.predict", "--model", str(model), "--format", "csv", "=formula.jpg"],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"},
+        capture_output=True,
+        check=False,
+    )
+    assert rows(done)[0]["file"] == "./=formula.jpg"
+
+
+def test_exif_orientation_counts(model, image, tmp_path):
+    with Image.open(image) as upright:
+        turned = upright.transpose(Image.Transpose.ROTATE_90)
+        exif = Image.Exif()
+        exif[0x0112] = 6  # turn clockwise to show
+        upright.save(tmp_path / "upright.png")
+        turned.save(tmp_path / "turned.png", exif=exif)
+    found = rows(run("--model", model, "--format", "csv", tmp_path / "upright.png", tmp_path / "turned.png"))
+    assert found[0]["p_melanoma"] == found[1]["p_melanoma"]
+
+
+def without_facts(model, target):
+    content = onnx.load(model)
+    del content.metadata_props[:]
+    onnx.save(content, target)
+    return target
+
+
+@pytest.mark.parametrize("kind", ["none", "empty", "cut", "html", "plain", "odd", "other size"])
+def test_a_model_that_cannot_be_used_is_one_line(model, image, tmp_path, kind):
+    path = tmp_path / "model.onnx"
+    if kind == "cut":
+        path.write_bytes(model.read_bytes()[:1000])
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "other size":
+        content = onnx.load(model)
+        content.metadata_props[0].value = content.metadata_props[0].value.replace('"size":32', '"size":33')
+        onnx.save(content, path)
+    elif kind == "html":
+        path.write_text("<html></html>")
+    elif kind == "plain":
+        without_facts(model, path)
+    elif kind == "odd":
+        content = onnx.load(without_facts(model, path))
+        entry = content.metadata_props.add()
+        entry.key, entry.value = KEY, '{"student": 1}'
+        onnx.save(content, path)
+    done = run("--model", path, image)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    message = done.stderr.decode().strip()
+    assert message.startswith("predict: ")
+    assert message.count("\n") == 0
+    assert str(path) in message
+
+
+def test_nothing_to_do_is_said(model, tmp_path):
+    done = run("--model", model, tmp_path)
+    assert done.returncode == 1
+    assert "no images in this folder" in done.stderr.decode()
+
+
+def test_a_missing_file_is_a_row(model, tmp_path):
+    done = run("--model", model, "--format", "csv", tmp_path / "gone.jpg")
+    assert done.returncode == 1
+    assert rows(done)[0]["error"]
+
+
+def test_a_model_that_gives_no_number_is_an_error_row_not_a_class(model, image, monkeypatch):
+    class Broken:
+        def run(self, _names, feeds):
+            return [np.full((len(feeds["image"]), 7), np.nan, np.float32)]
+
+    content = onnx.load(model)
+    facts = predict.read_facts(content.metadata_props[0].value, "model")
+    (row,) = predict.predict(Broken(), facts, [str(image)], threads=1)
+    assert row.error == "the model gives no number for this image"
+    assert row.p_melanoma is None
+    assert row.decision == ""
+
+
+def test_it_starts_without_torch_pandas_or_sklearn():
+    heavy = "{'torch', 'pandas', 'sklearn', 'scipy', 'matplotlib'}"
+    program = f"import sys; import stages.commands.predict; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_one_image_takes_less_than_a_second(model, image):
+    run("--model", model, image)  # what is read from disk for the first time is not its fault
+    seconds = []
+    for _ in range(5):
+        began = time.monotonic()
+        assert run("--model", model, image).returncode == 0
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 1

@@ -1,0 +1,65 @@
+"""The export folder: the files of the layout, and configurations that the model agrees with."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from stages.commands import predict, release
+from stages.deployment import metadata as facts
+from stages.deployment.session import open_session
+from stages.images.decoding import Limits, load_rgb, to_square
+
+
+def test_the_folder_has_the_layout(tiny):
+    release.release("demo", released=False)
+    folder = tiny / "build/huggingface/demo"
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {
+        "README.md", "config.json", "preprocessor_config.json", "onnx/model.onnx", "onnx/model_int8.onnx",
+    }  # fmt: skip
+    card = (folder / "README.md").read_text()
+    assert card.startswith("---\nlicense: cc-by-nc-4.0\n")
+    assert "Not a medical device" in card
+    for name in ("onnx/model.onnx", "onnx/model_int8.onnx"):
+        onnx.checker.check_model(str(folder / name), full_check=True)
+
+
+def test_the_configurations_are_the_models(tiny):
+    release.release("demo", released=False)
+    folder = tiny / "build/huggingface/demo"
+    config, frame = (json.loads((folder / name).read_text()) for name in ("config.json", "preprocessor_config.json"))
+    session = open_session(folder / "onnx/model_int8.onnx", threads=1)
+    assert session.get_inputs()[0].shape[2:] == [frame["size"]["height"], frame["size"]["width"]]
+    path = next((tiny / "data/raw/demo").rglob("*.jpg"))
+    with Image.open(path) as image:  # as a reader of preprocessor_config.json would
+        square = image.convert("RGB").resize((frame["size"]["width"], frame["size"]["height"]), frame["resample"])
+    ours = to_square(load_rgb(path, Limits(min_side=1, max_aspect=9, max_megapixels=1)), config["image_size"])
+    assert np.array_equal(np.asarray(square), ours)
+    pixels = np.asarray(square, np.float32).transpose(2, 0, 1)[None] * np.float32(frame["rescale_factor"])
+    assert session.run(None, {"image": pixels})[0].shape == (1, len(config["id2label"]))
+    assert config["id2label"][str(config["label2id"]["mel"])] == "mel"
+
+
+def test_the_demos_student_is_never_released(tiny, monkeypatch):
+    monkeypatch.setattr(release, "RELEASED", tiny / "models/released/student_int8.onnx")
+    with pytest.raises(ValueError, match="synthetic"):
+        release.release("demo", released=True)
+    assert not (tiny / "models/released").exists()
+
+
+def test_the_released_student_is_one_of_ham10000_that_predict_takes_by_default(tiny, capsys):
+    model = onnx.load(facts.RELEASED)
+    onnx.checker.check_model(model, full_check=True)
+    assert facts.RELEASED.stat().st_size < 1_700_000
+    found = facts.facts_of(model, "the released student")
+    assert found.data == "ham10000"
+    assert "CC BY-NC" in found.licence
+    assert len(found.hashes["code"]) == 64
+    assert "CC BY-NC 4.0" in facts.RELEASED.with_name("README.md").read_text()
+    assert "data ham10000" in facts.RELEASED.with_name("README.md").read_text()
+    path = next((tiny / "data/raw/demo").rglob("*.jpg"))
+    predict.main([str(path), "--format", "json"])
+    assert 0 < json.loads(capsys.readouterr().out)["p_melanoma"] < 1

@@ -1,0 +1,31 @@
+"""Weights & Biases is optional: off by default, offline without a network, and named when it is not installed."""
+
+import sys
+
+import pytest
+from conftest import write_params
+
+from stages.commands import track
+
+
+def test_disabled_sends_nothing(tiny, capsys):
+    track.main()
+    assert "nothing sent" in capsys.readouterr().out
+    assert not (tiny / "wandb").exists()
+
+
+def test_without_the_extra_it_says_so(tiny, monkeypatch):
+    write_params(tiny, tracking={"wandb": "offline"})
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(ValueError, match=r"pip install 'melanoma-kd\[wandb\]'"):
+        track.main()
+
+
+@pytest.mark.filterwarnings("ignore")  # wandb's own
+def test_offline_keeps_every_run_in_a_folder(tiny, monkeypatch, capsys):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    write_params(tiny, tracking={"wandb": "offline"})
+    track.main()
+    assert "10 histories: offline" in capsys.readouterr().out
+    assert len(list((tiny / "wandb").glob("offline-run-*/*.wandb"))) == 11  # one teacher, nine students, the headline

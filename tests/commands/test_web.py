@@ -1,0 +1,188 @@
+"""The page in a real browser: predict's probabilities, nothing leaves, it stays usable and works offline (row 46)."""
+
+import json
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from stages.commands import predict, web
+from stages.deployment.metadata import read_facts
+from stages.deployment.session import open_session
+
+pytestmark = pytest.mark.slow
+WEB = ROOT / "web"
+
+
+@pytest.fixture(scope="session")
+def site(sensitive, tmp_path_factory):
+    """The built page and its server; skipped where npm or its package cannot be had."""
+    folder = tmp_path_factory.mktemp("site") / "web"
+    try:
+        web.fetch_runtime(ROOT / "build")
+    except ValueError as error:
+        if "npm" not in str(error):  # only what cannot be fetched is a reason to skip
+            raise
+        pytest.skip(str(error))
+    web.build(sensitive, ROOT / "build", folder)
+    assert json.loads((folder / "model.json").read_text())["weight_only"] is True
+    with web.serve(folder, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", folder, server
+        server.shutdown()
+
+
+def wait_for(browser, *statuses):
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415 - only where there is a browser
+
+    found = WebDriverWait(browser, 60).until(
+        lambda b: (text := b.find_element("id", "status").text) and any(s in text for s in statuses) and text
+    )
+    return str(found)
+
+
+@pytest.fixture
+def page(site, browser):
+    browser.get(site[0])
+    assert wait_for(browser, "Ready", "could not be loaded") == "Ready."
+    return browser
+
+
+def give(browser, path):
+    """Hand a file to the page and return its p, or what it says instead."""
+    browser.execute_script("document.getElementById('status').textContent = ''")
+    browser.find_element("id", "file").send_keys(str(path))
+    status = wait_for(browser, "Done", ".")
+    while status == "Reading the picture…":
+        status = wait_for(browser, "Done", ".")
+    return float(browser.find_element("id", "p").get_attribute("data-value")) if status.startswith("Done: ") else status
+
+
+def expected_rows(model, paths):
+    facts = read_facts(onnx.load(model).metadata_props[0].value, "model")
+    return list(predict.predict(open_session(model, threads=1), facts, [str(path) for path in paths], 1))
+
+
+def test_ten_images_get_predicts_probabilities(page, finished, sensitive):
+    paths = sorted((finished / "data/raw/demo").rglob("*.jpg"))[:10]
+    rows = expected_rows(sensitive, paths)
+    expected = [row.p_melanoma for row in rows]
+    found = [give(page, path) for path in paths]
+    assert np.abs(np.array(found) - np.array(expected)).max() < 1e-3
+    assert np.std(expected) > 0.02
+    decision = page.find_element("id", "decision").text
+    assert decision.startswith("above" if rows[-1].decision == "melanoma" else "below")
+    assert page.find_element("id", "band").text == rows[-1].band
+    shown = float(page.find_element("id", "calibrated").text.removesuffix(" %"))
+    assert shown == pytest.approx(100 * rows[-1].calibrated, abs=0.15)
+
+
+def test_a_large_turned_and_a_transparent_picture_agree_too(page, finished, sensitive, tmp_path):
+    with Image.open(next((finished / "data/raw/demo").rglob("*.jpg"))) as image:
+        large = image.resize((1600, 1200), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    large.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    clear = large.convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(large.size).point(lambda value: 255 * (value > 80)))
+    clear.save(tmp_path / "clear.png")
+    for path in (tmp_path / "turned.jpg", tmp_path / "clear.png"):
+        (row,) = expected_rows(sensitive, [path])
+        assert give(page, path) == pytest.approx(row.p_melanoma, abs=1e-3)
+
+
+def test_what_is_no_picture_is_said_and_the_page_stays_usable(page, finished, tmp_path):
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7\n%%EOF")
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (tmp_path / "huge.jpg").write_bytes(bytes(50_000_000))
+    Image.new("RGB", (8, 8)).save(tmp_path / "dot.png")
+    assert "no picture that the browser can read" in give(page, tmp_path / "paper.pdf")
+    assert "no picture that the browser can read" in give(page, tmp_path / "photo.heic")
+    assert "larger than 30 MB" in give(page, tmp_path / "huge.jpg")
+    assert "too small" in give(page, tmp_path / "dot.png")
+    page.execute_script("document.getElementById('file').dispatchEvent(new Event('change'))")
+    assert "No picture was chosen" in wait_for(page, "No picture")
+    assert not page.find_element("id", "result").is_displayed()
+    assert isinstance(give(page, next((finished / "data/raw/demo").rglob("*.jpg"))), float)
+
+
+def test_no_request_leaves_the_origin(site, browser, finished):
+    browser.get_log("performance")
+    browser.get_log("browser")  # of tests before this one
+    browser.get(site[0])
+    wait_for(browser, "Ready")
+    give(browser, next((finished / "data/raw/demo").rglob("*.jpg")))
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [event["params"]["request"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    assert asked
+    assert all(request["url"].startswith((site[0], "blob:", "data:")) for request in asked)
+    assert all(request["method"] == "GET" for request in asked)
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_it_fits_a_phone_and_the_keyboard(page, finished):
+    give(page, next((finished / "data/raw/demo").rglob("*.jpg")))
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        labels = page.find_elements("tag name", "dt")
+        assert [label.text for label in labels if label.size["width"] < 150] == []  # they were a letter wide once
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    page.find_element("tag name", "body").send_keys("\t")
+    assert page.switch_to.active_element.get_attribute("id") == "file"
+    assert page.find_element("css selector", "label[for=file]").text
+    assert page.find_element("id", "status").get_attribute("aria-live") == "polite"
+    assert "No diagnosis" in page.find_element("css selector", "[role=note]").text
+
+
+def test_it_works_offline_after_the_first_visit(site, browser, finished):
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
+
+    browser.get(site[0])
+    wait_for(browser, "Ready")
+    controlled = "return navigator.serviceWorker.controller !== null"
+    WebDriverWait(browser, 30).until(lambda b: b.execute_script(controlled))
+    browser.execute_cdp_cmd("Network.enable", {})
+    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+    try:
+        browser.refresh()
+        assert wait_for(browser, "Ready", "could not be loaded") == "Ready."
+        assert isinstance(give(browser, next((finished / "data/raw/demo").rglob("*.jpg"))), float)
+    finally:
+        back = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", back)
+
+
+def test_the_service_worker_keeps_every_file_and_a_new_build_has_a_new_name(site):
+    text = (site[1] / "service_worker.js").read_text()
+    listed = set(json.loads(re.search(r"FILES = (\[.*\]);", text)[1]))
+    there = {path.relative_to(site[1]).as_posix() for path in site[1].rglob("*") if path.is_file()}
+    assert listed == there - {"service_worker.js"} | {"./"}
+    assert re.search(r'VERSION = "[0-9a-f]{16}"', text)
+
+
+def test_an_altered_package_is_refused(tmp_path):
+    (tmp_path / "onnxruntime-web-1.30.0.tgz").write_bytes(b"something else")
+    with pytest.raises(ValueError, match="wanted sha512"):
+        web.fetch_runtime(tmp_path)
+
+
+def test_the_page_names_no_other_server():
+    for path in WEB.iterdir():
+        text = path.read_text().replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert not re.findall(r"https?://", text), path
+
+
+def test_the_clip_is_the_pipelines():
+    from stages.foundation.probability import CLIP  # noqa: PLC0415
+
+    assert f"CLIP = {CLIP:.0e}".replace("e-0", "e-") in Path(WEB / "decide.js").read_text()

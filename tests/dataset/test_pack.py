@@ -1,0 +1,75 @@
+"""Rows 6, 13 and 15 of the fault list: the pack is whole, named and checked."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stages.dataset.pack import open_pack
+from stages.images.decoding import Limits, to_square
+from stages.images.packing import write_pack
+
+LIMITS = Limits(min_side=32, max_aspect=4.0, max_megapixels=1.0)
+
+
+def sources(folder, count=5):
+    rng = np.random.default_rng(0)
+    paths = {f"ISIC_{number}": folder / f"ISIC_{number}.jpg" for number in range(count)}
+    for path in paths.values():
+        Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+def packed(folder):
+    paths = sources(folder)
+    write_pack(paths, folder / "pack.npy", folder / "manifest.csv", size=32, limits=LIMITS)
+    return paths, open_pack(folder / "pack.npy", folder / "manifest.csv")
+
+
+def test_rows_are_the_squashed_images(tmp_path):
+    paths, pack = packed(tmp_path)
+    assert (pack.pixels.shape, pack.pixels.dtype, pack.size) == ((5, 32, 32, 3), np.uint8, 32)
+    rows = pack.rows(["ISIC_3", "ISIC_0"])
+    assert rows.tolist() == [3, 0]
+    with Image.open(paths["ISIC_3"]) as image:
+        assert np.array_equal(pack.pixels[3], to_square(image, 32))
+
+
+def test_the_manifest_holds_both_hashes(tmp_path):
+    paths, _ = packed(tmp_path)
+    manifest = pd.read_csv(tmp_path / "manifest.csv")
+    assert manifest.loc[2, "source_sha256"] == hashlib.sha256(paths["ISIC_2"].read_bytes()).hexdigest()
+
+
+def test_one_changed_bit_is_named(tmp_path):
+    packed(tmp_path)
+    pixels = np.load(tmp_path / "pack.npy", mmap_mode="r+")
+    pixels[3, 10, 10, 1] ^= 1
+    pixels.flush()
+    pack = open_pack(tmp_path / "pack.npy", tmp_path / "manifest.csv")
+    assert pack.rows(["ISIC_2"]).tolist() == [2]
+    with pytest.raises(ValueError, match="pixels of ISIC_3 differ"):
+        pack.rows(["ISIC_2", "ISIC_3"])
+
+
+def test_a_stranger_and_another_manifest_are_refused(tmp_path):
+    _, pack = packed(tmp_path)
+    with pytest.raises(ValueError, match="not in the pack, the first is ISIC_9"):
+        pack.rows(["ISIC_0", "ISIC_9"])
+    manifest = (tmp_path / "manifest.csv").read_text().splitlines()[:-1]
+    (tmp_path / "manifest.csv").write_text("\n".join(manifest))
+    with pytest.raises(ValueError, match="4 rows do not describe the 5 images"):
+        open_pack(tmp_path / "pack.npy", tmp_path / "manifest.csv")
+
+
+def test_all_bad_images_are_listed(tmp_path):
+    paths = sources(tmp_path)
+    paths["ISIC_1"].write_bytes(b"")
+    paths["ISIC_4"].write_bytes(paths["ISIC_4"].read_bytes()[:-2])
+    with pytest.raises(ValueError, match="2 faults") as caught:
+        write_pack(paths, tmp_path / "pack.npy", tmp_path / "manifest.csv", size=32, limits=LIMITS)
+    assert "ISIC_1.jpg" in str(caught.value)
+    assert "ISIC_4.jpg" in str(caught.value)
+    assert not (tmp_path / "manifest.csv").exists()

@@ -1,0 +1,45 @@
+"""Plot data name their model and begin and end where the curve does."""
+
+import numpy as np
+
+from stages.evaluation import curves
+
+LABELS = np.array([0, 0, 1, 1, 0, 1])
+P = {"a": np.array([0.1, 0.4, 0.35, 0.8, 0.2, 0.9]), "b": np.linspace(0, 1, 6)}
+
+
+def test_roc_runs_from_corner_to_corner():
+    table = curves.curves(curves.roc, LABELS, P)
+    assert list(table.columns) == ["model", "false_positive_rate", "sensitivity"]
+    for _, curve in table.groupby("model"):
+        assert curve.iloc[0, 1:].tolist() == [0, 0]
+        assert curve.iloc[-1, 1:].tolist() == [1, 1]
+
+
+def test_all_curves_are_complete():
+    assert set(curves.curves(curves.precision_recall, LABELS, P)["model"]) == {"a", "b"}
+    assert curves.curves(curves.reliability_bins, LABELS, P).groupby("model")["images"].sum().tolist() == [6, 6]
+    thresholds = curves.curves(curves.thresholds, LABELS, P)
+    assert len(thresholds) == 2 * len(curves.THRESHOLDS)
+    assert thresholds.loc[0, "sensitivity"] == 1
+
+
+def test_bands_hold_their_curve_and_start_and_end_where_it_does():
+    rng = np.random.default_rng(0)
+    labels = (rng.uniform(size=300) < 0.3).astype(int)
+    p = np.clip(0.3 * labels + rng.uniform(0, 0.7, 300), 0, 1)
+    weights = np.vstack([np.ones(300), rng.multinomial(300, np.full(300, 1 / 300), 200)])
+    roc = curves.roc_band(labels, p, weights)
+    assert (roc["low"] <= roc["value"]).mean() > 0.95
+    assert (roc["value"] <= roc["high"]).mean() > 0.95
+    assert roc["value"].iloc[-1] == 1
+    assert np.trapezoid(roc["value"], roc["false_positive_rate"]) > 0.7
+    pr = curves.pr_band(labels, p, weights)
+    assert abs(pr["value"].iloc[-1] - labels[p >= p[labels == 1].min()].mean()) < 1e-9  # all melanomas found
+    assert (pr["low"] <= pr["high"]).all()
+
+
+def test_confidence_counts_every_image():
+    table = curves.confidence(LABELS, P["a"])
+    assert table[["melanomas", "others"]].sum().tolist() == [3, 3]
+    assert table.loc[0, "from_p"] == 0

@@ -1,0 +1,73 @@
+"""Groups: every image in one level of each grouping, few melanomas marked, gaps by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from stages.evaluation.subgroups import age_band, groups, subgroup_tables
+
+RNG = np.random.default_rng(0)
+N = 400
+TABLE = pd.DataFrame(
+    {
+        "image_id": [f"I{i}" for i in range(N)],
+        "lesion_id": [f"L{i // 2}" for i in range(N)],
+        "melanoma": ((np.arange(N) // 2) % 4 == 0).astype(int),
+        "dx_type": np.where(np.arange(N) % 3 == 0, "follow_up", "histo"),
+        "age": RNG.choice(["unknown", "30.0", "45.0", "80.0"], N),
+        "sex": np.where(np.arange(N) < 200, "female", np.where(np.arange(N) < 390, "male", "unknown")),
+        "localization": "back",
+    }
+)
+TABLE["dx"] = np.where(TABLE["melanoma"] == 1, "mel", np.where(np.arange(N) % 5 == 0, "bkl", "nv"))
+P = np.clip(0.3 * TABLE["melanoma"] + RNG.uniform(0, 0.6, N), 0, 1).to_numpy()
+
+
+def test_ages():
+    assert [age_band(age) for age in ("0.0", "39.0", "40.0", "59.0", "60.0", "unknown")] == [
+        "under 40", "under 40", "40 to 59", "40 to 59", "60 and over", "unknown",
+    ]  # fmt: skip
+
+
+def test_each_grouping_holds_each_image_once():
+    found = list(groups(TABLE))
+    for grouping in ("age", "sex", "site"):
+        assert (sum(member.astype(int) for name, _, member in found if name == grouping) == 1).all()
+    against = {level: member for name, level, member in found if name == "melanoma against"}
+    assert set(against) == {"bkl", "nv"}
+    assert against["bkl"].sum() == 100 + (TABLE["dx"] == "bkl").sum()
+
+
+@pytest.fixture(scope="module")
+def found():
+    return subgroup_tables(TABLE, {"m": P}, {"m": 0.4}, replicates=200, seed=0)
+
+
+def test_numbers_are_those_of_the_group_alone(found):
+    rows = found[0].set_index(["group", "level", "metric"])
+    female = TABLE["sex"] == "female"
+    row = rows.loc[("sex", "female", "roc_auc")]
+    assert row["value"] == pytest.approx(roc_auc_score(TABLE["melanoma"][female], P[female]))
+    assert row["low"] < row["value"] < row["high"]
+    assert row["images"] == 200
+    assert rows.loc[("sex", "female", "sensitivity"), "value"] == np.mean(P[female & (TABLE["melanoma"] == 1)] >= 0.4)
+
+
+def test_small_groups_are_marked_and_left_out_of_the_gaps(found):
+    rows, gaps = found
+    marks = rows.drop_duplicates(["group", "level"]).set_index(["group", "level"])["few"]
+    assert marks["sex", "unknown"] == "few melanomas"
+    assert marks["sex", "female"] == "-"
+    gap = gaps.set_index(["group", "metric"]).loc[("sex", "roc_auc")]
+    values = rows.set_index(["group", "level", "metric"])["value"]
+    assert gap["value"] == pytest.approx(abs(values["sex", "female", "roc_auc"] - values["sex", "male", "roc_auc"]))
+    assert {gap["largest"], gap["smallest"]} == {"female", "male"}
+    assert "site" not in set(gaps["group"])  # one level has no gap
+
+
+def test_a_group_of_one_class_has_no_roc_auc():
+    only = TABLE.assign(sex=np.where(TABLE["melanoma"] == 1, "female", "male"))
+    rows = subgroup_tables(only, {"m": P}, {"m": 0.4}, replicates=100, seed=0)[0]
+    by_sex = rows[rows["group"] == "sex"].groupby("level")["metric"].apply(set)
+    assert by_sex.to_dict() == {"female": {"sensitivity"}, "male": {"specificity"}}

@@ -1,0 +1,96 @@
+"""PyTorch = ONNX fp32 ~ int8; the same model gives the same bytes."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from stages.deployment.session import open_session, score_pixels
+from stages.export.graph import count_costs, export_onnx, fold_batch_norms
+from stages.export.weight_only import largest_value, least_squares, quantize_weights, round_to_int8
+from stages.foundation.names import STUDENT
+from stages.learning.models import build_model
+from stages.learning.views import plain_view
+
+RNG = np.random.default_rng(0)
+PIXELS = (RNG.integers(0, 256, (5, 1, 1, 3)) * RNG.uniform(0.5, 1, (5, 64, 64, 3))).astype(np.uint8)  # five colours
+ROWS = np.arange(5)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    built = build_model(STUDENT, 7)
+    built.train()
+    optimiser = torch.optim.AdamW(built.parameters(), lr=3e-3)
+    images, labels = plain_view(torch.from_numpy(PIXELS)).repeat(3, 1, 1, 1), torch.arange(15) % 5
+    for _ in range(60):  # a model that tells the images apart: of a random one all logits are the same
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(built(images), labels).backward()
+        optimiser.step()
+    return built.eval()
+
+
+@pytest.fixture(scope="module")
+def fp32(model):
+    return export_onnx(model, 64)
+
+
+def score(model: onnx.ModelProto) -> np.ndarray:
+    return score_pixels(open_session(model.SerializeToString(), threads=2), PIXELS, ROWS)
+
+
+def test_onnx_equals_pytorch(model, fp32):
+    with torch.inference_mode():
+        expected = model(plain_view(torch.from_numpy(PIXELS))).numpy()
+    assert np.abs(score(fp32) - expected).max() < 1e-4
+    assert expected.std(axis=0).max() > 0.1
+
+
+def test_int8_stays_near_fp32_and_within_its_size(fp32):
+    int8 = quantize_weights(fp32, largest_value)
+    logits = score(fp32)
+    assert np.abs(score(int8) - logits).max() < 0.1 * np.abs(logits).max()
+    assert len(int8.SerializeToString()) < 1_700_000 < len(fp32.SerializeToString())
+
+
+def test_the_batch_is_dynamic_and_the_names_are_ours(fp32):
+    shape = [dimension.dim_param or dimension.dim_value for dimension in fp32.graph.input[0].type.tensor_type.shape.dim]
+    assert (fp32.graph.input[0].name, shape) == ("image", ["batch", 3, 64, 64])
+    assert [output.name for output in fp32.graph.output] == ["logits"]
+
+
+def test_exporting_twice_gives_the_same_bytes(model, fp32):
+    assert export_onnx(model, 64).SerializeToString(deterministic=True) == fp32.SerializeToString(deterministic=True)
+
+
+def test_folding_leaves_the_function_alone(model):
+    image = torch.rand(2, 3, 64, 64)
+    folded = fold_batch_norms(model)
+    assert not [module for module in folded.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    with torch.inference_mode():
+        assert torch.allclose(folded(image), model(image), atol=1e-4)
+
+
+def test_a_scale_maps_the_largest_weight_to_127():
+    weights = np.array([[1.0, -2.0], [0.25, 0.0], [0.0, 0.0]], np.float32)
+    scales = largest_value(weights)
+    values = round_to_int8(weights, scales)
+    assert values.tolist() == [[64, -127], [127, 0], [0, 0]]
+    assert np.abs(values * scales[:, None] - weights).max() <= scales.max() / 2 + 1e-7
+
+
+def test_least_squares_errs_less_and_clips_what_stands_apart():
+    rng = np.random.default_rng(0)
+    weights = np.append(rng.normal(0, 0.1, (4, 400)), [[1.0], [0.1], [3.0], [0.0]], axis=1).astype(np.float32)
+    errors = []
+    for found in (largest_value(weights), least_squares(weights)):
+        errors.append(((round_to_int8(weights, found) * found[:, None] - weights) ** 2).sum(axis=1))
+    assert (errors[1] <= errors[0]).all()
+    assert errors[1].sum() < errors[0].sum()
+
+
+def test_costs_are_the_published_ones():
+    costs = count_costs(build_model(STUDENT, 1000), 224)
+    assert costs["parameters"] == 2_542_856  # torchvision's documentation
+    assert costs["macs"] == pytest.approx(56.5e6, rel=0.05)  # 56.52 M in torchvision's documentation

@@ -1,0 +1,53 @@
+"""Scaling fitted on one set: a known distortion is undone, ranks stay."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from stages.foundation.probability import log_odds
+from stages.statistics.calibration import fit_all, fit_platt, fit_temperature
+from stages.statistics.metrics import calibration_metrics, first, plain
+
+RNG = np.random.default_rng(0)
+TRUE = RNG.beta(1, 4, 6000)
+LABELS = (RNG.uniform(size=6000) < TRUE).astype(int)
+
+
+def distorted(slope, intercept):
+    return 1 / (1 + np.exp(-(slope * log_odds(TRUE) + intercept)))
+
+
+def test_platt_undoes_a_slope_and_a_shift():
+    found = fit_platt(LABELS, distorted(2.0, 1.0))
+    assert found.slope == pytest.approx(0.5, abs=0.03)
+    assert found.intercept == pytest.approx(-0.5, abs=0.08)
+    before, after = (
+        first(calibration_metrics(LABELS, p, plain(LABELS))) for p in (distorted(2.0, 1.0), found(distorted(2.0, 1.0)))
+    )
+    assert after["ece"] < 0.02 < before["ece"]
+
+
+def test_temperature_is_the_one_of_least_log_loss():
+    p = distorted(2.0, 0.0)
+    x = log_odds(p)
+
+    def log_loss(temperature):
+        q = 1 / (1 + np.exp(-x / temperature))
+        return -np.mean(LABELS * np.log(q) + (1 - LABELS) * np.log(1 - q))
+
+    best = minimize_scalar(log_loss, bounds=(0.1, 10), method="bounded").x
+    found = fit_temperature(LABELS, p)
+    assert found.slope == pytest.approx(1 / best, rel=1e-3)
+    assert found.intercept == 0
+
+
+def test_ranks_stay_and_certainty_is_finite():
+    p = np.array([0.0, 0.2, 0.9, 1.0])
+    for scale in fit_all(LABELS, TRUE).values():
+        scaled = scale(p)
+        assert (np.diff(scaled) > 0).all()
+        assert ((scaled > 0) & (scaled < 1)).all()
+
+
+def test_a_separated_val_is_fitted_all_the_same():
+    assert np.isfinite(fit_platt(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9])).slope)

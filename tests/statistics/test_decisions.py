@@ -1,0 +1,67 @@
+"""Net benefit, conformal referral and error by share decided, by hand and by simulation."""
+
+import numpy as np
+import pytest
+
+from stages.statistics.decisions import (
+    SHARES,
+    THRESHOLD_PROBABILITIES,
+    fit_referral,
+    net_benefit,
+    referral_metrics,
+    risk_coverage,
+)
+from stages.statistics.metrics import first, plain
+
+LABELS = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
+P = np.array([0.9, 0.15, 0.6, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05])
+
+
+def at(threshold):
+    return int(np.flatnonzero(threshold == THRESHOLD_PROBABILITIES)[0])
+
+
+def test_net_benefit_by_hand():
+    found = net_benefit(LABELS, P, plain(LABELS))[0]
+    assert found[at(0.2)] == pytest.approx(1 / 10 - 1 / 10 * 0.2 / 0.8)  # one hit, one false alarm
+    assert found[at(0.5)] == pytest.approx(1 / 10 - 1 / 10)
+    everything = net_benefit(LABELS, np.ones(10), plain(LABELS))[0]
+    assert everything == pytest.approx(2 / 10 - 8 / 10 * THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES))
+
+
+def test_bands_by_hand():
+    rule = fit_referral(np.repeat([1, 0], 19), np.append(np.arange(1, 20) / 20, np.arange(1, 20) / 40), 0.9)
+    assert rule.melanoma_from == pytest.approx(0.1)  # the second lowest of 19: (19 + 1) * 0.1 may lie at or below
+    assert rule.other_up_to == pytest.approx(18 / 40)
+    assert rule.bands(np.array([0.05, 0.1, 0.45, 0.46])).tolist() == ["benign", "refer", "refer", "suspicious"]
+
+
+def test_a_class_too_small_to_promise_anything_always_stays_possible():
+    rule = fit_referral(np.array([1, 1, 0, 0]), np.array([0.9, 0.8, 0.1, 0.2]), 0.95)
+    assert set(rule.bands(np.array([0.0, 0.5, 1.0]))) == {"refer"}
+
+
+def test_an_image_that_fits_neither_class_is_referred():
+    labels = np.repeat([1, 0], 100)
+    rule = fit_referral(labels, np.append(np.linspace(0.8, 1, 100), np.linspace(0, 0.2, 100)), 0.9)
+    assert rule.bands(np.array([0.1, 0.5, 0.9])).tolist() == ["benign", "refer", "suspicious"]
+
+
+def test_coverage_holds_for_both_classes_on_new_data():
+    rng = np.random.default_rng(0)
+    reached = []
+    for _ in range(200):
+        labels = np.repeat([1, 0], [150, 1350])
+        p = [1 / (1 + np.exp(-(2 * labels - 1 + rng.normal(size=1500)))) for _ in range(2)]
+        bands = fit_referral(labels, p[0], 0.95).bands(p[1])
+        found = first(referral_metrics(labels, bands, plain(labels)))
+        reached.append((found["coverage_melanoma"], found["coverage_other"]))
+        assert found["benign"] + found["referred"] + found["suspicious"] == pytest.approx(1)
+    assert np.mean(reached, axis=0) == pytest.approx([0.95, 0.95], abs=0.01)
+
+
+def test_error_grows_to_that_of_all_images():
+    found = risk_coverage(LABELS, P, plain(LABELS))[0]
+    wrong = np.mean((P >= 0.5) != (LABELS == 1))
+    assert found[-1] == pytest.approx(wrong)
+    assert found[SHARES == 0.1][0] == 0

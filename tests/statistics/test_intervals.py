@@ -1,0 +1,79 @@
+"""Intervals: lesions go together, replicates hold both classes, coverage is what is promised."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from stages.statistics.intervals import bootstrap_weights, draw_sample, interval
+from stages.statistics.metrics import calibration_metrics, ranking_metrics
+
+LABELS = np.array([1, 1, 0, 0, 0, 1, 0])
+LESIONS = np.array(["a", "a", "b", "b", "c", "d", "e"])
+
+
+def test_images_of_a_lesion_are_drawn_together_and_both_classes_as_often_as_there_are():
+    weights = bootstrap_weights(LABELS, LESIONS, replicates=500, seed=0)
+    assert weights.shape == (501, 7)
+    assert (weights[0] == 1).all()
+    assert (weights[:, 0] == weights[:, 1]).all()
+    assert (weights[:, 2] == weights[:, 3]).all()
+    one_each = weights[1:, [0, 2, 4, 5, 6]]  # one image a lesion: a, b, c, d, e
+    assert (one_each[:, [0, 3]].sum(axis=1) == 2).all()
+    assert (one_each[:, [1, 2, 4]].sum(axis=1) == 3).all()
+    assert one_each.mean(axis=0) == pytest.approx(np.ones(5), abs=0.15)
+    assert len(np.unique(weights, axis=0)) > 20
+
+
+def test_the_seed_decides():
+    draw = [bootstrap_weights(LABELS, LESIONS, replicates=50, seed=seed) for seed in (1, 1, 2)]
+    assert (draw[0] == draw[1]).all()
+    assert (draw[0] != draw[2]).any()
+
+
+def test_the_interval_is_the_percentiles():
+    estimates = np.append(0.5, np.linspace(0, 1, 1001))
+    found = interval(estimates)
+    assert found == pytest.approx({"value": 0.5, "low": 0.025, "high": 0.975})
+
+
+def test_what_resampling_inflates_is_moved_back():
+    found = interval(np.append(0.1, np.linspace(0.1, 0.3, 1001)), inflated=True)
+    assert found == pytest.approx({"value": 0.1, "low": 0.005, "high": 0.195})
+
+
+def test_a_share_of_everything_has_the_exact_binomial_interval():
+    ones = np.ones(100)
+    assert interval(ones, trials=10) == pytest.approx({"value": 1, "low": 0.6915, "high": 1}, abs=1e-4)  # tables
+    assert interval(1 - ones, trials=10) == pytest.approx({"value": 0, "low": 0, "high": 0.3085}, abs=1e-4)
+
+
+def test_an_ece_near_zero_lies_in_its_interval():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 6, 1500)
+    labels = (rng.uniform(size=1500) < p).astype(int)
+    sample = draw_sample(
+        pd.DataFrame({"melanoma": labels, "lesion_id": np.arange(1500).astype(str)}), replicates=300, seed=0
+    )
+    found = interval(calibration_metrics(labels, p, sample.weights)["ece"], inflated=True)
+    assert found["low"] < found["value"] < found["high"]
+
+
+def clustered(seed, lesions=300, melanomas=60):
+    """Return images of lesions whose scores share a part: their true ROC-AUC is Phi(1.5 / sqrt 2)."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(1, 4, lesions)
+    lesion = np.repeat(np.arange(lesions), images)
+    shared = np.sqrt(0.81) * rng.normal(size=lesions)
+    score = shared[lesion] + np.sqrt(0.19) * rng.normal(size=len(lesion)) + 1.5 * (lesion < melanomas)
+    return pd.DataFrame({"lesion_id": lesion.astype(str), "melanoma": (lesion < melanomas).astype(int)}), score
+
+
+def test_the_intervals_coverage_over_200_data_sets_of_clustered_lesions():
+    truth, held = norm.cdf(1.5 / np.sqrt(2)), 0
+    for seed in range(200):
+        table, score = clustered(seed)
+        sample = draw_sample(table, replicates=400, seed=seed)
+        found = interval(ranking_metrics(sample.labels, score, sample.weights)["roc_auc"])
+        held += found["low"] <= truth <= found["high"]
+    assert 0.92 <= held / 200 <= 0.98
