@@ -9,11 +9,11 @@ image that is not in train.csv) and record.json.
 
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 from skl2onnx import to_onnx
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
@@ -24,38 +24,28 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from stages.dataset.pack import Pack, open_pack
-from stages.dataset.predictions import write_predictions
+from stages.dataset.predictions import RECORD, scored_ids, write_predictions
 from stages.dataset.splits import check_disjoint, read_split
 from stages.deployment.session import open_session
 from stages.features.handcrafted import image_features
 from stages.foundation import command
 from stages.foundation.files import write_json, writing
-from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.params import dump_params, read_params
 from stages.foundation.progress import track
 from stages.foundation.record import make_record
-
-Model = Literal["logistic_regression", "svm_rbf", "random_forest", "gradient_boosting"]
-
-
-class Baselines(Section):
-    models: list[Model] = Field(min_length=1)
-    max_train: int = Field(ge=0)
-    seed: int = Field(ge=0)
+from stages.foundation.settings import BaselineModel, Baselines, Data, Threads
 
 
-class Compute(Part):
-    threads: int = Field(ge=1)
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     baselines: Baselines
-    compute: Compute
+    compute: Threads
 
 
-def classifier(name: Model, seed: int, threads: int) -> Pipeline:
+def classifier(name: BaselineModel, seed: int, threads: int) -> Pipeline:
     """Return an unfitted pipeline; melanomas weigh as much as all other lesions together."""
-    models: dict[Model, Any] = {
+    models: dict[BaselineModel, Any] = {
         "logistic_regression": LogisticRegression(C=0.05, class_weight="balanced", max_iter=2000),
         "svm_rbf": CalibratedClassifierCV(SVC(C=2.0, class_weight="balanced"), cv=5, ensemble=False),  # Platt scaling
         "random_forest": RandomForestClassifier(
@@ -95,14 +85,13 @@ def main() -> None:
     params = read_params(Params)
     settings, threads = params.baselines, params.compute.threads
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
-    inputs = [processed / name for name in ("pack_manifest.csv", "train.csv", "val.csv")]
-    pack = open_pack(processed / "pack.npy", inputs[0])
+    inputs = [processed / name for name in ("pack/manifest.csv", "train.csv", "val.csv")]
+    pack = open_pack(processed / "pack")
+    pack.verify()
     train, val = read_split(inputs[1]), read_split(inputs[2])
     check_disjoint({"train": train, "val": val})
-    pack.rows(pack.image_ids)
     features = pack_features(pack, threads)
-    seen = set(train["image_id"])
-    unseen = [name for name in pack.image_ids if name not in seen]
+    scored = scored_ids(pack, list(train["image_id"]))
     rows = pack.rows(list(train["image_id"]))
     labels = train["melanoma"].to_numpy()
     if 0 < settings.max_train < len(rows):
@@ -113,9 +102,9 @@ def main() -> None:
             name: as_onnx(classifier(name, settings.seed, threads).fit(features[rows], labels), features)
             for name in settings.models
         }
-    p_melanoma = {name: score(model, features[pack.rows(unseen)], threads) for name, model in fitted.items()}
+    p_melanoma = {name: score(model, features[pack.rows(scored)], threads) for name, model in fitted.items()}
     record = make_record(
-        params.model_dump(),
+        dump_params(params),
         inputs,
         ["scikit-learn", "scikit-image", "skl2onnx", "numpy"],
         features=features.shape[1],
@@ -129,8 +118,8 @@ def main() -> None:
         np.save(table, features, allow_pickle=False)
         for name, model in fitted.items():
             (folder / f"{name}.onnx").write_bytes(model)
-            write_predictions(predictions / f"{name}.csv", unseen, p_melanoma[name])
-        write_json(predictions / "record.json", record)
+            write_predictions(predictions / f"{name}.csv", scored, p_melanoma[name])
+        write_json(predictions / RECORD, record)
 
 
 if __name__ == "__main__":

@@ -3,95 +3,57 @@
     python -m stages.evaluate_holdout
 
 Reads data/processed/<name>: train.csv, val.csv, holdout.csv; models/<name>/predictions of the teachers, students,
-ONNX files and baselines that params.yaml names. Writes metrics/<name>: headline.json (the selected student),
-predictions.csv (labels and probabilities, from which all of it can be recomputed) and one table a question; and
-plots/<name>: the data of every figure.
+ONNX files and baselines that params.yaml names. Writes metrics/<name>/headline.json (the selected student);
+metrics/<name>/evaluation: model_index.csv (what each model is), predictions.csv (labels and probabilities, from which
+all of it can be recomputed) and one table a question; plots/<name>/data: what the figures draw.
 """
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
-from stages.dataset.predictions import read_predictions
-from stages.dataset.splits import SPLITS, check_disjoint, read_split
-from stages.evaluation.evaluation import Evaluation, Predictions, Roles, Settings
+from stages.dataset.predictions import DECISIONS, RECORD, TABLE, read_predictions, read_record
+from stages.dataset.splits import SPLITS, check_classes, check_disjoint, read_split
+from stages.deployment.decision import Decision
+from stages.evaluation.evaluation import Evaluation, Predictions
 from stages.evaluation.plot_data import overview, plot_data
+from stages.evaluation.roles import Model, Roles, index_table, roles_of
 from stages.evaluation.tables import TABLES, wide
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
-from stages.foundation.names import CONTROL, GRID, Teacher, parse_key, repeat_keys, student_key, student_keys
-from stages.foundation.params import Data, Part, Section, read_params
-from stages.statistics.metrics import check_labels
+from stages.foundation.names import HEADLINE, Teachers, student_key
+from stages.foundation.params import read_params
+from stages.foundation.settings import Baselines, Data, Evaluate, Kd
 
-HEADLINE = {
-    "roc_auc": ("all", "roc_auc"),
-    "average_precision": ("all", "average_precision"),
-    "sensitivity": ("operating point", "sensitivity"),
-    "specificity": ("operating point", "specificity"),
-    "ece": ("all", "ece"),
-}
 ABLATION = [
     *(("all", name) for name in ("roc_auc", "average_precision", "pr_auc", "ece")),
     *(("0.5", name) for name in ("f1", "sensitivity", "ppv", "accuracy")),
 ]
 
 
-class Kd(Section):
-    teachers: list[Teacher] = Field(min_length=1)
-    temperature: int | float
-    alpha: int | float
-    repeated: str
-
-
-class Baselines(Part):
-    models: list[str]
-
-
-class Evaluate(Section):
-    sensitivity: float = Field(gt=0, le=1)
-    coverage: float = Field(gt=0, lt=1)
-    replicates: int = Field(ge=100)
-    seed: int = Field(ge=0)
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
-    teachers: list[Teacher] = Field(min_length=1)
+    teachers: Teachers
     kd: Kd
     baselines: Baselines
     evaluate: Evaluate
 
 
-def model_files(params: Params) -> dict[str, tuple[str, str]]:
-    """Return, for each model by name, its predictions and its record below models/<name>/predictions."""
-    teachers = {name: f"teachers/{name}" for name in params.teachers}
-    selected = student_key(params.kd.temperature, params.kd.alpha)
-    students = {f"student_{key}": f"students/{key}" for key in student_keys(selected, params.kd.repeated)}
-    files = {name: (f"{stem}.csv", f"{stem}.json") for name, stem in (teachers | students).items()}
-    files |= {name: (f"onnx/{name}.csv", "onnx/record.json") for name in ("student_fp32", "student_int8")}
-    return files | {name: (f"baselines/{name}.csv", "baselines/record.json") for name in params.baselines.models}
-
-
-def roles(params: Params) -> Roles:
-    """Return which of these models play which part."""
-    selected = student_key(params.kd.temperature, params.kd.alpha)
-    return Roles(
-        teachers=list(params.kd.teachers),
-        grid=[f"student_{key}" for key in GRID],
-        selected=f"student_{selected}",
-        control=f"student_{CONTROL}",
-        repeats={
-            f"student_{key}": [f"student_{name}" for name in (key, *repeat_keys(key))]
-            for key in (params.kd.repeated, CONTROL)
-        },
-        fp32="student_fp32",
-        int8="student_int8",
-        baselines=list(params.baselines.models),
-    )
+def prediction_files(model: Model) -> tuple[Path, Path]:
+    """Return a model's predictions and its record below models/<name>/predictions."""
+    if model.kind == "student":
+        folder = Path("students", student_key(model.student))
+    elif model.kind == "teacher":
+        folder = Path("teachers", model.name)
+    else:
+        shared = Path("onnx" if model.kind == "onnx" else "baselines")
+        return shared / f"{model.name}.csv", shared / RECORD
+    return folder / TABLE, folder / RECORD
 
 
 def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -105,13 +67,12 @@ def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
     return {"model": name, "best_epoch": record.get("best_epoch", 0), **facts, **hashed, "versions": versions}
 
 
-def ablation(models: pd.DataFrame, params: Params) -> pd.DataFrame:
+def ablation(models: pd.DataFrame, roles: Roles) -> pd.DataFrame:
     """Return the grid and the control with their T and alpha: the study's ablation table, with intervals."""
-    keys = list(dict.fromkeys([*GRID, CONTROL, student_key(params.kd.temperature, params.kd.alpha)]))
-    table = wide(models, [f"student_{key}" for key in keys], ABLATION)
-    students = [parse_key(key) for key in keys]
-    table.insert(1, "temperature", [student.T for student in students])
-    table.insert(2, "alpha", [student.alpha for student in students])
+    cells = [model for model in roles.models if model.role in ("grid", "control", "selected")]
+    table = wide(models, [model.name for model in cells], ABLATION)
+    table.insert(1, "temperature", [model.temperature for model in cells])
+    table.insert(2, "alpha", [model.alpha for model in cells])
     return table
 
 
@@ -124,12 +85,13 @@ def baseline_table(models: pd.DataFrame, records: dict[str, Any], names: list[st
 
 def headline(evaluation: Evaluation) -> dict[str, Any]:
     """Return the selected student's holdout numbers, and which cell of the grid val would have selected."""
-    best, selected = evaluation.best_cell, evaluation.roles.selected
+    selected, best = evaluation.roles.selected, evaluation.best_cell
     print(f"selected {selected}; best of the grid on val: {best}")
-    found = evaluation.estimates["holdout"][selected]
+    estimates = evaluation.estimates["holdout"][selected]
+    (cell,) = [model for model in evaluation.roles.models if model.name == best]
     return {
-        "val_best": best.removeprefix("student_"),  # which student is selected stands in params.yaml
-        **{name: round(float(found[key][0]), 4) for name, key in HEADLINE.items()},
+        "val_best": student_key(cell.student),  # which student is selected stands in params.yaml
+        **{name: round(float(estimates[key][0]), 4) for name, key in HEADLINE.items()},
     }
 
 
@@ -138,7 +100,7 @@ def read_splits(processed: Path) -> dict[str, pd.DataFrame]:
     splits = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
     check_disjoint(splits)
     for name in ("val", "holdout"):
-        check_labels(splits[name]["melanoma"].to_numpy(), f"{name}.csv")
+        check_classes(splits[name], f"{name}.csv")
     return splits
 
 
@@ -157,28 +119,38 @@ def main() -> None:
     folder = Path("models", params.data.name, "predictions")
     splits = read_splits(Path("data/processed", params.data.name))
     scored = {name: splits[name] for name in ("val", "holdout")}
-    files = model_files(params)
-    p = {
-        model: {name: read_predictions(folder / csv, list(table["image_id"])) for name, table in scored.items()}
-        for model, (csv, _) in files.items()
-    }
-    records = {model: json.loads((folder / record).read_text(encoding="utf-8")) for model, (_, record) in files.items()}
-    evaluation = Evaluation(scored, p, roles(params), Settings(**params.evaluate.model_dump()))
+    roles = roles_of(params.teachers, params.kd, params.baselines)
+    p, records = {}, {}
+    for model in roles.models:
+        predictions, record = prediction_files(model)
+        p[model.name] = {
+            name: read_predictions(folder / predictions, list(table["image_id"])) for name, table in scored.items()
+        }
+        records[model.name] = read_record(folder / record)
+    exported = {name: Decision(**values) for name, values in read_record(folder / "onnx" / DECISIONS).items()}
+    evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
     numbers = headline(evaluation)
-    tables = {name: build(evaluation) for name, build in TABLES.items()}
-    tables["kd_ablation"] = ablation(tables["models"], params)
-    tables["baselines"] = baseline_table(tables["models"], records, params.baselines.models)
+    tables = {"model_index": index_table(roles), **{name: build(evaluation) for name, build in TABLES.items()}}
+    tables["kd_ablation"] = ablation(tables["models"], roles)
+    tables["baselines"] = baseline_table(tables["models"], records, roles.baselines)
     tables["run"] = pd.DataFrame([describe_run(model, record) for model, record in records.items()])
     drawn = plot_data(evaluation) | {"data_overview": overview(splits)}
-    metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
-    targets = [metrics / f"{name}.csv" for name in tables] + [plots / f"{name}.csv" for name in drawn]
-    with writing(metrics / "headline.json", metrics / "predictions.csv", *targets) as (head, frozen, *rest):
-        write_json(head, numbers)
-        write_csv(frozen, freeze(scored, p))
-        for partial, table in zip(rest, [*tables.values(), *drawn.values()], strict=True):
-            write_csv(partial, table, digits=6)
+    write(params.data.name, numbers, freeze(scored, p), tables, drawn)
     shown = wide(tables["models"], list(p), list(HEADLINE.values())).set_index("model")
     print(shown[list(HEADLINE)].round(4).to_string())
+
+
+def write(
+    name: str, numbers: dict[str, Any], frozen: pd.DataFrame, tables: dict[str, Any], drawn: dict[str, Any]
+) -> None:
+    """Write the headline, the frozen predictions, the tables and the plot data, all or none."""
+    metrics, plots = Path("metrics", name), Path("plots", name)
+    targets = [metrics / f"evaluation/{stem}.csv" for stem in tables] + [plots / f"data/{stem}.csv" for stem in drawn]
+    with writing(metrics / "headline.json", metrics / "evaluation/predictions.csv", *targets) as (head, first, *rest):
+        write_json(head, numbers)
+        write_csv(first, frozen)
+        for partial, table in zip(rest, [*tables.values(), *drawn.values()], strict=True):
+            write_csv(partial, table, digits=6)
 
 
 if __name__ == "__main__":

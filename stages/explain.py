@@ -2,10 +2,11 @@
 
     python -m stages.explain
 
-Reads data/processed/<name>: the pack; plots/<name>/examples.csv; models/<name>/students/<the key that kd.* selects>.
+Reads data/processed/<name>/pack; plots/<name>/data/examples.csv; models/<name>/students/<the key that kd.* selects>.
 Writes models/<name>/explanations.npy: Grad-CAM of melanoma's logit, uint8 (examples, size, size), in that order.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +15,22 @@ import torch
 from torch.nn import functional
 
 from stages.dataset.pack import open_pack
-from stages.dataset.splits import MELANOMA, Target, classes_of
+from stages.dataset.settings import Target
+from stages.dataset.splits import MELANOMA, classes_of
 from stages.foundation import command
 from stages.foundation.files import writing
-from stages.foundation.names import STUDENT, student_key
-from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.names import STUDENT
+from stages.foundation.params import read_params
+from stages.foundation.settings import Data, Selection
 from stages.learning.models import Classifier, load_weights
 from stages.learning.views import plain_view
 
 
-class Kd(Part):
-    temperature: int | float
-    alpha: int | float
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     target: Target
-    kd: Kd
+    kd: Selection
 
 
 def grad_cam(model: Classifier, images: torch.Tensor, target: int) -> np.ndarray:
@@ -55,13 +54,15 @@ def grad_cam(model: Classifier, images: torch.Tensor, target: int) -> np.ndarray
 def main() -> None:
     params = read_params(Params)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
-    pack = open_pack(processed / "pack.npy", processed / "pack_manifest.csv")
-    shown = pd.read_csv(Path("plots", params.data.name, "examples.csv"))
+    pack = open_pack(processed / "pack")
+    examples = pd.read_csv(Path("plots", params.data.name, "data/examples.csv"))
+    rows = pack.rows(list(examples["image_id"]))
+    pack.verify(rows)
     classes = classes_of(params.target)
-    key = student_key(params.kd.temperature, params.kd.alpha)
-    student = load_weights(models / f"students/{key}.safetensors", architecture=STUDENT, classes=classes)
+    weights = models / f"students/{params.kd.selected}.safetensors"
+    student = load_weights(weights, architecture=STUDENT, classes=classes)
     student.tta_rotations = 1  # upright, as it is shown
-    images = plain_view(torch.from_numpy(pack.pixels[pack.rows(list(shown["image_id"]))]))
+    images = plain_view(torch.from_numpy(pack.pixels[rows]))
     heat = grad_cam(student, images, classes.index(MELANOMA))
     with writing(models / "explanations.npy") as (target,), target.open("wb") as file:
         np.save(file, heat, allow_pickle=False)

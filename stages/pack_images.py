@@ -2,26 +2,22 @@
 
     python -m stages.pack_images
 
-Reads data/raw/<name>; writes data/processed/<name>/pack.npy, uint8 (images, size, size, 3), and pack_manifest.csv.
+Reads data/raw/<name>. Writes data/processed/<name>/pack: pixels.npy, uint8 (images, size, size, 3), and manifest.csv.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
-
 from stages.foundation import command, files
-from stages.foundation.params import Data, Section, read_params
+from stages.foundation.params import read_params
+from stages.foundation.settings import Data
 from stages.images.archive import find_images, read_metadata
-from stages.images.decoding import Limits
 from stages.images.packing import write_pack
+from stages.images.settings import Image
 
 
-class Image(Section):
-    size: int = Field(ge=32)
-    limits: Limits
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     image: Image
 
@@ -29,10 +25,9 @@ class Params(Section):
 def main() -> None:
     params = read_params(Params)
     archive = Path("data/raw", params.data.name)
-    processed = Path("data/processed", params.data.name)
     sources = find_images(archive, read_metadata(archive)["image_id"])
-    with files.writing(processed / "pack.npy", processed / "pack_manifest.csv") as (pixels, manifest):
-        write_pack(sources, pixels, manifest, size=params.image.size, limits=params.image.limits)
+    with files.writing(Path("data/processed", params.data.name, "pack")) as (folder,):
+        write_pack(sources, folder, size=params.image.size, limits=params.image.limits)
 
 
 if __name__ == "__main__":

@@ -2,32 +2,29 @@
 
     python -m stages.prepare_splits
 
-Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout,labelled}.csv and split_metadata.json.
+Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv and split_metadata.json.
 With the archive HAM10000, seed 42 and 70/15/15 the splits are the original study's, image for image.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field
 from sklearn.model_selection import train_test_split
 
+from stages.dataset.settings import Splits
 from stages.dataset.splits import MELANOMA, SPLIT_COLUMNS, SPLITS, UNKNOWN
 from stages.foundation import command, files
-from stages.foundation.params import Data, Section, read_params
+from stages.foundation.params import read_params
+from stages.foundation.settings import Data
 from stages.images.archive import content_hashes, find_images, read_metadata
 
 FEWEST = 2  # lesions of each class in each split: below that no metric of the split exists
 
 
-class Splits(Section):
-    seed: int = Field(ge=0)
-    train: float = Field(gt=0, lt=1)
-    val: float = Field(gt=0, lt=1)
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     splits: Splits
 
@@ -51,8 +48,6 @@ def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict
 
     The study's recipe: groups in sorted order, train taken first, then the sorted rest halved into val and holdout.
     """
-    if splits.train + splits.val >= 1:
-        raise ValueError(f"params.yaml: splits: train + val = {splits.train + splits.val:g} leaves no holdout")
     labels = melanoma.groupby(groups).max().sort_index()
     rest_share = 1 - splits.train
     val_share = round(splits.val / rest_share, 9)  # .15 of .30000000000000004 is half of it
@@ -101,9 +96,9 @@ def main() -> None:
     shared = [sorted(set(rows)) for _, rows in table["lesion_id"].groupby(groups) if rows.nunique() > 1]
     metadata = describe(tables, shared, params.splits)
     print({name: counts["images"] for name, counts in metadata["splits"].items()}, f"sharing an image: {shared}")
-    targets = [processed / f"{name}.csv" for name in (*SPLITS, "labelled")]
+    targets = [processed / f"{name}.csv" for name in SPLITS]
     with files.writing(*targets, processed / "split_metadata.json") as partials:
-        for partial, content in zip(partials, (*tables.values(), table), strict=False):
+        for partial, content in zip(partials, tables.values(), strict=False):
             files.write_csv(partial, content)
         files.write_json(partials[-1], metadata)
 

@@ -2,206 +2,179 @@
 
     python -m stages.quantize
 
-Reads data/processed/<name>: the pack, train.csv (calibration images), val.csv (the gate, the threshold, Platt's
-scaling, the bounds of referral); models/<name>/students/<the key that kd.* selects>. Writes models/<name>/onnx:
-student_{fp32,int8}.onnx and, to try on other machines, methods/<method>.onnx, all with metadata that say how to use
-them; models/<name>/predictions/onnx: student_{fp32,int8}.csv (every packed image that is not in train.csv) and
-record.json; metrics/<name>/quantization.csv.
+Reads data/processed/<name>: pack, train.csv (calibration images), val.csv (the gate and each file's decision);
+models/<name>/students/<the key that kd.* selects>. Writes models/<name>/onnx: student_{fp32,int8}.onnx and, to try on
+other machines, methods/<method>.onnx, all with metadata that say how to use them; models/<name>/predictions/onnx:
+student_{fp32,int8}.csv (every packed image that is not in train.csv), record.json and decisions.json (what val chose
+for the two files); metrics/<name>/quantization.csv.
 """
 
-import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from pydantic import Field, field_validator
 
-from stages.dataset.predictions import write_predictions
-from stages.dataset.splits import MELANOMA, Target
+from stages.dataset.predictions import DECISIONS, RECORD, as_written, write_predictions
+from stages.dataset.settings import Target
+from stages.dataset.splits import MELANOMA
+from stages.deployment.decision import Decision
 from stages.deployment.metadata import (
     INTENDED_USE,
     LICENCE,
     PREPROCESSING,
     ROTATIONS,
-    Decision,
-    Facts,
     Frame,
-    write_facts,
+    Metadata,
+    write_metadata,
 )
 from stages.deployment.session import as_input, open_session, score_pixels
-from stages.export.gate import Gate, check_export, choose, compare
+from stages.export.gate import check_export, choose, compare
 from stages.export.graph import count_costs, export_onnx
 from stages.export.ladder import LADDER
+from stages.export.settings import Method, Quantize
 from stages.foundation import command
 from stages.foundation.files import sha256_file, write_csv, write_json, writing
-from stages.foundation.names import STUDENT, student_key
-from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.names import STUDENT
+from stages.foundation.params import dump_params, read_params
 from stages.foundation.probability import class_probability
 from stages.foundation.progress import track
-from stages.foundation.record import make_record
-from stages.images.decoding import Limits
+from stages.foundation.record import code_hash, make_record
+from stages.foundation.settings import Data, OperatingPoint, Selection, Threads
+from stages.images.settings import ImageLimits
 from stages.learning.dataset import Dataset, dataset_files, open_dataset
 from stages.learning.device import Device
+from stages.learning.examples import TrainImages
 from stages.learning.models import Classifier, load_weights
 from stages.learning.scoring import score_images
-from stages.statistics.calibration import fit_platt
-from stages.statistics.decisions import fit_referral
-from stages.statistics.metrics import check_labels, threshold_at_sensitivity
+from stages.statistics.decisions import fit_decision
 
+PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
 FP32, INT8 = "student_fp32", "student_int8"
-# What turned weights into a file: its preprocessing, its graph, its rounding.
-CODE = ("learning/models", "export/graph", "export/weight_only", "export/ladder", "quantize")
+CODE = ("quantize.py", "foundation", "dataset", "images", "learning", "deployment", "statistics", "export")
 
 
-class Kd(Part):
-    temperature: int | float
-    alpha: int | float
-
-
-class Compute(Part):
-    threads: int = Field(ge=1)
-
-
-class Quantize(Section):
-    methods: list[str] = Field(min_length=1)
-    images: int = Field(ge=1)
-    seed: int = Field(ge=0)
-    gate: Gate
-
-    @field_validator("methods")
-    @classmethod
-    def _are_of_the_ladder(cls, methods: list[str]) -> list[str]:
-        strangers = [name for name in methods if name not in LADDER]
-        if strangers or len(set(methods)) < len(methods):
-            raise ValueError(f"wanted names of {list(LADDER)}, each once")
-        return methods
-
-
-class Evaluate(Part):
-    sensitivity: float
-    coverage: float
-
-
-class Image(Part):
-    limits: Limits
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     target: Target
-    kd: Kd
-    image: Image
+    kd: Selection
+    image: ImageLimits
     quantize: Quantize
-    evaluate: Evaluate
-    compute: Compute
+    evaluate: OperatingPoint
+    compute: Threads
 
 
-def calibration_images(dataset: Dataset, settings: Quantize) -> np.ndarray:
+def calibration_images(images: TrainImages, settings: Quantize) -> np.ndarray:
     """Return training images as the model takes them, float32 (images, 3, size, size), drawn by the seed."""
-    rows = np.random.default_rng(settings.seed).permutation(dataset.train_rows)[: settings.images]
-    return as_input(dataset.pack.pixels[np.sort(rows)])
+    rows = np.random.default_rng(settings.seed).permutation(images.rows)[: settings.images]
+    return as_input(images.pack.pixels[np.sort(rows)])
 
 
-def quantise(fp32: onnx.ModelProto, names: list[str], images: np.ndarray) -> dict[str, bytes]:
-    """Return the fp32 file and one by each method of the ladder, without facts."""
-    models = {name: LADDER[name](fp32, images) for name in track(names, len(names), "methods")}
-    return {name: model.SerializeToString(deterministic=True) for name, model in {"fp32": fp32, **models}.items()}
+def quantized_files(fp32: onnx.ModelProto, methods: list[Method], images: np.ndarray) -> dict[str, bytes]:
+    """Return the fp32 file and one by each method of the ladder, without metadata."""
+    models = {"fp32": fp32} | {
+        str(name): LADDER[name](fp32, images) for name in track(methods, len(methods), "methods")
+    }
+    return {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
 
 
 def score_val(student: Classifier, dataset: Dataset, threads: int) -> np.ndarray:
     """Return the PyTorch student's p_melanoma of val in float32 on the CPU, as ONNX will run it: float64 (images,)."""
     torch.set_num_threads(threads)
-    logits = score_images(student, dataset.pack, dataset.val_rows, Device(torch.device("cpu"), mixed=False))
-    return class_probability(logits, dataset.melanoma)
+    logits = score_images(student, dataset.train.pack, dataset.val_rows, Device(torch.device("cpu"), mixed=False))
+    return class_probability(logits, dataset.train.melanoma)
 
 
-def score_unseen(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
-    """Return the model's p_melanoma of every packed image that is not in train.csv, float64 (images,)."""
-    rows = dataset.pack.rows(dataset.unseen)
-    logits = score_pixels(open_session(model, threads=threads), dataset.pack.pixels, rows)
-    return class_probability(logits, dataset.melanoma)
+def score_file(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
+    """Return a file's p_melanoma of `dataset.scored_ids` as their table holds it, float64 (images,)."""
+    pack = dataset.train.pack
+    logits = score_pixels(open_session(model, threads=threads), pack.pixels, pack.rows(dataset.scored_ids))
+    return as_written(class_probability(logits, dataset.train.melanoma))
 
 
-def describe(params: Params, dataset: Dataset, p_val: np.ndarray, rotations: int, hashes: dict[str, str]) -> Facts:
-    """Return what a model file says of itself; its threshold, scaling and bounds come from its own p on val."""
-    labels = dataset.val_melanoma
-    platt, rule = fit_platt(labels, p_val), fit_referral(labels, p_val, params.evaluate.coverage)
-    return Facts(
-        student=student_key(params.kd.temperature, params.kd.alpha),
+def describe(params: Params, images: TrainImages, decision: Decision, turns: int, hashes: dict[str, str]) -> Metadata:
+    """Return what a model file says of itself. turns: quarter turns that the model averages."""
+    return Metadata(
+        student=params.kd.selected,
         data=params.data.name,
-        classes=list(dataset.classes),
+        classes=list(images.classes),
         melanoma=MELANOMA,
-        preprocessing=PREPROCESSING + (ROTATIONS.format(rotations) if rotations > 1 else ""),
-        frame=Frame(size=dataset.pack.size, **params.image.limits.model_dump()),
-        decision=Decision(
-            threshold=threshold_at_sensitivity(labels, p_val, params.evaluate.sensitivity),
-            sensitivity=params.evaluate.sensitivity,
-            **vars(platt),
-            **vars(rule),
-        ),
+        preprocessing=PREPROCESSING + (ROTATIONS.format(turns) if turns > 1 else ""),
+        frame=Frame(size=images.pack.size, **params.image.limits.model_dump()),
+        decision=decision,
         hashes=hashes,
         licence=LICENCE,
         intended_use=INTENDED_USE,
     )
 
 
-def code_hash() -> str:
-    """Return one sha256 over the modules of CODE."""
-    paths = [Path(__file__).parent / f"{name}.py" for name in CODE]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
-
-
-def with_facts(content: bytes, facts: Facts) -> bytes:
-    """Return a model's file with its facts inside."""
+def with_metadata(content: bytes, metadata: Metadata) -> bytes:
+    """Return a model's file with its metadata inside."""
     model = onnx.load_from_string(content)
-    write_facts(model, facts)
+    write_metadata(model, metadata)
     return model.SerializeToString(deterministic=True)
+
+
+def val_positions(dataset: Dataset) -> list[int]:
+    """Return the position of each validation image among `dataset.scored_ids`."""
+    position = {name: number for number, name in enumerate(dataset.scored_ids)}
+    return [position[dataset.train.pack.image_ids[row]] for row in dataset.val_rows]
 
 
 def main() -> None:
     params = read_params(Params)
-    key, threads = student_key(params.kd.temperature, params.kd.alpha), params.compute.threads
+    threads, rule = params.compute.threads, params.evaluate
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     dataset = open_dataset(processed, params.target)
-    check_labels(dataset.val_melanoma, "val.csv")
-    weights = models / f"students/{key}.safetensors"
-    student = load_weights(weights, architecture=STUDENT, classes=dataset.classes)
-    fp32 = export_onnx(student, dataset.pack.size)
-    names = params.quantize.methods
-    files = quantise(fp32, names, calibration_images(dataset, params.quantize))
-    p_melanoma = {name: score_unseen(content, dataset, threads) for name, content in files.items()}
-    position = {name: i for i, name in enumerate(dataset.unseen)}
-    val = [position[dataset.pack.image_ids[row]] for row in dataset.val_rows]
-    p_val = {name: values[val] for name, values in p_melanoma.items()}
+    weights = models / f"students/{params.kd.selected}.safetensors"
+    student = load_weights(weights, architecture=STUDENT, classes=dataset.train.classes)
+    size, labels, val = dataset.train.pack.size, dataset.val_melanoma, val_positions(dataset)
+    images = calibration_images(dataset.train, params.quantize)
+    files = quantized_files(export_onnx(student, size), params.quantize.methods, images)
+    p_melanoma = {name: score_file(content, dataset, threads) for name, content in files.items()}
+    decisions = {
+        name: fit_decision(labels, p[val], sensitivity=rule.sensitivity, coverage=rule.coverage)
+        for name, p in p_melanoma.items()
+    }
     inputs = [*dataset_files(processed), weights]
-    hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash()}
+    hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
     files = {
-        name: with_facts(content, describe(params, dataset, p_val[name], student.tta_rotations, hashes))
+        name: with_metadata(content, describe(params, dataset.train, decisions[name], student.tta_rotations, hashes))
         for name, content in files.items()
     }
-    p_torch = {"pytorch": score_val(student, dataset, threads)}
-    table = compare(dataset.val_melanoma, p_torch | p_val, params.evaluate.sensitivity)
+    p_val = {"pytorch": score_val(student, dataset, threads)} | {name: p[val] for name, p in p_melanoma.items()}
+    table = compare(labels, p_val, rule.sensitivity)
     sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
     table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]
     check_export(table)
-    released = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
-    ran: dict[str, Any] = {"student": key, "device": "cpu", "threads": threads, "method": released[INT8]}
-    packages = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
-    record = make_record(params.model_dump(), inputs, packages, **ran, **count_costs(student, dataset.pack.size))
+    chosen = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
+    facts: dict[str, Any] = {"student": params.kd.selected, "device": "cpu", "threads": threads, "method": chosen[INT8]}
+    record = make_record(dump_params(params), inputs, PACKAGES, **facts, **count_costs(student, size))
+    tables = {name: p_melanoma[method] for name, method in chosen.items()}
+    released = {name: decisions[method].model_dump() for name, method in chosen.items()}
     targets = (models / "onnx", models / "predictions/onnx", Path("metrics", params.data.name, "quantization.csv"))
     with writing(*targets) as (folder, predictions, metrics):
-        (folder / "methods").mkdir(parents=True)
+        write_files(folder, files, chosen)
         predictions.mkdir()
-        for method in names:
-            (folder / f"methods/{method}.onnx").write_bytes(files[method])
-        for name, method in released.items():
-            (folder / f"{name}.onnx").write_bytes(files[method])
-            write_predictions(predictions / f"{name}.csv", dataset.unseen, p_melanoma[method])
-        write_json(predictions / "record.json", record)
+        for name, p in tables.items():
+            write_predictions(predictions / f"{name}.csv", dataset.scored_ids, p)
+        write_json(predictions / RECORD, record)
+        write_json(predictions / DECISIONS, released)
         write_csv(metrics, table)
     print(table.to_string(index=False))
+
+
+def write_files(folder: Path, files: dict[str, bytes], chosen: dict[str, str]) -> None:
+    """Write the chosen files by their names, and every method's, to try on other machines."""
+    (folder / "methods").mkdir(parents=True)
+    for method, content in files.items():
+        if method != "fp32":
+            (folder / f"methods/{method}.onnx").write_bytes(content)
+    for name, method in chosen.items():
+        (folder / f"{name}.onnx").write_bytes(files[method])
 
 
 if __name__ == "__main__":

@@ -5,18 +5,19 @@
 Reads params.yaml's demo; writes data/raw/demo: HAM10000_metadata.csv and two folders of JPEGs.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
-from pydantic import Field
 
 from stages.dataset.splits import COLUMNS, METADATA
+from stages.demo.settings import Demo
 from stages.demo.synthesis import Lesion, render
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
-from stages.foundation.params import Section, read_params
+from stages.foundation.params import read_params
 from stages.foundation.progress import track
 
 PARTS = ("HAM10000_images_part_1", "HAM10000_images_part_2")  # as Kaggle's release
@@ -25,16 +26,8 @@ SITES = ["back", "lower extremity", "trunk", "upper extremity", "abdomen", "face
 SHOTS = (0.74, 0.19, 0.07)  # share of lesions with one, two, three images; HAM10000 has 1.34 images a lesion
 
 
-class Demo(Section):
-    seed: int = Field(ge=0)
-    lesions: int = Field(ge=20)
-    melanoma_share: float = Field(gt=0, lt=1)
-    separation: float = Field(ge=0)
-    width: int = Field(ge=32)
-    height: int = Field(ge=32)
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     demo: Demo
 
 

@@ -135,13 +135,13 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     model = build_model("mobilenet_v3_small", 7).train()
-    images = plain_view(torch.from_numpy(np.load(finished / "data/processed/demo/pack.npy")))
+    images = plain_view(torch.from_numpy(np.load(finished / "data/processed/demo/pack/pixels.npy")))
     labels = torch.arange(len(images)) % 7  # learnt by heart: what they mean does not matter here
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(60):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         torch.nn.functional.cross_entropy(model(images[:28]), labels[:28]).backward()
-        optimiser.step()
+        optimizer.step()
     exported = quantize_weights(export_onnx(model.eval(), images.shape[-1]), largest_value)
     exported.metadata_props.extend(onnx.load(finished / "models/demo/onnx/student_int8.onnx").metadata_props)
     path = tmp_path_factory.mktemp("sensitive") / "student.onnx"

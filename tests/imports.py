@@ -1,4 +1,4 @@
-"""What a module imports of the project, directly or not: what dvc.yaml must list as code dependencies."""
+"""What a module imports of the project, directly or not, and the units that dvc.yaml lists for it."""
 
 import ast
 from pathlib import Path
@@ -25,3 +25,13 @@ def all_imports(path: Path) -> set[Path]:
             seen.add(file)
             waiting.extend(direct_imports(file))
     return seen
+
+
+def folder(path: Path) -> str:
+    """Return the folder of stages/ that a module lies in, or "stage" for one directly below."""
+    return path.parts[1] if len(path.parts) > 2 else "stage"
+
+
+def unit(path: Path) -> str:
+    """Return what a stage depends on for a module: a stage's own module, or the folder of any other."""
+    return path.as_posix() if folder(path) == "stage" else f"stages/{folder(path)}"

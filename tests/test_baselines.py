@@ -14,7 +14,7 @@ MODELS = ["gradient_boosting", "logistic_regression", "random_forest", "svm_rbf"
 def test_predictions_are_those_of_the_written_models(tiny):
     models, processed = tiny / "models/demo", tiny / "data/processed/demo"
     features = np.load(models / "features.npy")
-    pack = open_pack(processed / "pack.npy", processed / "pack_manifest.csv")
+    pack = open_pack(processed / "pack")
     for name in MODELS:
         table = pd.read_csv(models / f"predictions/baselines/{name}.csv")
         session = open_session(models / f"baselines/{name}.onnx", threads=1)

@@ -1,10 +1,16 @@
 """Rows 36 and 37 of the fault list: what cannot run is named by file and key, before any stage works."""
 
+import copy
+import subprocess
+import sys
+import time
+
 import pytest
-from conftest import write_params
+import yaml
+from conftest import tiny_params, write_params
 
 from stages import check_params
-from stages.foundation.names import CONTROL, parse_key, student_key, student_keys
+from stages.foundation.names import CONTROL, Student, parse_student, student_key, student_keys
 
 
 def test_the_committed_parameters_pass(project):
@@ -15,13 +21,13 @@ def test_the_committed_parameters_pass(project):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kd": {"temperature": 0}}, "kd.temperature: wanted a number above 0, found 0"),
+        ({"kd": {"temperature": 0}}, "kd.temperature: wanted a number above 0, at most 100, found 0"),
         ({"kd": {"temperature": 2.0}}, "kd.temperature: write 2, not 2.0"),
         ({"kd": {"temperature": "hot"}}, "kd.temperature"),
         ({"kd": {"temperature": float("nan")}}, "kd.temperature"),
         ({"kd": {"alpha": 1.5}}, "kd.alpha: wanted a number from 0 to 1, found 1.5"),
         ({"kd": {"alpha": -0.5}}, "kd.alpha"),
-        ({"teachers": ["resnet19"]}, "teachers.0: .*wanted some of resnet18, .*found 'resnet19'"),
+        ({"teachers": ["resnet19"]}, "teachers.0: wanted some of resnet18, .*found 'resnet19'"),
         ({"teachers": ["resnet18", "resnet18_seed42"]}, "teacher.seed: 42 is a repeat's among the teachers"),
         ({"teachers": []}, "teachers"),
         ({"teachers": ["resnet18", "resnet18"]}, "each once"),
@@ -30,13 +36,29 @@ def test_the_committed_parameters_pass(project):
         ({"kd": {"repeated": "T3_alpha0.5"}}, "kd.repeated: T3_alpha0.5: wanted one of"),
         ({"distill": {"seed": 43}}, "distill.seed: 43 is a repeat's"),
         ({"target": "both"}, "target: Input should be 'dx' or 'melanoma', found 'both'"),
-        ({"tracker": 1}, "tracker: no stage reads it"),
+        ({"trackings": 1}, "trackings: no stage reads it; did you mean tracking?"),
+        ({"data": {"name": "../../x"}}, "data.name: String should match pattern"),
+        ({"data": {"name": ""}}, "data.name: String should match pattern"),
+        ({"splits": {"train": 0.9, "val": 0.2}}, r"splits: train \+ val = 1.1 leaves no holdout"),
+        ({"evaluate": {"sensitivity": 95}}, "evaluate.sensitivity: Input should be less than or equal to 1, found 95"),
+        ({"evaluate": {"coverage": 95}}, "evaluate.coverage: Input should be less than 1, found 95"),
+        ({"quantize": {"methods": ["weight_only", "int4"]}}, "quantize.methods.1: Input should be 'weight_only'"),
+        (
+            {"quantize": {"gate": {"megabytes": 1.7, "roc_auc_los": 1, "ece_rise": 1}}},
+            "quantize.gate.roc_auc_los: Extra",
+        ),
+        ({"teacher": {"loss": {"gama": 0.0, "melanoma_weight": 0.5}}}, "teacher.loss.gama: Extra inputs"),
+        ({"baselines": {"models": ["svm"]}}, "baselines.models.0: Input should be 'logistic_regression'"),
+        ({"baselines": {"models": ["svm_rbf", "svm_rbf"]}}, "baselines.models: wanted one or more names, each once"),
+        ({"init": {"resnet18": "imagnet"}}, "init.resnet18.*'imagenet' or 'random', found 'imagnet'"),
+        ({"init": {"resnet19": "random"}}, "init.resnet19"),
+        ({"teachers": ["resnet18", "resnet18_seed43"]}, r"init\.resnet18_seed43: missing"),
     ],
 )
 def test_impossible_choices_are_named(project, change, message):
-    if "tracker" in change:
+    if "trackings" in change:
         with (project / "params.yaml").open("a") as file:
-            file.write("tracker: 1\n")
+            file.write("trackings: 1\n")
     else:
         write_params(project, **change)
     with pytest.raises(ValueError, match=message) as caught:
@@ -45,9 +67,63 @@ def test_impossible_choices_are_named(project, change, message):
     assert not (project / "data").exists()
 
 
+def leaves(content, path=()):
+    """Yield the path of every value that is not itself a mapping; an item of a list has its position."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        if isinstance(value, dict | list):
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+LEAVES = dict(leaves(tiny_params()))
+NUMBERS = [path for path, value in LEAVES.items() if isinstance(value, int | float)]
+
+
+def refused(project, path, value):
+    """Set one leaf and return what check_params says of it."""
+    params = copy.deepcopy(tiny_params())
+    target = params
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(ValueError, match=r"^params\.yaml: ") as caught:
+        check_params.main()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=lambda path: ".".join(map(str, path)))
+def test_every_leaf_of_a_wrong_type_is_named(project, path):
+    wrong = [True, ["a"]] if isinstance(LEAVES[path], str) else ["text", True, [1], float("nan")]
+    for value in (*wrong, None, {"a": 1}):
+        assert refused(project, path, value).startswith(f"params.yaml: {'.'.join(map(str, path))}")
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: ".".join(map(str, path)))
+def test_every_number_of_a_wrong_sign_or_an_absurd_size_is_named(project, path):
+    kind = type(LEAVES[path])
+    for value in (kind(-3), kind(10**18), -float("inf")):
+        assert refused(project, path, value).startswith(f"params.yaml: {'.'.join(map(str, path))}")
+
+
+@pytest.mark.parametrize("path", sorted({path[:-1] for path in LEAVES if isinstance(path[-1], str)}), ids=str)
+def test_a_key_too_many_at_any_depth_is_named(project, path):
+    message = refused(project, (*path, "misspelt"), 1)
+    assert message.startswith(f"params.yaml: {'.'.join((*path, 'misspelt'))}")
+
+
+def test_it_takes_no_torch_and_two_seconds(project):
+    program = "import sys, stages.check_params as c; c.main(); print('torch' in sys.modules)"
+    began = time.monotonic()
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False"]
+    assert time.monotonic() - began < 2
+
+
 def test_keys_have_one_spelling():
-    assert student_key(2, 0.5) == "T2_alpha0.5"
-    assert parse_key("T2_alpha0.5") == parse_key(student_key(2.0, 0.5))
+    assert student_key(Student(2, 0.5, None)) == "T2_alpha0.5"
+    assert parse_student("T2_alpha0.5") == Student(2.0, 0.5, None)
     for key in (
         "T2.0_alpha0.5",
         "T2_alpha.5",
@@ -60,7 +136,7 @@ def test_keys_have_one_spelling():
         "T1_alpha0.5_seed",
     ):
         with pytest.raises(ValueError, match=r"kd\.|student key"):
-            parse_key(key)
+            parse_student(key)
 
 
 def test_a_selection_on_the_grid_is_no_further_student():
@@ -72,5 +148,5 @@ def test_a_selection_on_the_grid_is_no_further_student():
 
 
 def test_a_seed_stands_in_the_key_of_a_repeat():
-    assert parse_key("T1_alpha0.5").seed is None
-    assert parse_key("T1_alpha0.5_seed43").seed == 43
+    assert parse_student("T1_alpha0.5").seed is None
+    assert parse_student("T1_alpha0.5_seed43").seed == 43

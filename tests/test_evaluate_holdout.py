@@ -10,6 +10,8 @@ from conftest import write_params
 from sklearn.metrics import roc_auc_score
 
 from stages import evaluate_holdout
+from stages.evaluation.roles import roles_of
+from stages.foundation.settings import Baselines, Kd
 from stages.statistics.metrics import threshold_at_sensitivity
 
 MODELS = [
@@ -22,12 +24,12 @@ MODELS = [
 
 def read_models(folder):
     """Return models.csv with one row per (model, split, at, metric)."""
-    table = pd.read_csv(folder / "metrics/demo/models.csv", dtype={"at": str})
+    table = pd.read_csv(folder / "metrics/demo/evaluation/models.csv", dtype={"at": str})
     return table.set_index(["model", "split", "at", "metric"]).sort_index()
 
 
 def test_every_named_model_is_scored_on_both_splits(tiny):
-    models = pd.read_csv(tiny / "metrics/demo/models.csv")
+    models = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv")
     assert models["model"].unique().tolist() == MODELS
     assert (models.groupby("model")["split"].unique().map(list).map(str) == "['val', 'holdout']").all()
     assert models.groupby(["model", "split"]).size().unique().tolist() == [9 + 7 + 7]
@@ -36,7 +38,7 @@ def test_every_named_model_is_scored_on_both_splits(tiny):
 
 
 def test_the_frozen_table_gives_every_number_again(tiny):
-    frozen = pd.read_csv(tiny / "metrics/demo/predictions.csv")
+    frozen = pd.read_csv(tiny / "metrics/demo/evaluation/predictions.csv")
     models = read_models(tiny)["value"]
     thresholds = read_models(tiny)["threshold"]
     val, holdout = (frozen[frozen["split"] == name] for name in ("val", "holdout"))
@@ -63,7 +65,9 @@ def test_no_choice_depends_on_the_holdout(tiny):
     before, headline = read_models(tiny), json.loads((tiny / "metrics/demo/headline.json").read_text())
     names = {"calibration": ["model", "calibration", "slope", "intercept"]}
     names |= {"referral": ["model", "melanoma_from", "other_up_to"]}
-    chosen = {name: pd.read_csv(tiny / f"metrics/demo/{name}.csv")[columns] for name, columns in names.items()}
+    chosen = {
+        name: pd.read_csv(tiny / f"metrics/demo/evaluation/{name}.csv")[columns] for name, columns in names.items()
+    }
     flip_holdout(tiny)
     evaluate_holdout.main()
     after = read_models(tiny)
@@ -71,7 +75,7 @@ def test_no_choice_depends_on_the_holdout(tiny):
     assert (before.xs("val", level="split") == after.xs("val", level="split")).all().all()
     assert json.loads((tiny / "metrics/demo/headline.json").read_text())["val_best"] == headline["val_best"]
     for name, columns in names.items():
-        assert (pd.read_csv(tiny / f"metrics/demo/{name}.csv")[columns] == chosen[name]).all().all()
+        assert (pd.read_csv(tiny / f"metrics/demo/evaluation/{name}.csv")[columns] == chosen[name]).all().all()
     assert (before.xs("holdout", level="split")["value"] != after.xs("holdout", level="split")["value"]).any()
 
 
@@ -85,7 +89,7 @@ def test_the_headline_is_the_selected_students(tiny):
 
 
 def test_comparisons_are_those_that_were_asked_for(tiny):
-    table = pd.read_csv(tiny / "metrics/demo/comparisons.csv")
+    table = pd.read_csv(tiny / "metrics/demo/evaluation/comparisons.csv")
     pairs = set(zip(table["family"], table["model"], table["reference"], strict=True))
     selected, control = "student_T1_alpha0.5", "student_T1_alpha0"
     assert {
@@ -113,17 +117,19 @@ def test_comparisons_are_those_that_were_asked_for(tiny):
 
 
 def test_the_studys_tables_are_joined(tiny):
-    ablation = pd.read_csv(tiny / "metrics/demo/kd_ablation.csv")
+    ablation = pd.read_csv(tiny / "metrics/demo/evaluation/kd_ablation.csv")
     cells = list(zip(ablation["temperature"], ablation["alpha"], strict=True))
     assert cells == [(1, 0.5), (1, 0.9), (2, 0.5), (2, 0.9), (1, 0)]
-    baselines = pd.read_csv(tiny / "metrics/demo/baselines.csv")
+    baselines = pd.read_csv(tiny / "metrics/demo/evaluation/baselines.csv")
     assert (baselines["features"] == 208).all()
     models = read_models(tiny)["value"]
     for table in (ablation, baselines):
         for row in table.to_dict("records"):
             assert row["roc_auc"] == models[row["model"], "holdout", "all", "roc_auc"]
             assert row["ppv"] == models[row["model"], "holdout", "0.5", "ppv"]
-    confusion = pd.read_csv(tiny / "metrics/demo/confusion.csv", dtype={"at": str}).set_index(["model", "at"])
+    confusion = pd.read_csv(tiny / "metrics/demo/evaluation/confusion.csv", dtype={"at": str}).set_index(
+        ["model", "at"]
+    )
     for (name, at), row in confusion.iterrows():
         sensitivity = row["true_positives"] / (row["true_positives"] + row["false_negatives"])
         assert models[name, "holdout", at, "sensitivity"] == pytest.approx(sensitivity, abs=1e-6)
@@ -131,16 +137,15 @@ def test_the_studys_tables_are_joined(tiny):
 
 def test_models_left_behind_are_not_scored(tiny):
     folder = tiny / "models/demo/predictions"
-    for end in ("csv", "json"):
-        shutil.copy(folder / f"teachers/resnet18.{end}", folder / f"teachers/resnet50.{end}")
-        shutil.copy(folder / f"students/T1_alpha0.5.{end}", folder / f"students/T4_alpha0.5.{end}")
+    for kind, model, left in (("teachers", "resnet18", "resnet50"), ("students", "T1_alpha0.5", "T4_alpha0.5")):
+        shutil.copytree(folder / kind / model, folder / kind / left)
     evaluate_holdout.main()
-    assert pd.read_csv(tiny / "metrics/demo/models.csv")["model"].unique().tolist() == MODELS
+    assert pd.read_csv(tiny / "metrics/demo/evaluation/models.csv")["model"].unique().tolist() == MODELS
 
 
 def test_a_model_without_predictions_is_named(tiny):
     write_params(tiny, teachers=["resnet18", "resnet34"])
-    with pytest.raises(ValueError, match=r"teachers/resnet34\.csv: no such predictions"):
+    with pytest.raises(ValueError, match=r"teachers/resnet34/predictions\.csv: no such predictions"):
         evaluate_holdout.main()
 
 
@@ -153,7 +158,7 @@ def test_a_lesion_moved_into_the_holdout_by_hand_is_refused(tiny):
 
 
 def test_the_run_table_explains_differences(tiny):
-    run = pd.read_csv(tiny / "metrics/demo/run.csv").set_index("model")
+    run = pd.read_csv(tiny / "metrics/demo/evaluation/run.csv").set_index("model")
     assert list(run.index) == MODELS
     assert run.loc["resnet18", "device"] == "cpu"
     assert run.loc["resnet18", "threads"] == 2
@@ -164,16 +169,52 @@ def test_the_run_table_explains_differences(tiny):
 
 def test_the_data_of_every_figure_is_written(tiny):
     for name in ("roc", "pr", "reliability", "thresholds", "confidence"):
-        table = pd.read_csv(tiny / f"plots/demo/{name}.csv")
+        table = pd.read_csv(tiny / f"plots/demo/data/{name}.csv")
         assert set(table["model"]) == set(MODELS)
         assert np.isfinite(table.select_dtypes("number").to_numpy()).all()
     principal = {"resnet18", "student_T1_alpha0.5", "student_T1_alpha0", "student_int8"}
     for name in ("roc_band", "pr_band", "risk_coverage"):
-        table = pd.read_csv(tiny / f"plots/demo/{name}.csv")
+        table = pd.read_csv(tiny / f"plots/demo/data/{name}.csv")
         assert set(table["model"]) == principal
         assert (table["low"] <= table["high"]).all()
-    assert set(pd.read_csv(tiny / "plots/demo/decision_curve.csv")["model"]) == principal | {"treat all", "treat none"}
-    overview = pd.read_csv(tiny / "plots/demo/data_overview.csv")
+    assert set(pd.read_csv(tiny / "plots/demo/data/decision_curve.csv")["model"]) == principal | {
+        "treat all",
+        "treat none",
+    }
+    overview = pd.read_csv(tiny / "plots/demo/data/data_overview.csv")
     sizes = {name: len(pd.read_csv(tiny / f"data/processed/demo/{name}.csv")) for name in ("train", "val", "holdout")}
     for _, part in overview.groupby("column"):
         assert part.groupby("split")["images"].sum().to_dict() == sizes
+
+
+def test_each_model_is_a_row_that_says_what_it_is(tiny):
+    index = pd.read_csv(tiny / "metrics/demo/evaluation/model_index.csv", dtype=str, keep_default_na=False)
+    means = ["student_T1_alpha0.5, mean of 3 seeds", "student_T1_alpha0, mean of 3 seeds"]
+    assert list(index["model"]) == [*MODELS, *means]
+    rows = index.set_index("model")
+    facts = ["label", "kind", "temperature", "alpha", "seed", "role", "detail"]
+    expected = {
+        "resnet18": ["ResNet-18", "teacher", "-", "-", "-", "distilling", "yes"],
+        "student_T1_alpha0.5": ["student T=1 α=0.5", "student", "1", "0.5", "-", "selected", "yes"],
+        "student_T2_alpha0.9": ["student T=2 α=0.9", "student", "2", "0.9", "-", "grid", "no"],
+        "student_T1_alpha0": ["student T=1 α=0", "student", "1", "0", "-", "control", "yes"],
+        "student_T1_alpha0_seed43": ["student T=1 α=0, seed 43", "student", "1", "0", "43", "repeat", "no"],
+        "student_int8": ["student ONNX int8", "onnx", "1", "0.5", "-", "int8", "yes"],
+        "svm_rbf": ["SVM (RBF)", "baseline", "-", "-", "-", "-", "no"],
+        means[1]: ["student T=1 α=0, mean of 3 seeds", "mean", "1", "0", "-", "-", "no"],
+    }
+    for name, values in expected.items():
+        assert rows.loc[name, facts].tolist() == values
+    for table in ("models", "comparisons", "calibration", "subgroups", "referral", "kd_ablation", "baselines"):
+        named = pd.read_csv(tiny / f"metrics/demo/evaluation/{table}.csv")["model"]
+        assert set(named) <= set(index["model"])
+
+
+def test_a_student_off_the_grid_and_repeated_teachers_have_their_roles():
+    kd = Kd(teachers=["resnet18"], temperature=4, alpha=0.5, repeated="T1_alpha0")
+    roles = roles_of(["resnet18", "resnet18_seed43"], kd, Baselines(models=["svm_rbf"], max_train=0, seed=1))
+    assert roles.selected == "student_T4_alpha0.5"
+    assert roles.selected not in roles.grid
+    assert roles.teachers == ["resnet18"]
+    assert [model.label for model in roles.models[:2]] == ["ResNet-18", "ResNet-18, seed 43"]
+    assert list(roles.repeats) == ["student_T1_alpha0, mean of 3 seeds"]

@@ -10,7 +10,7 @@ from stages.explain import grad_cam
 
 def test_one_map_for_each_image_of_the_galleries(finished):
     heat = np.load(finished / "models/demo/explanations.npy")
-    shown = pd.read_csv(finished / "plots/demo/examples.csv")
+    shown = pd.read_csv(finished / "plots/demo/data/examples.csv")
     assert heat.shape == (len(shown), 32, 32)
     assert heat.dtype == np.uint8
     assert set(heat.max(axis=(1, 2))) <= {0, 255}

@@ -10,13 +10,13 @@ from stages import pack_images
 def test_every_image_is_packed_at_the_asked_size(tiny):
     write_params(tiny, image={"size": 48})
     pack_images.main()
-    manifest = pd.read_csv(tiny / "data/processed/demo/pack_manifest.csv")
+    manifest = pd.read_csv(tiny / "data/processed/demo/pack/manifest.csv")
     assert len(manifest) == len(pd.read_csv(tiny / "data/raw/demo/HAM10000_metadata.csv"))
-    assert (tiny / "data/processed/demo/pack.npy").stat().st_size > len(manifest) * 48 * 48 * 3
+    assert (tiny / "data/processed/demo/pack/pixels.npy").stat().st_size > len(manifest) * 48 * 48 * 3
 
 
 def test_bad_images_are_all_listed_and_the_old_pack_stays(tiny):
-    before = (tiny / "data/processed/demo/pack.npy").read_bytes()
+    before = (tiny / "data/processed/demo/pack/pixels.npy").read_bytes()
     first, second, *_ = sorted((tiny / "data/raw/demo").rglob("*.jpg"))
     first.write_bytes(b"")
     second.write_bytes(b"<html>")
@@ -24,5 +24,5 @@ def test_bad_images_are_all_listed_and_the_old_pack_stays(tiny):
         pack_images.main()
     assert first.name in str(caught.value)
     assert second.name in str(caught.value)
-    assert (tiny / "data/processed/demo/pack.npy").read_bytes() == before
+    assert (tiny / "data/processed/demo/pack/pixels.npy").read_bytes() == before
     assert not list((tiny / "data/processed").rglob(".partial-*"))

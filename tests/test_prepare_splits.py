@@ -8,8 +8,9 @@ import pytest
 from conftest import SHARED, write_params
 
 from stages import prepare_splits
+from stages.dataset.settings import Splits
 from stages.dataset.splits import SPLITS, read_split
-from stages.prepare_splits import Splits, group_lesions, split_groups
+from stages.prepare_splits import group_lesions, split_groups
 
 STUDY = Splits(seed=42, train=0.7, val=0.15)
 
@@ -66,9 +67,9 @@ def test_a_byte_identical_image_under_two_lesions_is_reported_and_kept_in_one_sp
 
 def test_unknown_ages_are_counted(tiny):
     metadata = json.loads((tiny / "data/processed/demo/split_metadata.json").read_text())
-    labelled = read_split(tiny / "data/processed/demo/labelled.csv")
-    counted = sum(split["unknown"]["age"] for split in metadata["splits"].values())
-    assert counted == (labelled["age"] == "unknown").sum()
+    for name in SPLITS:
+        table = read_split(tiny / f"data/processed/demo/{name}.csv")
+        assert metadata["splits"][name]["unknown"]["age"] == (table["age"] == "unknown").sum()
 
 
 def test_a_failure_writes_nothing(project):

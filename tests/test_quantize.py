@@ -1,5 +1,8 @@
 """The selected student as ONNX: the files score as the tables say, and cost what the table says."""
 
+import json
+from typing import get_args
+
 import numpy as np
 import onnx
 import pandas as pd
@@ -8,17 +11,20 @@ from conftest import KEY, write_params
 
 from stages import quantize
 from stages.dataset.pack import open_pack
-from stages.deployment import metadata as facts_module
+from stages.deployment import metadata as metadata_module
 from stages.deployment.session import as_input, open_session, score_pixels
-from stages.export.gate import Gate, check_export, choose
+from stages.export.gate import check_export, choose
+from stages.export.ladder import LADDER
+from stages.export.settings import Gate, Method
 from stages.foundation.files import sha256_file
 from stages.foundation.probability import class_probability
+from stages.foundation.record import code_hash
 
 
 def test_onnx_predictions_are_the_students(tiny):
     tables = {
         name: pd.read_csv(tiny / f"models/demo/predictions/{name}.csv").set_index("image_id")["p_melanoma"]
-        for name in (f"students/{KEY}", "onnx/student_fp32", "onnx/student_int8")
+        for name in (f"students/{KEY}/predictions", "onnx/student_fp32", "onnx/student_int8")
     }
     student, fp32, int8 = tables.values()
     assert (student - fp32).abs().max() < 1e-4
@@ -27,7 +33,7 @@ def test_onnx_predictions_are_the_students(tiny):
 
 def test_the_written_file_gives_the_written_predictions(tiny):
     processed, models = tiny / "data/processed/demo", tiny / "models/demo"
-    pack = open_pack(processed / "pack.npy", processed / "pack_manifest.csv")
+    pack = open_pack(processed / "pack")
     table = pd.read_csv(models / "predictions/onnx/student_int8.csv")
     session = open_session(models / "onnx/student_int8.onnx", threads=2)
     logits = score_pixels(session, pack.pixels, pack.rows(list(table["image_id"])))
@@ -48,28 +54,48 @@ def test_the_file_says_how_it_is_used(tiny):
     for name in ("student_fp32", "student_int8"):
         assert (tiny / "models/demo/onnx/methods/weight_only.onnx").is_file()
         model = onnx.load(tiny / f"models/demo/onnx/{name}.onnx")
-        assert [entry.key for entry in model.metadata_props] == [facts_module.KEY]
-        facts = facts_module.read_facts(model.metadata_props[0].value, name)
-        assert facts.classes[4] == facts.melanoma == "mel"
-        assert (facts.frame.size, facts.data, facts.student) == (32, "demo", KEY)
-        models = pd.read_csv(tiny / "metrics/demo/models.csv", dtype={"at": str})
+        assert [entry.key for entry in model.metadata_props] == [metadata_module.KEY]
+        metadata = metadata_module.read_metadata(model.metadata_props[0].value, name)
+        assert metadata.classes[4] == metadata.melanoma == "mel"
+        assert (metadata.frame.size, metadata.data, metadata.student) == (32, "demo", KEY)
+        models = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv", dtype={"at": str})
         row = models.query("model == @name and at == 'operating point'").iloc[0]
-        assert facts.decision.threshold == pytest.approx(float(row["threshold"]), abs=1e-8)
+        assert metadata.decision.threshold == pytest.approx(float(row["threshold"]), abs=1e-8)
         weights = tiny / f"models/demo/students/{KEY}.safetensors"
-        assert facts.hashes[weights.name] == sha256_file(weights)
-        assert set(facts.hashes) == {weights.name, "pack_manifest.csv", "train.csv", "val.csv", "code"}
-        assert facts.hashes["code"] == quantize.code_hash()
-        assert "Not a medical device" in facts.intended_use
-        assert "bilinear" in facts.preprocessing
+        assert metadata.hashes[weights.name] == sha256_file(weights)
+        assert set(metadata.hashes) == {weights.name, "manifest.csv", "train.csv", "val.csv", "code"}
+        assert metadata.hashes["code"] == code_hash(quantize.CODE)
+        assert "Not a medical device" in metadata.intended_use
+        assert "bilinear" in metadata.preprocessing
 
 
 def test_ranges_are_those_of_training_images(tiny):
     params = quantize.read_params(quantize.Params)
     dataset = quantize.open_dataset(tiny / "data/processed/demo", params.target)
-    trained = {as_input(dataset.pack.pixels[[row]]).tobytes() for row in dataset.train_rows}
-    images = quantize.calibration_images(dataset, params.quantize)
+    pixels = dataset.train.pack.pixels
+    trained = {as_input(pixels[[row]]).tobytes() for row in dataset.train.rows}
+    images = quantize.calibration_images(dataset.train, params.quantize)
     assert len(images) == params.quantize.images
     assert all(image[None].tobytes() in trained for image in images)
+
+
+def test_the_decision_in_a_file_is_the_one_the_evaluation_reports(tiny):
+    decisions = json.loads((tiny / "models/demo/predictions/onnx/decisions.json").read_text())
+    metrics = tiny / "metrics/demo/evaluation"
+    calibration = pd.read_csv(metrics / "calibration.csv").query("calibration == 'platt'").set_index("model")
+    bounds = pd.read_csv(metrics / "referral.csv").set_index("model")
+    for name, decision in decisions.items():
+        model = onnx.load(tiny / f"models/demo/onnx/{name}.onnx")
+        inside = metadata_module.read_metadata(model.metadata_props[0].value, name).decision
+        assert inside.model_dump() == decision
+        assert calibration.loc[name, "slope"].iloc[0] == pytest.approx(decision["slope"], rel=1e-5)
+    assert bounds.loc["student_int8", "melanoma_from"].iloc[0] == pytest.approx(
+        decisions["student_int8"]["melanoma_from"], rel=1e-5
+    )
+
+
+def test_the_methods_of_the_settings_are_those_of_the_ladder():
+    assert set(get_args(Method)) == set(LADDER)
 
 
 GATE = Gate(megabytes=1.7, roc_auc_loss=0.003, ece_rise=0.01)

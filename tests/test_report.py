@@ -25,18 +25,18 @@ def test_it_is_one_file_that_asks_for_nothing(page):
 
 
 def test_every_number_of_the_headline_is_the_tables(page, finished):
-    models = pd.read_csv(finished / "metrics/demo/models.csv").query("split == 'holdout'")
+    models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv").query("split == 'holdout'")
     found = models.set_index(["model", "at", "metric"]).loc[("student_T1_alpha0.5", "all", "roc_auc")]
     assert f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})" in page
 
 
 def test_every_model_stands_in_the_page(page):
-    for name in ("ResNet-18", "student T=2 α=0.9", "student T=1 α=0, seed 43", "student ONNX int8", "svm rbf"):
+    for name in ("ResNet-18", "student T=2 α=0.9", "student T=1 α=0, seed 43", "student ONNX int8", "SVM (RBF)"):
         assert f"<td>{name}</td>" in page
 
 
 def test_better_and_worse_are_said_only_where_a_test_says_it(page, finished):
-    comparisons = pd.read_csv(finished / "metrics/demo/comparisons.csv")
+    comparisons = pd.read_csv(finished / "metrics/demo/evaluation/comparisons.csv")
     listed = re.findall(r"<li>(student[^<]*)</li>", page)
     assert len(listed) >= (comparisons["metric"] == "roc_auc").sum()
     for sentence in listed:
@@ -88,9 +88,26 @@ def test_in_a_browser_it_is_light_or_dark_and_fits_a_phone(browser, finished):
     assert dark[0] < dark[1]
 
 
+def test_it_opens_with_the_verdict_and_says_no_more_than_the_tests(page, finished):
+    cards = re.findall(r'<section class="verdict"><h3>(.*?)</h3><strong>(.*?)</strong><p class="quiet">(.*?)</p>', page)
+    assert [question for question, *_ in cards] == [
+        "Did the student keep the teacher&#39;s accuracy?",
+        "Did distillation help?",
+        "Did int8 cost anything?",
+        "Does the operating point hold?",
+    ]
+    assert page.index("verdicts") < page.index('id="selected-student"')
+    comparisons = pd.read_csv(finished / "metrics/demo/evaluation/comparisons.csv").query("metric == 'roc_auc'")
+    families = ["student against teacher", "distillation against control, all seeds", "int8 against fp32"]
+    for (_, answer, number), family in zip(cards, families, strict=False):
+        row = comparisons[comparisons["family"] == family].iloc[0]
+        assert ("better" in answer or "worse" in answer) == (row["verdict"] in ("better", "worse"))
+        assert f"ROC-AUC {row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})" in number
+
+
 FIGURES = {
-    "model_comparison", "comparisons", "kd_effectiveness", "kd_heatmaps", "kd_configurations", "roc_band", "pr_band",
-    "roc_all", "pr_all", "thresholds_teachers", "thresholds_students", "training", "reliability", "confidence",
+    "model_comparison", "comparisons", "kd_effectiveness", "kd_heatmaps", "roc_band", "pr_band",
+    "roc_others", "pr_others", "thresholds_teachers", "thresholds_students", "training", "reliability", "confidence",
     "teacher_student", "confusion", "decision_curve", "risk_coverage", "agreement", "referral", "data_overview",
     "subgroups_student_T1_alpha0.5", "quantization",
 }  # fmt: skip
@@ -114,7 +131,7 @@ def test_every_figure_is_drawn_with_caption_and_source(page, finished):
 
 
 def test_galleries_show_image_and_heat(page, finished):
-    shown = pd.read_csv(finished / "plots/demo/examples.csv")
+    shown = pd.read_csv(finished / "plots/demo/data/examples.csv")
     assert page.count("data:image/jpeg") == 2 * len(shown)
     assert all(name in page for name in shown["image_id"])
 
@@ -133,7 +150,7 @@ def test_the_model_card_says_what_a_card_says(finished):
         "CLAIM",
     ):
         assert words in card
-    models = pd.read_csv(finished / "metrics/demo/models.csv", dtype={"at": str})
+    models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv", dtype={"at": str})
     cut = models.query("model == 'student_int8' and at == 'operating point'")["threshold"].iloc[0]
     assert f"Operating point of the int8 file: probability {float(cut):.4f}" in card
     assert "CC BY-NC 4.0" in card
@@ -142,6 +159,6 @@ def test_the_model_card_says_what_a_card_says(finished):
 
 
 def test_what_the_card_points_to_is_there():
-    card = (ROOT / "stages/evidence/model_card.md.j2").read_text()
+    card = (ROOT / "stages/reporting/model_card.md.j2").read_text()
     for path in re.findall(r"(stages/[\w/]+(?:\.py)?|params\.yaml)", card):
         assert (ROOT / path).exists(), path

@@ -8,9 +8,10 @@ from conftest import ROOT
 
 from stages import synthesize_demo
 from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA
+from stages.demo.settings import Demo
 from stages.demo.synthesis import traits
 from stages.images.archive import find_images, read_metadata
-from stages.synthesize_demo import Demo, draw_lesion
+from stages.synthesize_demo import draw_lesion
 
 
 @pytest.fixture(scope="module")

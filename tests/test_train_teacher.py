@@ -18,13 +18,13 @@ def test_it_writes_weights_predictions_record_and_history(tiny):
     load_weights(models / "teachers/resnet18.safetensors", architecture="resnet18", classes=dx)
     history = pd.read_csv(tiny / "plots/demo/history/teachers/resnet18.csv")
     assert list(history["epoch"]) == [0]
-    record = json.loads((models / "predictions/teachers/resnet18.json").read_text())
+    record = json.loads((models / "predictions/teachers/resnet18/record.json").read_text())
     assert record["params"]["architecture"] == "resnet18"
-    assert set(record["inputs"]) == {f"data/processed/demo/{name}.csv" for name in ("pack_manifest", "train", "val")}
+    assert set(record["inputs"]) == {f"data/processed/demo/{name}.csv" for name in ("pack/manifest", "train", "val")}
 
 
 def test_predictions_are_of_every_packed_image_that_is_not_trained_on(tiny):
-    predicted = set(pd.read_csv(tiny / "models/demo/predictions/teachers/resnet18.csv")["image_id"])
+    predicted = set(pd.read_csv(tiny / "models/demo/predictions/teachers/resnet18/predictions.csv")["image_id"])
     tables = {
         name: set(read_split(tiny / f"data/processed/demo/{name}.csv")["image_id"])
         for name in ("train", "val", "holdout")
@@ -37,7 +37,6 @@ def test_training_twice_gives_the_same_bytes_and_never_opens_the_holdout(tiny):
     weights = tiny / "models/demo/teachers/resnet18.safetensors"
     before = weights.read_bytes()
     (tiny / "data/processed/demo/holdout.csv").unlink()
-    (tiny / "data/processed/demo/labelled.csv").unlink()
     train_teacher.main("resnet18")
     assert weights.read_bytes() == before
 
@@ -49,12 +48,15 @@ def test_a_repeat_is_a_teacher_of_its_own_with_its_seed(tiny):
     dx = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
     load_weights(models / "teachers/resnet18_seed43.safetensors", architecture="resnet18", classes=dx)
     first, repeat = (
-        json.loads((models / f"predictions/teachers/{name}.json").read_text())["params"]
+        json.loads((models / f"predictions/teachers/{name}/record.json").read_text())["params"]
         for name in ("resnet18", "resnet18_seed43")
     )
     assert (first["teacher"].pop("seed"), repeat["teacher"].pop("seed")) == (42, 43)
     assert first == repeat
-    tables = [(models / f"predictions/teachers/{name}.csv").read_text() for name in ("resnet18", "resnet18_seed43")]
+    tables = [
+        (models / f"predictions/teachers/{name}/predictions.csv").read_text()
+        for name in ("resnet18", "resnet18_seed43")
+    ]
     assert tables[0] != tables[1]
 
 
@@ -78,7 +80,7 @@ def test_a_lesion_in_two_splits_is_refused(tiny):
 
 
 def test_a_changed_pixel_is_refused(tiny):
-    pixels = np.load(tiny / "data/processed/demo/pack.npy", mmap_mode="r+")
+    pixels = np.load(tiny / "data/processed/demo/pack/pixels.npy", mmap_mode="r+")
     pixels[:] += 1
     pixels.flush()
     with pytest.raises(ValueError, match="differ from the manifest's hash"):

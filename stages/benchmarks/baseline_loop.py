@@ -21,7 +21,7 @@ from stages.distillation.objective import distillation_loss
 from stages.foundation.names import STUDENT
 from stages.learning.losses import focal_loss
 from stages.learning.models import Classifier, build_model
-from stages.learning.training import Schedule
+from stages.learning.settings import Schedule
 
 
 class _Files(Dataset[tuple[torch.Tensor, int]]):
@@ -70,7 +70,7 @@ def plain_epoch(
     student: Classifier, teacher: Classifier, loader: DataLoader[tuple[torch.Tensor, int]], schedule: Schedule
 ) -> None:
     """Train `student` for one epoch over a loader's files, T 1 and alpha 0.5, the teacher run on every batch."""
-    optimiser = torch.optim.AdamW(student.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     weights = torch.ones(_outputs(student))
     student.train()
     teacher.eval()
@@ -80,9 +80,9 @@ def plain_epoch(
         logits = student(images)
         hard = focal_loss(logits, targets, weights=weights, gamma=0.0)
         loss = distillation_loss(logits, soft, hard, T=1, alpha=0.5)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""Peak memory of opening an ONNX model and scoring images, in a process of its own.
+"""Peak memory of opening a model and scoring one image, measured in a process of its own.
 
-    python -m stages.benchmarks.memory 224 < model.onnx
+    python -m stages.benchmarks.memory onnx 224 < model.onnx         (size)
+    python -m stages.benchmarks.memory eager resnet18 7 1 224        (architecture, classes, test-time rotations, size)
 
-Prints the peak resident megabytes above those of the process before it opened anything.
+Prints the peak resident megabytes above those of the process before it opened the model.
 """
 
 import resource
@@ -11,17 +12,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from stages.deployment.session import open_session
+from stages.learning.models import build_model
 
 STATUS = Path("/proc/self/status")
 
 
-def peak_megabytes(model: bytes, size: int) -> float:
-    """Return the peak that one image of this size costs, measured in a fresh process."""
-    words = [sys.executable, "-m", "stages.benchmarks.memory", str(size)]
-    done = subprocess.run(words, input=model, capture_output=True, check=True)
-    return float(done.stdout)
+def onnx_megabytes(model: bytes, size: int) -> float:
+    """Return the peak that one image of this size costs in onnxruntime."""
+    return _measure("onnx", size, model=model)
+
+
+def eager_megabytes(architecture: str, classes: int, tta_rotations: int, size: int) -> float:
+    """Return the peak that one image of this size costs in PyTorch; weights do not matter to it."""
+    return _measure("eager", architecture, classes, tta_rotations, size)
 
 
 def peak() -> float:
@@ -32,12 +38,27 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def main(size: int) -> None:
+def run_onnx(size: str) -> float:
     model = sys.stdin.buffer.read()
     before = peak()
-    open_session(model, threads=1).run(None, {"image": np.zeros((1, 3, size, size), np.float32)})
-    print(peak() - before)
+    open_session(model, threads=1).run(None, {"image": np.zeros((1, 3, int(size), int(size)), np.float32)})
+    return peak() - before
+
+
+def run_eager(architecture: str, classes: str, tta_rotations: str, size: str) -> float:
+    torch.set_num_threads(1)
+    before = peak()
+    with torch.inference_mode():
+        model = build_model(architecture, int(classes), tta_rotations=int(tta_rotations)).eval()
+        model(torch.zeros(1, 3, int(size), int(size)))
+    return peak() - before
+
+
+def _measure(kind: str, *arguments: object, model: bytes = b"") -> float:
+    argv = [sys.executable, "-m", "stages.benchmarks.memory", kind, *map(str, arguments)]
+    return float(subprocess.run(argv, input=model, capture_output=True, check=True).stdout)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    kind, *arguments = sys.argv[1:]
+    print(run_onnx(*arguments) if kind == "onnx" else run_eager(*arguments))

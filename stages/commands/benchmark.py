@@ -1,8 +1,8 @@
-"""Measure size and speed of every teacher and of the student beside how good they are. A command, no stage.
+"""Measure size and speed of every teacher and of the student beside how good they are.
 
-    python -m stages.commands.benchmark
+    melanoma-kd benchmark
 
-Reads models/<name>/teachers and students, models/<name>/onnx, metrics/<name>/models.csv. Writes
+Reads models/<name>/teachers and students, models/<name>/onnx, metrics/<name>/evaluation. Writes
 metrics/<name>/deployment.csv and machine.json, and plots/<name>/deployment.svg. A leaf: its times differ from run to
 run, so no stage reads it and DVC does not track it. Close everything else first. Of the student every method of
 quantisation is timed, and OpenVINO on the same two files where it is installed.
@@ -11,6 +11,7 @@ quantisation is timed, and OpenVINO on the same two files where it is installed.
 import os
 import platform
 from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,21 +21,24 @@ import numpy as np
 import pandas as pd
 import torch
 
-from stages.benchmarks.eager_memory import eager_megabytes
 from stages.benchmarks.latency import Runner, eager, interleaved, onnx
-from stages.benchmarks.memory import peak_megabytes
+from stages.benchmarks.memory import eager_megabytes, onnx_megabytes
 from stages.benchmarks.openvino import openvino
-from stages.dataset.splits import Target, classes_of
+from stages.dataset.settings import Target
+from stages.dataset.splits import classes_of
 from stages.export.graph import count_costs, export_onnx
 from stages.export.weight_only import largest_value, quantize_weights
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, write_text, writing
-from stages.foundation.names import GRID, STUDENT, Teacher, parse_teacher, student_key
-from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.names import GRID, STUDENT, Teachers, parse_teacher
+from stages.foundation.params import read_params
 from stages.foundation.progress import track
+from stages.foundation.settings import Data, Kd
+from stages.images.settings import Image
 from stages.learning.models import Classifier, load_weights
-from stages.reporting.drawing import as_svg, readable
-from stages.reporting.figures_models import deployment
+from stages.reporting.drawing import as_svg, on_white
+from stages.reporting.figures_models import deployment, deployment_rows
+from stages.reporting.labels import read_index, read_table
 
 INT8_FLAGS = ("avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")  # of /proc/cpuinfo: what decides int8's speed
 ROUNDS = 30
@@ -42,76 +46,78 @@ BATCH = 32
 BATCH_ROUNDS = 5
 
 
-class Kd(Section):
-    teachers: list[Teacher]
-    temperature: int | float
-    alpha: int | float
-    repeated: str
-
-
-class Image(Part):
-    size: int
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     target: Target
-    teachers: list[Teacher]
+    teachers: Teachers
     kd: Kd
     image: Image
 
 
-def read_models(params: Params) -> dict[str, tuple[Path, str, Classifier]]:
-    """Return the file, the architecture and the model of each teacher and of the selected student."""
+@dataclass(frozen=True)
+class Measured:
+    """One model to measure. files: its exported files by runtime."""
+
+    name: str
+    path: Path
+    architecture: str
+    model: Classifier
+    files: dict[str, bytes]
+
+
+def read_models(params: Params) -> list[Measured]:
+    """Return each teacher and the selected student, with their exported files."""
     folder, classes = Path("models", params.data.name), classes_of(params.target)
-    key = student_key(params.kd.temperature, params.kd.alpha)
-    paths: dict[str, tuple[Path, str]] = {
-        name: (folder / f"teachers/{name}.safetensors", parse_teacher(name)[0]) for name in params.teachers
-    }
-    paths[f"student_{key}"] = (folder / f"students/{key}.safetensors", STUDENT)
-    return {
-        name: (path, architecture, load_weights(path, architecture=architecture, classes=classes))
-        for name, (path, architecture) in paths.items()
-    }
+    found = [(key, folder / f"teachers/{key}.safetensors", parse_teacher(key)[0]) for key in params.teachers]
+    selected = f"student_{params.kd.selected}"
+    found += [(selected, folder / f"students/{params.kd.selected}.safetensors", STUDENT)]
+    measured = []
+    for name, path, architecture in found:
+        model = load_weights(path, architecture=architecture, classes=classes)
+        files = student_files(params.data.name) if name == selected else teacher_files(model, params.image.size)
+        measured.append(Measured(name, path, architecture, model, files))
+    return measured
 
 
-def onnx_files(name: str, model: Classifier, params: Params) -> dict[str, bytes]:
-    """Return a model's files by runtime: the student's as quantize wrote them, a teacher's fp32 and weight-only int8.
+def student_files(name: str) -> dict[str, bytes]:
+    """Return the student's files as quantize wrote them: fp32, the int8 method taken, the others by their names."""
+    folder = Path("models", name, "onnx")
+    files = {f"onnx {kind}": (folder / f"student_{kind}.onnx").read_bytes() for kind in ("fp32", "int8")}
+    methods = pd.read_csv(Path("metrics", name, "quantization.csv")).query("chosen == 'no'")["method"]
+    others = [method for method in methods if (folder / f"methods/{method}.onnx").is_file()]
+    peers = {f"openvino {kind}": files[f"onnx {kind}"] for kind in ("fp32", "int8") if find_spec("openvino")}
+    return files | {f"onnx {method}": (folder / f"methods/{method}.onnx").read_bytes() for method in others} | peers
 
-    The student's int8 is the method taken; the others go by their names.
-    """
-    if name.startswith("student"):
-        folder = Path("models", params.data.name, "onnx")
-        files = {f"onnx {kind}": (folder / f"student_{kind}.onnx").read_bytes() for kind in ("fp32", "int8")}
-        methods = pd.read_csv(Path("metrics", params.data.name, "quantization.csv")).query("chosen == 'no'")["method"]
-        others = [method for method in methods if (folder / f"methods/{method}.onnx").is_file()]
-        peers = {f"openvino {kind}": files[f"onnx {kind}"] for kind in ("fp32", "int8") if find_spec("openvino")}
-        return files | {f"onnx {method}": (folder / f"methods/{method}.onnx").read_bytes() for method in others} | peers
-    fp32 = export_onnx(model, params.image.size)
+
+def teacher_files(model: Classifier, size: int) -> dict[str, bytes]:
+    """Return a teacher exported here: fp32 and weight-only int8."""
+    fp32 = export_onnx(model, size)
     int8 = quantize_weights(fp32, largest_value)
     return {"onnx fp32": fp32.SerializeToString(), "onnx int8": int8.SerializeToString()}
 
 
-def peaks(architecture: str, classes: int, model: Classifier, files: dict[str, bytes], size: int) -> dict[str, str]:
-    """Return the peak megabytes of one image by runtime; OpenVINO's, the peer's, is not measured."""
-    found = {name: peak_megabytes(content, size) for name, content in files.items() if name.startswith("onnx")}
-    found["pytorch"] = eager_megabytes(architecture, classes, model.tta_rotations, size)
-    return {name: f"{megabytes:.1f}" for name, megabytes in found.items()}
+def peaks(measured: Measured, classes: int, size: int) -> dict[str, str]:
+    """Return the peak megabytes of one image by runtime; OpenVINO's is not measured."""
+    megabytes = {
+        name: onnx_megabytes(content, size) for name, content in measured.files.items() if name.startswith("onnx")
+    }
+    rotations = measured.model.tta_rotations
+    megabytes["pytorch"] = eager_megabytes(measured.architecture, classes, rotations, size)
+    return {name: f"{value:.1f}" for name, value in megabytes.items()}
 
 
-def measure(
-    path: Path, architecture: str, model: Classifier, files: dict[str, bytes], params: Params, every: int
-) -> list[dict[str, Any]]:
+def measure(measured: Measured, classes: int, size: int, every: int) -> list[dict[str, Any]]:
     """Return one row per runtime of one model: size, memory, milliseconds at batch 1, images per second at 32."""
-    size = params.image.size
+    files = measured.files
     one, many = (np.random.default_rng(0).random((n, 3, size, size), dtype=np.float32) for n in (1, BATCH))
-    costs, rows = count_costs(model, size), {}
-    memory = peaks(architecture, len(classes_of(params.target)), model, files, size)
+    costs, rows = count_costs(measured.model, size), {}
+    memory = peaks(measured, classes, size)
     for name in ("pytorch", *files):
-        megabytes = len(files[name]) / 1e6 if name in files else path.stat().st_size / 1e6
+        megabytes = len(files[name]) / 1e6 if name in files else measured.path.stat().st_size / 1e6
         rows[name] = {"runtime": name, **costs, "megabytes": megabytes, "peak_megabytes": memory.get(name, "-")}
     for threads, label in ((1, "1_thread"), (every, "all_threads")):
-        runners: dict[str, Runner] = {"pytorch": eager(model, threads)}
+        runners: dict[str, Runner] = {"pytorch": eager(measured.model, threads)}
         with ExitStack() as processes:
             for name, content in files.items():
                 peer = name.startswith("openvino")
@@ -166,26 +172,23 @@ def machine(every: int) -> dict[str, Any]:
 def main() -> None:
     params = read_params(Params)
     every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    found = read_models(params)
+    measured, classes = read_models(params), len(classes_of(params.target))
     rows = [
-        {"model": name, **row}
-        for name, (path, architecture, model) in track(found.items(), len(found), "models")
-        for row in measure(path, architecture, model, onnx_files(name, model, params), params, every)
+        {"model": model.name, **row}
+        for model in track(measured, len(measured), "models")
+        for row in measure(model, classes, params.image.size, every)
     ]
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
-    selected = f"student_{student_key(params.kd.temperature, params.kd.alpha)}"
-    table = join(pd.DataFrame(rows), pd.read_csv(metrics / "models.csv", dtype={"at": str}), selected)
+    models = pd.read_csv(metrics / "evaluation/models.csv", dtype={"at": str})
+    table = join(pd.DataFrame(rows), models, f"student_{params.kd.selected}")
+    index = read_index(metrics / "evaluation")
     targets = (metrics / "deployment.csv", metrics / "machine.json", plots / "deployment.svg")
     with writing(*targets) as (csv, facts, figure):
         write_csv(csv, table, digits=4)
         write_json(facts, machine(every))
-        write_text(figure, as_svg(deployment(table)))
-    shown = table.assign(model=table["model"].map(readable))
-    print(
-        shown[
-            ["model", "runtime", "megabytes", "ms_p50_1_thread", "speedup_1_thread", "times_fp32_1_thread", "roc_auc"]
-        ].to_string(index=False)
-    )
+        write_text(figure, on_white(as_svg(deployment(deployment_rows(read_table(csv, index), index)))))
+    columns = ["model", "runtime", "megabytes", "ms_p50_1_thread", "speedup_1_thread", "times_fp32_1_thread", "roc_auc"]
+    print(table[columns].to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measure how fast students are distilled here, beside a plain loop that decodes and asks the teacher each time.
 
-    python -m stages.commands.benchmark_training
+    melanoma-kd benchmark_training
 
 Reads data/raw/<name>, data/processed/<name>: the pack, train.csv, val.csv. Writes metrics/<name>/training_speed.csv:
 for each of TEACHERS, images per second of each part, and the hours of the whole grid extrapolated from them. Blocks
@@ -8,52 +8,46 @@ of both loops take turns in one run; weights are random, which speed does not de
 `benchmark`. Validation, which both loops need alike, and packing, once for all, are left out.
 """
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
 
 from stages.benchmarks.baseline_loop import plain_process
-from stages.dataset.splits import Target
+from stages.dataset.settings import Target
 from stages.distillation.objective import distillation_loss
 from stages.foundation import command
 from stages.foundation.files import write_csv, writing
 from stages.foundation.names import GRID, STUDENT
-from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.params import read_params
 from stages.foundation.progress import track
+from stages.foundation.settings import Data
 from stages.images.archive import find_images
+from stages.images.settings import Image
 from stages.learning.dataset import open_dataset
-from stages.learning.device import Compute, open_device
+from stages.learning.device import open_device
 from stages.learning.examples import Examples
-from stages.learning.losses import HardLoss
 from stages.learning.models import build_model
 from stages.learning.run import label_loss
 from stages.learning.scoring import score_view
-from stages.learning.training import CRITERION, Loss, Schedule, fit
-from stages.learning.views import Views
+from stages.learning.settings import Compute, Distill, Views
+from stages.learning.training import CRITERION, Loss, fit
 
 TEACHERS = ("resnet18", "efficientnet_b1")  # the study's fastest, and the one it distilled from
 BATCHES = 20  # of one block
 ROUNDS = 3
 
 
-class Image(Part):
-    size: int
-
-
-class Distill(Schedule):
-    views: int = Field(ge=1)
-    loss: HardLoss
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     target: Target
     image: Image
@@ -68,15 +62,16 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[
     device = open_device(params.compute.model_copy(update={"device": "cpu"}))  # where both loops are compared
     schedule = params.distill
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
-    count = min(BATCHES * schedule.batch_size, len(dataset.train_ids))
-    ids, rows = dataset.train_ids[:count], dataset.train_rows[:count]
-    examples = Examples(dataset.pack, ids, rows, params.views, params.distill.views)
-    found = find_images(Path("data/raw", params.data.name), [*dataset.train_ids, *dataset.unseen])
-    paths, labels = [found[name] for name in ids], dataset.labels[:count].tolist()
-    student = build_model(STUDENT, len(dataset.classes), dropout=schedule.dropout)
-    teacher = build_model(teacher_name, len(dataset.classes))
+    train = dataset.train
+    count, classes = min(BATCHES * schedule.batch_size, len(train.image_ids)), len(train.classes)
+    block = dataclasses.replace(train, image_ids=train.image_ids[:count], rows=train.rows[:count])
+    examples = Examples(block, params.views, params.distill.views)
+    files = find_images(Path("data/raw", params.data.name), [*train.image_ids, *dataset.scored_ids])
+    paths, labels = [files[name] for name in block.image_ids], train.labels[:count].tolist()
+    student = build_model(STUDENT, classes, dropout=schedule.dropout)
+    teacher = build_model(teacher_name, classes)
     once = schedule.model_copy(update={"epochs": 1})
-    loss = objective(label_loss(dataset, schedule.loss, device.device), torch.zeros(count, len(dataset.classes)))
+    loss = objective(label_loss(train, schedule.loss, device.device), torch.zeros(count, classes))
 
     def distil() -> None:
         fit(
@@ -94,7 +89,7 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[
         labels,
         size=params.image.size,
         teacher=teacher_name,
-        classes=len(dataset.classes),
+        classes=classes,
         schedule=schedule,
         threads=params.compute.threads,
     ) as plain:

@@ -1,6 +1,6 @@
-"""Refuse a dvc.lock that does not belong to this code, these parameters and the committed numbers. A command, no stage.
+"""Refuse a dvc.lock that does not belong to this code, these parameters and the committed numbers.
 
-    python -m stages.commands.check_lock
+    melanoma-kd check_lock
 
 Needs no data: DVC compares what Git holds. With data present a stale lock leaves DVC's exit status at 0, so the
 words "Running stage" count as a failure too; and the lock's stages must be dvc.yaml's, since DVC keeps dead ones.

@@ -1,30 +1,26 @@
-"""Compare this run's models with published predictions for the same holdout. A command, no stage.
+"""Compare this run's models with published predictions for the same holdout.
 
-    python -m stages.commands.compare_published
+    melanoma-kd compare_published
 
-Reads metrics/<name>/predictions.csv and referral.csv (which names the principal models), and
+Reads metrics/<name>/evaluation: predictions.csv and model_index.csv (which models are shown in detail); and
 metrics/published/<name>.csv. Writes metrics/<name>/published.csv and published_comparisons.csv. A leaf: it needs
 nothing but these files, which Git holds.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import Field
 
 from stages.evaluation.published import compare
 from stages.foundation import command
 from stages.foundation.files import write_csv, writing
-from stages.foundation.params import Data, Part, Section, read_params
+from stages.foundation.params import read_params
+from stages.foundation.settings import Data, Evaluate
 
 
-class Evaluate(Part):
-    sensitivity: float = Field(gt=0, le=1)
-    replicates: int = Field(ge=100)
-    seed: int = Field(ge=0)
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     evaluate: Evaluate
 
@@ -34,9 +30,18 @@ def main() -> None:
     metrics, source = Path("metrics", params.data.name), Path("metrics/published", f"{params.data.name}.csv")
     if not source.is_file():
         raise ValueError(f"{source}: no such file: nothing is published for {params.data.name}")
-    holdout = pd.read_csv(metrics / "predictions.csv").query("split == 'holdout'")
-    ours = list(dict.fromkeys(pd.read_csv(metrics / "referral.csv")["model"]))
-    models, tests = compare(holdout, pd.read_csv(source), ours, **params.evaluate.model_dump())
+    holdout = pd.read_csv(metrics / "evaluation/predictions.csv").query("split == 'holdout'")
+    index = pd.read_csv(metrics / "evaluation/model_index.csv", dtype=str, keep_default_na=False)
+    ours = list(index.query("detail == 'yes'")["model"])
+    rule = params.evaluate
+    models, tests = compare(
+        holdout,
+        pd.read_csv(source),
+        ours,
+        sensitivity=rule.sensitivity,
+        replicates=rule.replicates,
+        seed=rule.seed,
+    )
     with writing(metrics / "published.csv", metrics / "published_comparisons.csv") as (numbers, comparisons):
         write_csv(numbers, models)
         write_csv(comparisons, tests)

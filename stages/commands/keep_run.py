@@ -1,6 +1,6 @@
-"""Keep what a finished run was made from beside its numbers, so that it can be run again. A command, no stage.
+"""Keep what a finished run was made from beside its numbers, so that it can be run again.
 
-    python -m stages.commands.keep_run
+    melanoma-kd keep_run
 
 Reads params.yaml, dvc.lock and logs/seconds.csv. Writes metrics/<name>/run: params.yaml as it is, dvc.lock without the
 stages that last ran on another data set (with both put back in place, `dvc repro` runs again what has changed since)
@@ -10,6 +10,7 @@ here). Hardware and versions stand in metrics/<name>/run.csv.
 
 import math
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ import yaml
 
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_text, writing
-from stages.foundation.params import PARAMS, Data, Section, read_params, read_yaml
+from stages.foundation.params import PARAMS, read_params, read_yaml
+from stages.foundation.settings import Data
 
 LOCK = Path("dvc.lock")
 
 
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
 
 

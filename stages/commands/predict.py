@@ -1,6 +1,6 @@
-"""Say what an exported student makes of images. A command, no stage; imports no torch.
+"""Say what an exported student makes of images.
 
-    python -m stages.commands.predict IMAGE... | FOLDER | -        (- reads one image from standard input)
+    melanoma-kd predict IMAGE... | FOLDER | -        (- reads one image from standard input)
 
 The model file's own metadata says how images are squared, where the threshold lies and how p is calibrated. Bad
 files are reported and skipped; the exit status is then 1. Research only: not a medical device.
@@ -23,10 +23,12 @@ import numpy as np
 import onnxruntime as ort
 from tqdm import tqdm
 
-from stages.deployment.decision import Calibration, Referral
-from stages.deployment.metadata import KEY, RELEASED, Decision, Facts, read_facts
+from stages.deployment.decision import Decision
+from stages.deployment.metadata import KEY, RELEASED, Metadata, read_metadata
 from stages.deployment.session import BATCH, open_session, score_pixels
-from stages.images.decoding import Limits, load_rgb, to_square
+from stages.foundation.probability import class_probability
+from stages.images.decoding import load_rgb, to_square
+from stages.images.settings import Limits
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 STDIN = "-"
@@ -61,41 +63,40 @@ def find_images(names: list[str]) -> list[str]:
 
 def decide(p: np.ndarray, decision: Decision) -> list[tuple[float, float, str, str]]:
     """Return p, calibrated p, "melanoma" or "other" at the operating point, and the referral band of each image."""
-    calibrated = Calibration(decision.slope, decision.intercept)(p)
-    called = np.where(p >= decision.threshold, "melanoma", "other")
-    band = Referral(decision.melanoma_from, decision.other_up_to).bands(p)
-    return list(zip(p.tolist(), calibrated.tolist(), called.tolist(), band.tolist(), strict=True))
+    called = np.where(decision.called(p), "melanoma", "other")
+    columns = (p, decision.calibration(p), called, decision.referral.bands(p))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def check_fit(session: ort.InferenceSession, facts: Facts, name: str) -> None:
-    """Raise ValueError unless the model takes and gives what its facts say."""
-    (image, *_), (logits, *_), size = session.get_inputs(), session.get_outputs(), facts.frame.size
+def check_fit(session: ort.InferenceSession, metadata: Metadata, name: str) -> None:
+    """Raise ValueError unless the model takes and gives what its metadata say."""
+    (image, *_), (logits, *_), size = session.get_inputs(), session.get_outputs(), metadata.frame.size
     found = (image.name, image.type, list(image.shape[1:]), list(logits.shape[1:]))
-    wanted = ("image", "tensor(float)", [3, size, size], [len(facts.classes)])
+    wanted = ("image", "tensor(float)", [3, size, size], [len(metadata.classes)])
     if found != wanted:
         raise ValueError(f"{name}: its metadata want input, type, shape and classes {wanted}, the model has {found}")
 
 
-def predict(session: ort.InferenceSession, facts: Facts, files: Iterable[str], threads: int) -> Iterator[Row]:
+def predict(session: ort.InferenceSession, metadata: Metadata, files: Iterable[str], threads: int) -> Iterator[Row]:
     """Yield one row per file in order; two batches are held, whatever their number: one is decoded, one scored."""
     remaining = iter(files)
     with ThreadPoolExecutor(threads) as pool:
 
         def begin() -> list[tuple[str, Future[np.ndarray | str]]]:
-            return [(name, pool.submit(_decode, name, facts)) for name in islice(remaining, BATCH)]
+            return [(name, pool.submit(_decode, name, metadata)) for name in islice(remaining, BATCH)]
 
         batch = begin()
         while batch:
             following, decoded = begin(), [future.result() for _, future in batch]
             good = [image for image in decoded if isinstance(image, np.ndarray)]
-            scored = iter(_score(session, facts, np.stack(good)) if good else [])
+            scored = iter(_score(session, metadata, np.stack(good)) if good else [])
             for (name, _), image in zip(batch, decoded, strict=True):
                 yield Row(name, error=image) if isinstance(image, str) else _row(name, next(scored))
             batch = following
 
 
-def _decode(name: str, facts: Facts) -> np.ndarray | str:
-    frame = facts.frame
+def _decode(name: str, metadata: Metadata) -> np.ndarray | str:
+    frame = metadata.frame
     limits = Limits(min_side=frame.min_side, max_aspect=frame.max_aspect, max_megapixels=frame.max_megapixels)
     source: Path | BinaryIO = io.BytesIO(sys.stdin.buffer.read()) if name == STDIN else Path(name)
     try:
@@ -105,12 +106,11 @@ def _decode(name: str, facts: Facts) -> np.ndarray | str:
 
 
 def _score(
-    session: ort.InferenceSession, facts: Facts, pixels: np.ndarray
+    session: ort.InferenceSession, metadata: Metadata, pixels: np.ndarray
 ) -> list[tuple[float, float, str, str] | None]:
-    logits = score_pixels(session, pixels, np.arange(len(pixels))).astype(np.float64)
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p = exponents[:, facts.classes.index(facts.melanoma)] / exponents.sum(axis=1)
-    return [decide(value[None], facts.decision)[0] if np.isfinite(value) else None for value in p]
+    logits = score_pixels(session, pixels, np.arange(len(pixels)))
+    p = class_probability(logits, metadata.classes.index(metadata.melanoma))
+    return [decide(value[None], metadata.decision)[0] if np.isfinite(value) else None for value in p]
 
 
 def _row(name: str, scored: tuple[float, float, str, str] | None) -> Row:
@@ -159,13 +159,13 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         session = open_session(options.model, threads=threads)
-        facts = read_facts(session.get_modelmeta().custom_metadata_map.get(KEY), str(options.model))
-        check_fit(session, facts, str(options.model))
+        metadata = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), str(options.model))
+        check_fit(session, metadata, str(options.model))
         files = find_images(options.images)
         if options.format == "table":
             print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
         shown = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
-        failed = write(predict(session, facts, shown, threads), options.format)
+        failed = write(predict(session, metadata, shown, threads), options.format)
     except (ValueError, OSError) as error:
         sys.exit(f"predict: {error}")
     if failed:

@@ -1,6 +1,6 @@
-"""Put the exported student into a folder of Hugging Face's layout, and renew the released one. A command, no stage.
+"""Put the exported student into a folder of Hugging Face's layout, and renew the released one.
 
-    python -m stages.commands.release [--released]
+    melanoma-kd release [--released]
 
 Reads models/<name>/onnx and plots/<name>/report/model_card.md. Writes build/huggingface/<name>: README.md (the
 model card), config.json, preprocessor_config.json, onnx/model.onnx, onnx/model_int8.onnx. With --released also
@@ -10,14 +10,16 @@ models/released: student_int8.onnx and its card, which Git holds and `predict` a
 import argparse
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.deployment.metadata import RELEASED, Facts, facts_of
+from stages.deployment.metadata import RELEASED, Metadata, metadata_of
 from stages.deployment.session import read_model
 from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.names import STUDENT
-from stages.foundation.params import Data, Section, read_params
+from stages.foundation.params import read_params
+from stages.foundation.settings import Data
 
 FRONT = """---
 license: cc-by-nc-4.0
@@ -29,27 +31,28 @@ tags: [melanoma, dermatoscopy, knowledge-distillation, quantization]
 """
 
 
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
 
 
-def config(facts: Facts) -> dict[str, Any]:
+def config(metadata: Metadata) -> dict[str, Any]:
     """Return config.json: architecture, classes, and the decision's numbers."""
-    names = {str(number): name for number, name in enumerate(facts.classes)}
+    names = {str(number): name for number, name in enumerate(metadata.classes)}
     return {
         "model_type": STUDENT,
         "architectures": ["MobileNetV3Small"],
         "problem_type": "single_label_classification",
         "id2label": names,
         "label2id": {name: int(number) for number, name in names.items()},
-        "image_size": facts.frame.size,
-        "melanoma_kd": facts.model_dump(exclude={"classes", "frame"}),
+        "image_size": metadata.frame.size,
+        "melanoma_kd": metadata.model_dump(exclude={"classes", "frame"}),
     }
 
 
-def preprocessor(facts: Facts) -> dict[str, Any]:
+def preprocessor(metadata: Metadata) -> dict[str, Any]:
     """Return preprocessor_config.json: the eval transform; normalisation is inside the model."""
-    size = facts.frame.size
+    size = metadata.frame.size
     return {
         "image_processor_type": "ViTImageProcessor",  # resize to a square, rescale: the names it reads
         "do_resize": True,
@@ -77,14 +80,14 @@ def release(name: str, *, released: bool) -> None:
         raise ValueError("the demo's student is made of synthetic images; release one of HAM10000")
     onnx_folder, card = Path("models", name, "onnx"), Path("plots", name, "report/model_card.md")
     _, model = read_model(onnx_folder / "student_int8.onnx")
-    facts = facts_of(model, str(onnx_folder / "student_int8.onnx"))
+    metadata = metadata_of(model, str(onnx_folder / "student_int8.onnx"))
     with writing(Path("build/huggingface", name)) as (folder,):
         (folder / "onnx").mkdir(parents=True)
         shutil.copy(onnx_folder / "student_fp32.onnx", folder / "onnx/model.onnx")
         shutil.copy(onnx_folder / "student_int8.onnx", folder / "onnx/model_int8.onnx")
         write_text(folder / "README.md", FRONT + card.read_text(encoding="utf-8"))
-        write_json(folder / "config.json", config(facts))
-        write_json(folder / "preprocessor_config.json", preprocessor(facts))
+        write_json(folder / "config.json", config(metadata))
+        write_json(folder / "preprocessor_config.json", preprocessor(metadata))
     if released:
         with writing(RELEASED, RELEASED.with_name("README.md")) as (target, beside):
             shutil.copy(onnx_folder / "student_int8.onnx", target)

@@ -1,6 +1,6 @@
-"""Say which models are done, which are not, and the command for each, from DVC's own state. A command, no stage.
+"""Say which models are done, which are not, and the command for each, from DVC's own state.
 
-python -m stages.commands.summarize
+melanoma-kd summarize
 """
 
 import json
@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 from stages.foundation import command
-from stages.foundation.names import TEACHERS
+from stages.foundation.names import ARCHITECTURES
 
 MODELS = ("train_teacher", "soft_labels", "distill", "baselines", "quantize", "evaluate_holdout")
 
@@ -25,7 +25,7 @@ def summarize(stages: list[str], status: dict[str, Any]) -> list[tuple[str, str,
     """Return (stage, state, command) of every model's stage, and of the teachers that params.yaml leaves out."""
     rows = [(name, state(name, status)) for name in stages if name.split("@")[0] in MODELS]
     lines = [(name, found, "" if found == "done" else f"dvc repro {name}") for name, found in rows]
-    others = [name for name in TEACHERS if f"train_teacher@{name}" not in stages]
+    others = [name for name in ARCHITECTURES if f"train_teacher@{name}" not in stages]
     return lines + [
         (f"train_teacher@{name}", "not listed", f"make train-teacher-single TEACHER_ARCH={name}") for name in others
     ]

@@ -1,45 +1,36 @@
-"""Send training histories and metrics to Weights & Biases. A command, no stage: DVC tracks experiments by itself.
+"""Send training histories and metrics to Weights & Biases. DVC tracks experiments by itself.
 
-    python -m stages.commands.track
+    melanoma-kd track
 
 Reads params.yaml's tracking.wandb (disabled, offline, online), plots/<name>/history and metrics/<name>. It runs
 after training, so switching it on or off retrains nothing. Needs the extra: pip install 'melanoma-kd[wandb]'.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
 from stages.foundation import command
-from stages.foundation.names import student_key, student_keys
-from stages.foundation.params import Data, Section, read_params
+from stages.foundation.names import Teachers, student_keys
+from stages.foundation.params import read_params
+from stages.foundation.settings import Data, Kd, Tracking
 
 PROJECT = "melanoma-kd"
 
 
-class Tracking(Section):
-    wandb: Literal["disabled", "offline", "online"]
-
-
-class Kd(Section):
-    teachers: list[str]
-    temperature: int | float
-    alpha: int | float
-    repeated: str
-
-
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     data: Data
     tracking: Tracking
-    teachers: list[str]
+    teachers: Teachers
     kd: Kd
 
 
 def histories(folder: Path, params: Params) -> dict[str, pd.DataFrame]:
     """Return the history of each teacher and student that params.yaml names and that is there."""
-    students = student_keys(student_key(params.kd.temperature, params.kd.alpha), params.kd.repeated)
+    students = student_keys(params.kd.selected, params.kd.repeated)
     names = [f"teachers/{name}" for name in params.teachers] + [f"students/{key}" for key in students]
     return {name: pd.read_csv(path) for name in names if (path := folder / f"{name}.csv").is_file()}
 

@@ -1,6 +1,6 @@
-"""Build the page that runs the student in a browser, and serve it. A command, no stage.
+"""Build the page that runs the student in a browser, and serve it.
 
-    python -m stages.commands.web [MODEL.onnx] [--build-only] [--port 8000]
+    melanoma-kd web [MODEL.onnx] [--build-only] [--port 8000]
 
 Copies web/, the model, its metadata and onnxruntime-web's files into build/web. The runtime comes from npm once, is
 checked against the sha512 below and kept in build/; the built page asks no other server for anything.
@@ -17,7 +17,7 @@ import tarfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from stages.deployment.metadata import RELEASED, facts_of
+from stages.deployment.metadata import RELEASED, metadata_of
 from stages.deployment.session import folds_to_float, read_model
 from stages.foundation.files import write_text, writing
 
@@ -51,7 +51,7 @@ def build(model: Path, kept: Path, target: Path) -> None:
     """Write the whole page into a folder, in one step."""
     package = fetch_runtime(kept)
     _, content = read_model(model)
-    facts = facts_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content)}
+    metadata = metadata_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content)}
     with writing(target) as (folder,):
         shutil.copytree(ROOT / "web", folder)
         (folder / "ort").mkdir()
@@ -62,7 +62,7 @@ def build(model: Path, kept: Path, target: Path) -> None:
                     raise ValueError(f"{package}: holds no dist/{name}")
                 (folder / "ort" / name).write_bytes(member.read())
         shutil.copy(model, folder / "model.onnx")
-        write_text(folder / "model.json", json.dumps(facts))
+        write_text(folder / "model.json", json.dumps(metadata))
         _fill_service_worker(folder)
 
 

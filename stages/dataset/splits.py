@@ -1,9 +1,10 @@
 """The split tables, their columns, and the classes a model is trained on."""
 
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
+
+from stages.dataset.settings import Target
 
 METADATA = "HAM10000_metadata.csv"
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
@@ -13,7 +14,6 @@ UNKNOWN = "unknown"
 SPLITS = ("train", "val", "holdout")
 SPLIT_COLUMNS = [*COLUMNS, "melanoma"]
 
-Target = Literal["dx", "melanoma"]
 MELANOMA = "mel"
 
 
@@ -50,3 +50,10 @@ def check_disjoint(tables: dict[str, pd.DataFrame]) -> None:
                 shared = sorted(set(tables[name][column]) & set(tables[other][column]))
                 if shared:
                     raise ValueError(f"{name}.csv: {len(shared)} {column}s also in {other}: {shared[:3]}")
+
+
+def check_classes(table: pd.DataFrame, name: str) -> None:
+    """Raise ValueError unless a split has melanomas and other lesions: without either, no ROC-AUC exists."""
+    if table["melanoma"].nunique() < 2:
+        melanomas = int(table["melanoma"].sum())
+        raise ValueError(f"{name}: wanted melanomas and other lesions, found {melanomas} of {len(table)} melanomas")

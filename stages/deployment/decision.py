@@ -1,15 +1,16 @@
-"""How a fitted calibration changes a probability: numpy alone, for what must start fast."""
+"""What a deployed file does with the probability of melanoma: operating point, calibration and referral."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from stages.foundation.params import Section
 from stages.foundation.probability import log_odds
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """log odds -> slope * log odds + intercept."""
+    """A logistic recalibration: log odds -> slope * log odds + intercept."""
 
     slope: float
     intercept: float
@@ -30,3 +31,30 @@ class Referral:
         """Return "benign", "refer" or "suspicious" per image; both possible, or neither, is "refer"."""
         melanoma, other = p >= self.melanoma_from, p <= self.other_up_to
         return np.where(melanoma == other, "refer", np.where(melanoma, "suspicious", "benign"))
+
+
+class Decision(Section):
+    """All that was chosen on val for one model, as numbers on its raw probability; a file's metadata hold it.
+
+    threshold: of the operating point, which reaches `sensitivity` on val; slope and intercept: Platt's scaling;
+    melanoma_from and other_up_to: the bounds of referral.
+    """
+
+    threshold: float
+    sensitivity: float
+    slope: float
+    intercept: float
+    melanoma_from: float
+    other_up_to: float
+
+    @property
+    def calibration(self) -> Calibration:
+        return Calibration(self.slope, self.intercept)
+
+    @property
+    def referral(self) -> Referral:
+        return Referral(self.melanoma_from, self.other_up_to)
+
+    def called(self, p: np.ndarray) -> np.ndarray:
+        """Return whether each image is called melanoma at the operating point, bool (images,)."""
+        return p >= self.threshold

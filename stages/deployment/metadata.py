@@ -6,6 +6,7 @@ from pathlib import Path
 import onnx
 from pydantic import ValidationError
 
+from stages.deployment.decision import Decision
 from stages.foundation.params import Section
 
 KEY = "melanoma_kd"  # the one metadata entry, JSON
@@ -28,18 +29,7 @@ class Frame(Section):
     max_megapixels: float
 
 
-class Decision(Section):
-    """Chosen on val: the threshold of the operating point, Platt's scaling, the bounds of referral; all on raw p."""
-
-    threshold: float
-    sensitivity: float
-    slope: float
-    intercept: float
-    melanoma_from: float
-    other_up_to: float
-
-
-class Facts(Section):
+class Metadata(Section):
     """classes: of the logits, in order; hashes: of the data, the weights and the code it was made from."""
 
     student: str
@@ -54,24 +44,24 @@ class Facts(Section):
     intended_use: str
 
 
-def write_facts(model: onnx.ModelProto, facts: Facts) -> None:
-    """Put the facts into a model, in place of any it had."""
+def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
+    """Put the metadata into a model, in place of any it had."""
     del model.metadata_props[:]
     entry = model.metadata_props.add()
-    entry.key, entry.value = KEY, facts.model_dump_json()
+    entry.key, entry.value = KEY, metadata.model_dump_json()
 
 
-def facts_of(model: onnx.ModelProto, name: str) -> Facts:
-    """Return the facts inside a model; ValueError as `read_facts`."""
-    return read_facts(next((entry.value for entry in model.metadata_props if entry.key == KEY), None), name)
+def metadata_of(model: onnx.ModelProto, name: str) -> Metadata:
+    """Return the metadata inside a model; ValueError as `read_metadata`."""
+    return read_metadata(next((entry.value for entry in model.metadata_props if entry.key == KEY), None), name)
 
 
-def read_facts(text: str | None, name: str) -> Facts:
-    """Return the facts of a model from its metadata entry; ValueError names the file when it has none or odd ones."""
+def read_metadata(text: str | None, name: str) -> Metadata:
+    """Return the metadata of a model from its entry; ValueError names the file when it has none or odd ones."""
     if text is None:
         raise ValueError(f"{name}: an ONNX file without the metadata {KEY!r}; take one that this pipeline exported")
     try:
-        return Facts.model_validate(json.loads(text))
+        return Metadata.model_validate(json.loads(text))
     except (ValidationError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{name}: metadata {KEY!r} that cannot be read ({' '.join(str(error).split())[:200]})"

@@ -7,74 +7,63 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from stages.deployment.decision import Calibration
-from stages.evaluation.scores import Estimates, score
+from stages.deployment.decision import Calibration, Decision
+from stages.evaluation.roles import Roles
+from stages.evaluation.scores import score
 from stages.evaluation.subgroups import subgroup_tables
-from stages.statistics.calibration import fit_all
-from stages.statistics.intervals import Sample, draw_sample
-from stages.statistics.metrics import threshold_at_sensitivity
+from stages.foundation.settings import Evaluate
+from stages.statistics.calibration import RAW, fit_temperature
+from stages.statistics.decisions import fit_decision
+from stages.statistics.intervals import Estimates, Sample, draw_sample
 
 Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
 
 
 @dataclass(frozen=True)
-class Roles:
-    """Which models play which part. repeats: a student and the control, each with all its seeds."""
-
-    teachers: list[str]
-    grid: list[str]
-    selected: str
-    control: str
-    repeats: dict[str, list[str]]
-    fp32: str
-    int8: str
-    baselines: list[str]
-
-    @property
-    def principal(self) -> list[str]:
-        """Return the models shown in detail: the distilling teachers, the selected student, its control, int8."""
-        return list(dict.fromkeys([*self.teachers, self.selected, self.control, self.int8]))
-
-
-@dataclass(frozen=True)
-class Settings:
-    """sensitivity: of the operating point; coverage: of referral; replicates and seed: of the bootstrap."""
-
-    sensitivity: float
-    coverage: float
-    replicates: int
-    seed: int
-
-
-@dataclass(frozen=True)
 class Evaluation:
-    """tables: val's and holdout's, with SPLIT_COLUMNS; p: of their images, in their order."""
+    """tables: val's and holdout's, with SPLIT_COLUMNS; p: of their images, in their order.
+
+    exported: the decision that stands in each exported file. Other models' are fitted here, in the same way.
+    """
 
     tables: dict[str, pd.DataFrame]
     p: Predictions
     roles: Roles
-    settings: Settings
+    settings: Evaluate
+    exported: dict[str, Decision]
 
     @cached_property
     def samples(self) -> dict[str, Sample]:
-        drawn = self.settings
-        return {
-            name: draw_sample(table, replicates=drawn.replicates, seed=drawn.seed)
-            for name, table in self.tables.items()
+        replicates, seed = self.settings.replicates, self.settings.seed
+        return {name: draw_sample(table, replicates=replicates, seed=seed) for name, table in self.tables.items()}
+
+    @cached_property
+    def decisions(self) -> dict[str, Decision]:
+        """Return what val chooses for each model: threshold, Platt's scaling and referral."""
+        labels, rule = self.samples["val"].labels, self.settings
+        fitted = {
+            name: fit_decision(labels, p["val"], sensitivity=rule.sensitivity, coverage=rule.coverage)
+            for name, p in self.p.items()
+            if name not in self.exported
         }
+        return fitted | self.exported
 
     @cached_property
     def thresholds(self) -> dict[str, float]:
-        """Return each model's operating point: the threshold that reaches the wanted sensitivity on val."""
-        labels = self.samples["val"].labels
-        return {
-            name: threshold_at_sensitivity(labels, p["val"], self.settings.sensitivity) for name, p in self.p.items()
-        }
+        return {name: decision.threshold for name, decision in self.decisions.items()}
 
     @cached_property
     def calibrations(self) -> dict[str, dict[str, Calibration]]:
+        """Return no calibration and both scalings of each model, fitted on val."""
         labels = self.samples["val"].labels
-        return {name: fit_all(labels, p["val"]) for name, p in self.p.items()}
+        return {
+            name: {
+                "none": RAW,
+                "temperature": fit_temperature(labels, p["val"]),
+                "platt": self.decisions[name].calibration,
+            }
+            for name, p in self.p.items()
+        }
 
     @cached_property
     def estimates(self) -> dict[str, dict[str, Estimates]]:
@@ -95,10 +84,10 @@ class Evaluation:
 
     @cached_property
     def by_group(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the principal models' numbers by group of the holdout, and the gaps."""
+        """Return the detailed models' numbers by group of the holdout, and the gaps."""
         return subgroup_tables(
             self.tables["holdout"],
-            {name: self.p[name]["holdout"] for name in self.roles.principal},
+            {name: self.p[name]["holdout"] for name in self.roles.detailed},
             self.thresholds,
             replicates=self.settings.replicates,
             seed=self.settings.seed,

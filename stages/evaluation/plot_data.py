@@ -15,7 +15,7 @@ EXAMPLES = 8  # images of a kind
 
 def plot_data(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     """Return the data of every figure that is made of labels and probabilities, by name."""
-    sample, principal = evaluation.samples["holdout"], evaluation.roles.principal
+    sample, detailed = evaluation.samples["holdout"], evaluation.roles.detailed
     labels, weights = sample.labels, sample.weights
     return {
         "roc": curves.curves(curves.roc, labels, evaluation.holdout),
@@ -23,10 +23,10 @@ def plot_data(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
         "thresholds": curves.curves(curves.thresholds, labels, evaluation.holdout),
         "confidence": curves.curves(curves.confidence, labels, evaluation.holdout),
         "reliability": evaluation.by_model(lambda name, p: _reliability(evaluation, name, p)),
-        "roc_band": evaluation.by_model(lambda _, p: curves.roc_band(labels, p, weights), principal),
-        "pr_band": evaluation.by_model(lambda _, p: curves.pr_band(labels, p, weights), principal),
+        "roc_band": evaluation.by_model(lambda _, p: curves.roc_band(labels, p, weights), detailed),
+        "pr_band": evaluation.by_model(lambda _, p: curves.pr_band(labels, p, weights), detailed),
         "decision_curve": _decision_curve(evaluation),
-        "risk_coverage": evaluation.by_model(lambda name, p: _risk_coverage(evaluation, name, p), principal),
+        "risk_coverage": evaluation.by_model(lambda name, p: _risk_coverage(evaluation, name, p), detailed),
         "examples": _examples(evaluation),
     }
 
@@ -60,7 +60,7 @@ def _decision_curve(evaluation: Evaluation) -> pd.DataFrame:
         name: decisions.net_benefit(
             sample.labels, evaluation.calibrations[name]["platt"](evaluation.p[name]["holdout"]), sample.weights
         )
-        for name in evaluation.roles.principal
+        for name in evaluation.roles.detailed
     }
     found["treat all"] = decisions.net_benefit(sample.labels, np.ones(len(sample.labels)), sample.weights)
     found["treat none"] = np.zeros_like(found["treat all"])

@@ -3,10 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from stages.statistics.intervals import Sample, interval
+from stages.statistics.intervals import Estimates, Sample, interval
 from stages.statistics.metrics import INFLATED, LINE, calibration_metrics, decision_metrics, ranking_metrics
-
-Estimates = dict[tuple[str, str], np.ndarray]  # (at, metric) -> the number and its replicates
 
 HALF, OPERATING_POINT, ALL = "0.5", "operating point", "all"  # where a decision is made; all: at no threshold
 

@@ -31,11 +31,10 @@ def comparisons(evaluation: Evaluation) -> pd.DataFrame:
     """Return the paired tests: student, control, int8 and grid; several seeds are compared by their means."""
     roles = evaluation.roles
     estimates = dict(evaluation.estimates["holdout"])
-    means = []
-    for name, keys in roles.repeats.items():
-        means.append(f"{name}, mean of {len(keys)} seeds")
-        runs = [estimates[key] for key in keys]
-        estimates[means[-1]] = {at: np.mean([run[at] for run in runs], axis=0) for at in runs[0]}
+    means = list(roles.repeats)
+    for name, group in roles.repeats.items():
+        runs = [estimates[model.name] for model in group]
+        estimates[name] = {at: np.mean([run[at] for run in runs], axis=0) for at in runs[0]}
     pairs = [Pair("student against teacher", roles.selected, name) for name in roles.teachers]
     pairs += [Pair("distillation against control", roles.selected, roles.control)]
     pairs += [Pair("distillation against control, all seeds", means[0], means[-1])]
@@ -65,7 +64,7 @@ def calibration(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def subgroups(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the principal models' numbers by group."""
+    """Return the detailed models' numbers by group."""
     return evaluation.by_group[0]
 
 
@@ -75,15 +74,15 @@ def subgroup_gaps(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def referral(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the bounds from val and what they reach on the holdout, of the principal models."""
-    val, sample = evaluation.samples["val"], evaluation.samples["holdout"]
+    """Return the bounds from val and what they reach on the holdout, of the models shown in detail."""
+    sample = evaluation.samples["holdout"]
     trials = {
         "coverage_melanoma": sample.lesions_of(sample.labels == 1),
         "coverage_other": sample.lesions_of(sample.labels == 0),
     }
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
-        rule = decisions.fit_referral(val.labels, evaluation.p[name]["val"], evaluation.settings.coverage)
+        rule = evaluation.decisions[name].referral
         found = decisions.referral_metrics(sample.labels, rule.bands(p), sample.weights)
         return pd.DataFrame(
             [
@@ -92,7 +91,7 @@ def referral(evaluation: Evaluation) -> pd.DataFrame:
             ]
         )
 
-    return evaluation.by_model(rows, evaluation.roles.principal)
+    return evaluation.by_model(rows, evaluation.roles.detailed)
 
 
 def agreement(evaluation: Evaluation) -> pd.DataFrame:

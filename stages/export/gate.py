@@ -2,9 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from stages.foundation.params import Section
+from stages.export.settings import Gate
 from stages.statistics.metrics import (
     calibration_metrics,
     decision_metrics,
@@ -15,12 +14,6 @@ from stages.statistics.metrics import (
 )
 
 EXPORT_TOLERANCE = 1e-4  # of a probability: what another order of the same float32 sums may bring
-
-
-class Gate(Section):
-    megabytes: float = Field(gt=0)
-    roc_auc_loss: float = Field(ge=0)
-    ece_rise: float = Field(ge=0)
 
 
 def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:

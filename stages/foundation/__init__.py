@@ -1,1 +1,1 @@
-"""What every wing stands on: parameters, files, commands, ONNX sessions."""
+"""What every other folder stands on: parameters, files, commands, names."""

@@ -1,5 +1,6 @@
 """How a stage runs as a command: one at a time, stopped cleanly, a user's error is its message and exit status 1."""
 
+import inspect
 import os
 import signal
 import sys
@@ -22,7 +23,11 @@ def run(main: Callable[..., None]) -> None:
     SIGTERM ends it as Ctrl-C does: what is half-written goes, a training's last checkpoint stays. A second run of
     the same stage is refused while the first lives, and a stage whose dvc was killed stops by itself.
     """
-    name = "@".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
+    stage, *arguments = Path(sys.argv[0]).stem, *sys.argv[1:]
+    wanted = inspect.signature(main).parameters
+    if len(arguments) != len(wanted):
+        sys.exit(f"{stage}: wanted {' '.join(wanted).upper() or 'no argument'}, found {' '.join(arguments) or 'none'}")
+    name = "@".join([stage, *arguments])
     signal.signal(signal.SIGTERM, _stop)
     LOGS.mkdir(exist_ok=True)
     if "DVC_STAGE" in os.environ:
@@ -30,11 +35,14 @@ def run(main: Callable[..., None]) -> None:
     began = time.monotonic()
     try:
         with FileLock(LOGS / f"{name.replace(os.sep, '_')}.lock", timeout=0):
-            main(*sys.argv[1:])
+            main(*arguments)
     except Timeout:
         sys.exit(f"{name}: another process is running this stage; wait for it, or end it")
+    except BrokenPipeError:  # whoever read our output has seen enough: `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (ValueError, OSError) as error:
-        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+        sys.exit(f"{stage}: {error}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted; nothing half-written is left")
     with SECONDS.open("a", encoding="utf-8") as log:

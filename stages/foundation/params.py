@@ -1,71 +1,65 @@
-"""params.yaml, read strictly: one frozen model per stage, every error names file, section and key."""
+"""params.yaml, read strictly: what a stage picks is validated, and every error names file, section and key."""
 
+import dataclasses
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 PARAMS = Path("params.yaml")
 
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+T = TypeVar("T")
+
 
 class Section(BaseModel):
-    """A section that one stage reads whole: unknown, missing and mistyped keys are errors."""
+    """A section of params.yaml: unknown, missing and mistyped keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Part(Section):
-    """Some keys of a section that other stages read too; the rest of it is none of this reader's business."""
+    """Some keys of a section, for a stage that depends on these alone; other keys of the section are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class Data(Part):
-    """Which archive below data/raw the pipeline runs on."""
-
-    name: str
-
-
-T = TypeVar("T", bound=Section)
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML 1.1 without Python tags (safe) and without the silent 'last duplicate wins'."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        duplicates = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if duplicates:
-            raise ValueError(f"line {node.start_mark.line + 1}: duplicate keys {duplicates}")
-        return super().construct_mapping(node, deep)
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file; ValueError names the file on duplicates, tags and anything but a mapping."""
+    """Return the mapping in a YAML 1.2 file, parsed as DVC parses it.
+
+    ValueError names the file on duplicate keys, on tags, and on anything but a mapping.
+    """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, YAMLError) as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: wanted a mapping of sections, found {type(content).__name__}")
     return content
 
 
-def read_params(model: type[T], path: Path = PARAMS) -> T:
-    """Return the sections of params.yaml that `model` has fields for, validated.
+def read_params(picked: type[T], path: Path = PARAMS) -> T:
+    """Return the sections of params.yaml that `picked`, a dataclass, has fields for, each validated by its type.
 
-    Sections without a field are other stages' and are not looked at.
+    ValueError lists every fault, one a line. Other sections belong to other stages and are not looked at.
     """
     content = read_yaml(path)
+    names = [field.name for field in dataclasses.fields(picked)]  # type: ignore[arg-type]  # a dataclass by contract
     try:
-        return model.model_validate({name: content[name] for name in model.model_fields if name in content})
+        return TypeAdapter(picked).validate_python({name: content[name] for name in names if name in content})
     except ValidationError as error:
         lines = [_describe(entry) for entry in error.errors(include_url=False)]
         raise ValueError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
+def dump_params(params: Any, *, leave_out: str = "") -> dict[str, Any]:
+    """Return what `read_params` gave as plain values, without the section named by `leave_out`."""
+    return TypeAdapter(type(params)).dump_python(params, exclude={leave_out})
+
+
 def _describe(entry: Any) -> str:
     key = ".".join(str(part) for part in entry["loc"])
     found = "" if entry["type"] == "missing" else f", found {entry['input']!r}"
-    return f"{key}: {entry['msg']}{found}"
+    return f"{key}: {entry['msg'].removeprefix('Value error, ')}{found}"

@@ -7,19 +7,10 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-from pydantic import Field
 
-from stages.foundation.params import Section
+from stages.images.settings import Limits
 
 WHITE = (255, 255, 255, 255)  # stands behind transparent pixels
-
-
-class Limits(Section):
-    """Which images are refused, from the header alone."""
-
-    min_side: int = Field(ge=1)
-    max_aspect: float = Field(ge=1)
-    max_megapixels: float = Field(gt=0)
 
 
 def load_rgb(source: Path | BinaryIO, limits: Limits) -> Image.Image:

@@ -8,18 +8,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.dataset.pack import MANIFEST_COLUMNS
+from stages.dataset.pack import MANIFEST, MANIFEST_COLUMNS, PIXELS
 from stages.foundation.files import write_csv
 from stages.foundation.progress import track
 from stages.images.archive import raise_all
-from stages.images.decoding import Limits, load_rgb, to_square
+from stages.images.decoding import load_rgb, to_square
+from stages.images.settings import Limits
 
 CHUNK = 256  # images decoded before they are written: bounds the memory
 
 
-def write_pack(sources: dict[str, Path], pixels_path: Path, manifest_path: Path, *, size: int, limits: Limits) -> None:
-    """Decode every image into one .npy file and write its manifest; ValueError lists all that cannot be read."""
-    pixels = np.lib.format.open_memmap(pixels_path, mode="w+", dtype=np.uint8, shape=(len(sources), size, size, 3))
+def write_pack(sources: dict[str, Path], folder: Path, *, size: int, limits: Limits) -> None:
+    """Decode every image into a new folder's pixels.npy and manifest.csv; ValueError lists all that cannot be read."""
+    folder.mkdir()
+    shape = (len(sources), size, size, 3)
+    pixels = np.lib.format.open_memmap(folder / PIXELS, mode="w+", dtype=np.uint8, shape=shape)
     names, paths = list(sources), list(sources.values())
     manifest, faults = [], []
     with ThreadPoolExecutor() as pool:
@@ -30,7 +33,7 @@ def write_pack(sources: dict[str, Path], pixels_path: Path, manifest_path: Path,
             manifest.append((row, names[row], source, hashlib.sha256(image.tobytes()).hexdigest()))
     raise_all("images that cannot be read", faults)
     pixels.flush()
-    write_csv(manifest_path, pd.DataFrame(manifest, columns=MANIFEST_COLUMNS))
+    write_csv(folder / MANIFEST, pd.DataFrame(manifest, columns=MANIFEST_COLUMNS))
 
 
 def _decode_all(pool: Executor, paths: list[Path], size: int, limits: Limits) -> Iterator[tuple[np.ndarray, str, str]]:

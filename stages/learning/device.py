@@ -5,20 +5,11 @@ import os
 import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 
-from stages.foundation.params import Section
-
-
-class Compute(Section):
-    """auto takes CUDA (and bfloat16 on it) when there is one; on the CPU bfloat16 is slower without AMX (measured)."""
-
-    device: Literal["auto", "cpu", "cuda"]
-    precision: Literal["auto", "fp32", "bf16"]
-    threads: int = Field(ge=1)
+from stages.learning.settings import Compute
 
 
 @dataclass(frozen=True)

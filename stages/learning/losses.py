@@ -2,16 +2,8 @@
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 
-from stages.foundation.params import Section
-
-
-class HardLoss(Section):
-    """gamma 0 with melanoma_weight 0.5 is exactly cross-entropy; the study's focal loss is 2 and 0.75."""
-
-    gamma: float = Field(ge=0)
-    melanoma_weight: float = Field(gt=0, lt=1)
+from stages.learning.settings import HardLoss
 
 
 def class_weights(classes: tuple[str, ...], melanoma: int, settings: HardLoss) -> torch.Tensor:

@@ -3,18 +3,17 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any, NoReturn
 from urllib.error import URLError
 
 import torch
 import torchvision
-from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from stages.foundation.files import sha256_file
-from stages.foundation.params import Section
+from stages.learning.settings import LocalStart
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet channel means, RGB, torchvision
 STD = (0.229, 0.224, 0.225)  # ImageNet channel deviations, RGB, torchvision
@@ -22,16 +21,6 @@ STD = (0.229, 0.224, 0.225)  # ImageNet channel deviations, RGB, torchvision
 # a few hundred their running statistics still lag (the demo's student: ROC-AUC .83 on val with 0.01, .96 with 0.1).
 BN_MOMENTUM = 0.1
 HELD = "held"  # metadata key of a weights file: architecture, classes, rotations and digest as JSON
-
-
-class LocalStart(Section):
-    """A safetensors file to start from; its sha256 is its tracked identity."""
-
-    file: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-Start = Annotated[Literal["imagenet", "random"] | LocalStart, Field(union_mode="left_to_right")]
 
 
 class Classifier(nn.Module):
@@ -70,13 +59,6 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0, tta_ro
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = BN_MOMENTUM
     return Classifier(backbone, tta_rotations)
-
-
-def start_of(init: dict[str, Start], name: str) -> Start:
-    """Return what a model starts from, by its key in params.yaml's init; ValueError when it is not there."""
-    if name not in init:
-        raise ValueError(f"params.yaml: init.{name}: missing; wanted imagenet, random or {{file, sha256}}")
-    return init[name]
 
 
 def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:

@@ -9,32 +9,42 @@ import numpy as np
 import pandas as pd
 import torch
 
+from stages.dataset.predictions import write_predictions_folder
+from stages.foundation.files import write_csv, writing
 from stages.foundation.record import make_record
-from stages.learning.checkpoints import checkpoint_path
-from stages.learning.dataset import Dataset, score_unseen, validator
+from stages.learning.checkpoints import PACKAGES, checkpoint_path
+from stages.learning.dataset import Dataset, predict, validator
 from stages.learning.device import Device, describe_device
-from stages.learning.examples import Examples
-from stages.learning.losses import HardLoss, class_weights, focal_loss
-from stages.learning.models import Classifier
-from stages.learning.training import Loss, Schedule, fit
-from stages.learning.views import Views
-
-PACKAGES = ["torch", "torchvision", "numpy"]
+from stages.learning.examples import Examples, TrainImages
+from stages.learning.losses import class_weights, focal_loss
+from stages.learning.models import Classifier, build_model, load_start, save_weights
+from stages.learning.settings import HardLoss, LocalStart, Schedule
+from stages.learning.training import Loss, fit
 
 
 @dataclass(frozen=True)
-class Trained:
-    """p_melanoma: of every packed image that is not in train.csv, in `Dataset.unseen`'s order."""
+class Run:
+    """A trained model. p_melanoma: of the dataset's scored_ids, float64 (images,)."""
 
+    model: Classifier
     history: pd.DataFrame
     p_melanoma: np.ndarray
     record: dict[str, Any]
 
 
-def label_loss(dataset: Dataset, settings: HardLoss, device: torch.device) -> Callable[..., torch.Tensor]:
-    """Return the loss of (logits, positions in train) against the labels."""
-    labels = dataset.labels.to(device)
-    weights = class_weights(dataset.classes, dataset.melanoma, settings).to(device)
+def start_model(architecture: str, start: str | LocalStart, classes: int, schedule: Schedule) -> Classifier:
+    """Return a classifier with its start weights; what is random follows from the schedule's seed."""
+    torch.manual_seed(schedule.seed)
+    rotations = schedule.tta_rotations
+    model = build_model(architecture, classes, dropout=schedule.dropout, tta_rotations=rotations)
+    load_start(model, architecture, start)
+    return model
+
+
+def label_loss(images: TrainImages, settings: HardLoss, device: torch.device) -> Callable[..., torch.Tensor]:
+    """Return the loss of (logits, positions in train.csv) against the labels."""
+    labels = images.labels.to(device)
+    weights = class_weights(images.classes, images.melanoma, settings).to(device)
 
     def loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         return focal_loss(logits, labels[positions], weights=weights, gamma=settings.gamma)
@@ -47,23 +57,39 @@ def train(
     loss: Loss,
     dataset: Dataset,
     *,
-    views: Views,
-    view_count: int,
+    examples: Examples,
     schedule: Schedule,
     device: Device,
     inputs: list[Path],
+    code: tuple[str, ...],
     settings: dict[str, Any],
-) -> Trained:
-    """Fit `model` in place; `inputs` and `settings` are all its result depends on: they name its checkpoint too."""
+) -> Run:
+    """Fit `model` in place; `inputs`, `code` and `settings` are all its result depends on and name its checkpoint."""
     progress = fit(
         model,
         loss,
-        Examples(dataset.pack, dataset.train_ids, dataset.train_rows, views, view_count),
+        examples,
         validate=validator(dataset, device),
         schedule=schedule,
         device=device,
-        checkpoint=checkpoint_path(inputs, repr(settings)),
+        checkpoint=checkpoint_path(inputs, repr(settings), code),
     )
     facts = {**describe_device(device), "best_epoch": progress.best_epoch}
-    record = make_record(settings, inputs, PACKAGES, **facts)
-    return Trained(pd.DataFrame(progress.history), score_unseen(model, dataset, device), record)
+    record = make_record(settings, inputs, list(PACKAGES), **facts)
+    return Run(model, pd.DataFrame(progress.history), predict(model, dataset, device), record)
+
+
+def write_run(run: Run, dataset: Dataset, architecture: str, *, name: str, kind: str, key: str) -> None:
+    """Write a teacher's or student's weights, predictions and history below models/<name> and plots/<name>.
+
+    kind: "teachers" or "students".
+    """
+    models = Path("models", name)
+    with writing(
+        models / f"{kind}/{key}.safetensors",
+        models / f"predictions/{kind}/{key}",
+        Path("plots", name, f"history/{kind}/{key}.csv"),
+    ) as (weights, predictions, history):
+        save_weights(weights, run.model, architecture=architecture, classes=dataset.train.classes)
+        write_predictions_folder(predictions, dataset.scored_ids, run.p_melanoma, run.record)
+        write_csv(history, run.history)

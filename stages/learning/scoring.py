@@ -27,7 +27,7 @@ def score_images(model: nn.Module, pack: Pack, rows: np.ndarray, device: Device)
 def score_view(model: nn.Module, examples: Examples, view: int, device: Device) -> np.ndarray:
     """Return the logits of one view of every training image, float32 (images, classes)."""
     model.eval()
-    positions = np.arange(len(examples.rows))
+    positions = np.arange(len(examples.images.rows))
     batches = np.array_split(positions, -(-len(positions) // BATCH))
     return np.concatenate([_forward(model, examples.view(batch, view, device.device), device) for batch in batches])
 

@@ -5,47 +5,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import nn
 from tqdm import tqdm
 
-from stages.foundation.params import Section
 from stages.learning.checkpoints import forget_checkpoint, load_checkpoint, save_checkpoint
 from stages.learning.device import Device
 from stages.learning.examples import Examples
+from stages.learning.settings import Schedule
 
 CRITERION = "val_roc_auc"  # the epoch with the highest is kept
 
 Loss = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]  # (logits, positions in train, view) -> scalar
 Validate = Callable[[nn.Module], dict[str, float]]
-
-
-class Schedule(Section):
-    """How a model is optimised: AdamW, linear warm-up then cosine to zero, averaged weights, early stopping.
-
-    mixup: of Beta(mixup, mixup), 0 for none (Zhang et al. 2018); tta_rotations: quarter turns averaged at test time.
-    """
-
-    seed: int = Field(ge=0)
-    epochs: int = Field(ge=1)
-    patience: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    warmup: float = Field(ge=0, lt=1)
-    averaging: float = Field(ge=0, lt=1)
-    clip_norm: float = Field(gt=0)
-    dropout: float = Field(ge=0, lt=1)
-    mixup: float = Field(ge=0)
-    tta_rotations: Literal[1, 2, 4]
-
-    def seeded(self, seed: int | None) -> Self:
-        """Return the schedule of a repeat with this seed, itself for None."""
-        return self if seed is None else self.model_copy(update={"seed": seed})
 
 
 @dataclass
@@ -76,12 +51,12 @@ def fit(
     device.place(model)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     best = copy.deepcopy(average)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=schedule.weight_decay, fused=True)
-    modules = {"model": model, "average": average, "best": best}
-    progress = _resume(checkpoint, modules, optimiser)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=schedule.weight_decay, fused=True)
+    parts: dict[str, Any] = {"model": model, "average": average, "best": best, "optimizer": optimizer}
+    progress = _resume(checkpoint, parts)
     while progress.epoch < schedule.epochs and progress.epoch - progress.best_epoch <= schedule.patience:
         train_loss = _train_epoch(
-            model, average, optimiser, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
+            model, average, optimizer, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
         )
         progress.history.append({"epoch": progress.epoch, "train_loss": train_loss, **validate(average)})
         print(" ".join(f"{name} {value:.5g}" for name, value in progress.history[-1].items()), flush=True)
@@ -89,7 +64,9 @@ def fit(
             progress.best_epoch, progress.best_score = progress.epoch, progress.history[-1][CRITERION]
             best.load_state_dict(average.state_dict())
         progress.epoch += 1
-        save_checkpoint(checkpoint, _tensors(modules, optimiser), vars(progress))
+        save_checkpoint(
+            checkpoint, {name: part.state_dict() for name, part in parts.items()} | {"progress": vars(progress)}
+        )
     model.load_state_dict(best.state_dict())
     forget_checkpoint(checkpoint)
     return progress
@@ -106,7 +83,7 @@ def learning_rate(step: int, steps: int, schedule: Schedule) -> float:
 def _train_epoch(
     model: nn.Module,
     average: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     loss: Loss,
     examples: Examples,
     *,
@@ -117,14 +94,14 @@ def _train_epoch(
     """Return the mean loss of one pass over the examples."""
     model.train()
     torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
-    order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.rows))
+    order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.images.rows))
     shares = np.random.default_rng([schedule.seed, epoch, 1])  # of each batch's images in its mixture
     batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # no last batch of one image
     view = epoch % examples.view_count
     total = 0.0
     for number, batch in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):
         step = epoch * len(batches) + number
-        optimiser.param_groups[0]["lr"] = learning_rate(step, schedule.epochs * len(batches), schedule)
+        optimizer.param_groups[0]["lr"] = learning_rate(step, schedule.epochs * len(batches), schedule)
         images, positions = examples.view(batch, view, device.device), torch.from_numpy(batch).to(device.device)
         share = shares.beta(schedule.mixup, schedule.mixup) if schedule.mixup else 1.0
         with device.autocast():
@@ -133,12 +110,12 @@ def _train_epoch(
         if share < 1:
             value = share * value + (1 - share) * loss(logits, positions.roll(1), view)
         if not torch.isfinite(value):
-            rate = optimiser.param_groups[0]["lr"]
+            rate = optimizer.param_groups[0]["lr"]
             raise ValueError(f"loss is {value.item()} at step {step}, learning rate {rate:.3g}; lower learning_rate")
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(model.parameters(), schedule.clip_norm)
-        optimiser.step()
+        optimizer.step()
         _move_average(average, model, min(schedule.averaging, (1 + step) / (10 + step)))
         total += value.item() * len(batch)
     return total / len(order)
@@ -154,30 +131,13 @@ def _move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
         ours[name].copy_(theirs[name])  # counts of batches seen
 
 
-def _tensors(modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    tensors = {
-        f"{part}/{name}": tensor for part, module in modules.items() for name, tensor in module.state_dict().items()
-    }
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{index}/{name}": tensor for name, tensor in state.items()}
-    return tensors
-
-
-def _resume(checkpoint: Path, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer) -> Progress:
-    found = load_checkpoint(checkpoint)
-    if found is None:
+def _resume(checkpoint: Path, parts: dict[str, Any]) -> Progress:
+    """Load a checkpoint's states into the parts and return how far it had come; a new start without one."""
+    state = load_checkpoint(checkpoint)
+    if state is None:
         return Progress()
-    tensors, state = found
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for key, tensor in tensors.items():
-        if key.startswith("optimiser/"):
-            _, number, name = key.split("/")
-            moments.setdefault(int(number), {})[name] = tensor
-    for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
-        for name in ("exp_avg", "exp_avg_sq"):  # laid out in memory as the parameter: else other bits come out
-            moments[index][name] = torch.empty_like(parameter).copy_(moments[index][name])
-    for part, module in modules.items():
-        module.load_state_dict({name: tensors[f"{part}/{name}"] for name in module.state_dict()})
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    print(f"resumed after epoch {state['epoch'] - 1} from {checkpoint}", flush=True)
-    return Progress(**state)
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    progress = Progress(**state["progress"])
+    print(f"resumed after epoch {progress.epoch - 1} from {checkpoint}", flush=True)
+    return progress

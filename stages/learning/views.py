@@ -11,17 +11,8 @@ import zlib
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 
-from stages.foundation.params import Section
-
-
-class Views(Section):
-    seed: int = Field(ge=0)
-    rotation: float = Field(ge=0, le=180)
-    zoom: float = Field(ge=1)
-    brightness: float = Field(ge=0, lt=1)
-    contrast: float = Field(ge=0, lt=1)
+from stages.learning.settings import Views
 
 
 def draw_view(image_ids: list[str], view: int, views: Views) -> torch.Tensor:

@@ -21,15 +21,6 @@ LOOKS = [
     ("#E69F00", (0, (5, 1)), "v"),
     ("#56B4E9", (0, (3, 1, 1, 1)), "P"),
 ]
-METRIC_NAMES = {
-    "roc_auc": "ROC-AUC",
-    "pr_auc": "PR-AUC (trapezoid)",
-    "average_precision": "average precision",
-    "f1": "F1",
-    "ppv": "PPV",
-    "ece": "ECE",
-    "brier_score": "Brier score",
-}
 STYLE: Any = {
     "svg.hashsalt": "melanoma-kd",  # the same bytes each time
     "svg.fonttype": "none",  # text stays text
@@ -67,6 +58,11 @@ def as_svg(figure: Figure) -> str:
     return text[text.index("<svg") :].replace(INK, "currentColor").replace("<svg ", '<svg color="black" ', 1)
 
 
+def on_white(svg: str) -> str:
+    """Return `as_svg`'s element as a file of its own: black on white, so that it is read on a dark page too."""
+    return svg.replace('<svg color="black" ', '<svg style="color: black; background: white" ', 1)
+
+
 def intervals(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     """Draw value, low and high of a table as points with whiskers, one row of the axes each, the first on top."""
     y = np.arange(len(table))[::-1]
@@ -76,16 +72,3 @@ def intervals(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     axes.set_yticks(np.arange(len(names))[::-1], names)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.grid(axis="x", alpha=0.3)
-
-
-def readable(model: str) -> str:
-    """Return a model's name as people write it."""
-    if model.startswith("published_"):
-        return f"published {readable(model.removeprefix('published_'))}"
-    model = model.replace("_seed", ", seed ")
-    if model.startswith("student_T"):
-        return model.replace("student_T", "student T=").replace("_alpha", " α=")
-    special = {"student_fp32": "student ONNX fp32", "student_int8": "student ONNX int8"}
-    if model in special:
-        return special[model]
-    return model.replace("resnet", "ResNet-").replace("efficientnet_b", "EfficientNet-B").replace("_", " ")

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from stages.reporting import figures_cases as cases
 from stages.reporting import figures_curves as lines
 from stages.reporting import figures_models as models
-from stages.reporting.drawing import as_svg, readable
+from stages.reporting.drawing import as_svg
+from stages.reporting.labels import label_of, labels_of
 
 Tables = dict[str, pd.DataFrame]
 
@@ -25,18 +26,21 @@ class Drawn:
     svg: str
 
 
-def draw_all(tables: Tables, histories: Tables, teachers: list[str], students: list[str]) -> list[Drawn]:
-    """Return every figure. tables: those of metrics/<name> and plots/<name> by stem; histories: by model."""
+def draw_all(tables: Tables, histories: Tables, index: pd.DataFrame) -> list[Drawn]:
+    """Return every figure. tables: those of metrics/<name> and plots/<name> by stem; histories: by model.
+
+    All of them name models by their labels, which index, the evaluation's model_index.csv, holds.
+    """
     holdout = tables["predictions"][tables["predictions"]["split"] == "holdout"]
     n = f"n = {len(holdout)} images of {holdout['lesion_id'].nunique()} lesions, {holdout['melanoma'].sum()} melanomas"
     return [
         Drawn(name, caption.replace("{n}", n), source, as_svg(figure))
         for name, figure, source, caption in (
-            *_models(tables),
+            *_models(tables, index),
             *_deployed(tables),
-            *_curves(tables),
-            *_probabilities(tables, teachers, students),
-            *_cases(tables, teachers, students),
+            *_curves(tables, index),
+            *_probabilities(tables, index),
+            *_cases(tables, index),
             (
                 "training",
                 lines.training(histories),
@@ -48,15 +52,10 @@ def draw_all(tables: Tables, histories: Tables, teachers: list[str], students: l
     ]
 
 
-def principal(tables: Tables) -> list[str]:
-    """Return the models shown in detail, as the evaluation chose them."""
-    return list(dict.fromkeys(tables["roc_band"]["model"]))
-
-
 Entry = tuple[str, Figure, str, str]
 
 
-def _models(tables: Tables) -> Iterator[Entry]:
+def _models(tables: Tables, index: pd.DataFrame) -> Iterator[Entry]:
     yield (
         "model_comparison",
         models.model_comparison(tables["models"]),
@@ -71,7 +70,7 @@ def _models(tables: Tables) -> Iterator[Entry]:
     )
     yield (
         "kd_effectiveness",
-        models.kd_effectiveness(tables["models"], tables["comparisons"]),
+        models.kd_effectiveness(tables["models"], tables["comparisons"], index),
         "models.csv, comparisons.csv",
         "What distillation brings: each seed of a student and of its control, which has no teacher, "
         "and the difference of their means; holdout, {n}.",
@@ -83,18 +82,13 @@ def _models(tables: Tables) -> Iterator[Entry]:
         "Distillation by temperature T and weight α of the teacher, holdout ({n}); α = 0 is the control. F1 and "
         "sensitivity (recall) at 0.5.",
     )
-    yield (
-        "kd_configurations",
-        models.kd_configurations(tables["kd_ablation"]),
-        "kd_ablation.csv",
-        "The cells of the grid and the control side by side, with 95 % intervals; holdout, {n}.",
-    )
-    for name in principal(tables):
+    detailed = index[index["detail"] == "yes"]
+    for name, label in zip(detailed["model"], detailed["label"], strict=True):
         yield (
             f"subgroups_{name}",
-            models.subgroups(tables["subgroups"], name),
+            models.subgroups(tables["subgroups"], label),
             "subgroups.csv",
-            f"{readable(name)} by group of the holdout (melanomas of images in brackets), 95 % intervals; hollow under "
+            f"{label} by group of the holdout (melanomas of images in brackets), 95 % intervals; hollow under "
             "20 melanomas. Sensitivity and specificity at the operating point.",
         )
 
@@ -109,27 +103,28 @@ def _deployed(tables: Tables) -> Iterator[Entry]:
     )
 
 
-def _curves(tables: Tables) -> Iterator[Entry]:
+def _curves(tables: Tables, index: pd.DataFrame) -> Iterator[Entry]:
     roc: dict[str, Any] = {"xlabel": "false positive rate (1 - specificity)", "ylabel": "sensitivity"}
     pr: dict[str, Any] = {"xlabel": "sensitivity (recall)", "ylabel": "positive predictive value (precision)"}
     band = "pointwise 95 % bands; holdout, {n}."
     drawn = lines.bands(tables["roc_band"], "false_positive_rate", **roc)
     yield "roc_band", drawn, "roc_band.csv", f"ROC with {band}"
     yield "pr_band", lines.bands(tables["pr_band"], "sensitivity", **pr), "pr_band.csv", f"Precision-recall with {band}"
-    drawn = lines.all_curves(tables["roc"], "false_positive_rate", "sensitivity", **roc)
-    yield "roc_all", drawn, "roc.csv", "ROC of every model; holdout, {n}."
-    drawn = lines.all_curves(tables["pr"], "sensitivity", "ppv", **pr)
-    yield "pr_all", drawn, "pr.csv", "Precision-recall of every model; holdout, {n}."
+    others = labels_of(index, detail="no")
+    drawn = lines.small_panels(tables["roc"], others, "false_positive_rate", "sensitivity", **roc)
+    yield "roc_others", drawn, "roc.csv", "ROC of the other models; holdout, {n}."
+    drawn = lines.small_panels(tables["pr"], others, "sensitivity", "ppv", **pr)
+    yield "pr_others", drawn, "pr.csv", "Precision-recall of the other models; holdout, {n}."
 
 
-def _probabilities(tables: Tables, teachers: list[str], students: list[str]) -> Iterator[Entry]:
-    names = principal(tables)
-    for kind, members in (("teachers", teachers), ("students", students)):
+def _probabilities(tables: Tables, index: pd.DataFrame) -> Iterator[Entry]:
+    names = labels_of(index, detail="yes")
+    for kind in ("teacher", "student"):
         yield (
-            f"thresholds_{kind}",
-            lines.threshold_curves(tables["thresholds"], members),
+            f"thresholds_{kind}s",
+            lines.threshold_curves(tables["thresholds"], labels_of(index, kind=kind)),
             "thresholds.csv",
-            f"Sensitivity, specificity and F1 of the {kind} by threshold; holdout, {{n}}.",
+            f"Sensitivity, specificity and F1 of the {kind}s by threshold; holdout, {{n}}.",
         )
     yield (
         "reliability",
@@ -160,9 +155,9 @@ def _probabilities(tables: Tables, teachers: list[str], students: list[str]) -> 
     )
 
 
-def _cases(tables: Tables, teachers: list[str], students: list[str]) -> Iterator[Entry]:
-    names = principal(tables)
-    pair = [next(name for name in names if name in kind) for kind in (teachers, students)]
+def _cases(tables: Tables, index: pd.DataFrame) -> Iterator[Entry]:
+    names = labels_of(index, detail="yes")
+    pair = (labels_of(index, role="distilling")[0], label_of(index, role="selected"))
     yield (
         "confusion",
         cases.confusion(tables["confusion"], names),

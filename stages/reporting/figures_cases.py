@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stages.reporting.drawing import INK, LOOKS, canvas, readable
+from stages.reporting.drawing import INK, LOOKS, canvas
 
 
 def confusion(table: pd.DataFrame, names: list[str]) -> Figure:
@@ -20,7 +20,7 @@ def confusion(table: pd.DataFrame, names: list[str]) -> Figure:
                 axis.text(x, y, f"{counts[2 * y + x]}\n{share:.0%}", ha="center", va="center", color=colour)
             axis.set_xticks([0, 1], ["called\nmelanoma", "called\nother"], fontsize=7)
             axis.set_yticks([0, 1], ["melanoma", "other"], fontsize=7)
-            axis.set_title(f"{readable(name)}\nat {at if at == '0.5' else 'its operating point'}", fontsize=8)
+            axis.set_title(f"{name}\nat {at if at == '0.5' else 'its operating point'}", fontsize=8)
     return figure
 
 
@@ -34,7 +34,7 @@ def teacher_student(predictions: pd.DataFrame, teacher: str, student: str) -> Fi
             axis.plot(own[teacher], own[student], marker, color=colour, markersize=size**0.5, alpha=0.6, label=kind)
         axis.axhline(0.5, color=INK, linewidth=0.6)
         axis.axvline(0.5, color=INK, linewidth=0.6)
-        axis.set(xlabel=f"probability by {readable(teacher)}", ylabel=f"probability by {readable(student)}")
+        axis.set(xlabel=f"probability by {teacher}", ylabel=f"probability by {student}")
         axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         axis.legend(loc="upper left", bbox_to_anchor=(0, 1.1), ncols=2)
     return figure
@@ -54,7 +54,7 @@ def agreement(table: pd.DataFrame) -> Figure:
             for y, row in enumerate(own[::-1].itertuples()):
                 axis.text(row.images, y, f" {row.images} ({row.melanomas} melanomas)", va="center", fontsize=8)
             axis.set_xlim(0, own["images"].max() * 1.3)
-            axis.set(title=f"teacher {readable(name)}", xlabel="images of the holdout")
+            axis.set(title=f"teacher {name}", xlabel="images of the holdout")
         axes[0].legend(loc="lower right")
     return figure
 
@@ -69,7 +69,7 @@ def referral(table: pd.DataFrame) -> Figure:
             LOOKS, ("benign", "referred", "suspicious"), ("", "..", "///"), strict=False
         ):
             axis.barh(
-                [readable(n) for n in shares.index],
+                list(shares.index),
                 shares[band],
                 left=left,
                 color=colour,

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.reporting.drawing import INK, LOOKS, canvas, readable
+from stages.reporting.drawing import INK, LOOKS, canvas
 
 
 def bands(
@@ -15,7 +15,7 @@ def bands(
     with canvas(6.5, 4.6) as (figure, (axis,)):
         for number, (name, own) in enumerate(table.groupby("model", sort=False)):
             colour, line, _ = LOOKS[number % len(LOOKS)]
-            axis.plot(own[x], own["value"], color=colour, linestyle=line, label=readable(str(name)))
+            axis.plot(own[x], own["value"], color=colour, linestyle=line, label=str(name))
             axis.fill_between(own[x], own["low"], own["high"], color=colour, alpha=0.12, linewidth=0)
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.set_ylim(*ylim)
@@ -24,16 +24,16 @@ def bands(
     return figure
 
 
-def all_curves(table: pd.DataFrame, x: str, y: str, *, xlabel: str, ylabel: str) -> Figure:
-    """Return the curve of every model as a small panel of its own."""
-    names = list(dict.fromkeys(table["model"]))
+def small_panels(table: pd.DataFrame, names: list[str], x: str, y: str, *, xlabel: str, ylabel: str) -> Figure:
+    """Return the curve of each of these models that the table has, as a small panel of its own."""
+    names = [name for name in names if name in set(table["model"])]
     columns = 5
     rows = -(-len(names) // columns)
     with canvas(11, 2.3 * rows, rows, columns) as (figure, axes):
         for axis, name in zip(axes, names, strict=False):
             own = table[table["model"] == name]
             axis.plot(own[x], own[y], color=LOOKS[0][0])
-            axis.set_title(readable(name), fontsize=8)
+            axis.set_title(name, fontsize=8)
         _label(axes, len(names), columns, xlabel, ylabel)
     return figure
 
@@ -47,7 +47,7 @@ def threshold_curves(table: pd.DataFrame, names: list[str]) -> Figure:
             own = table[table["model"] == name]
             for (colour, line, _), metric in zip(LOOKS, ("sensitivity", "specificity", "f1"), strict=False):
                 axis.plot(own["threshold"], own[metric], color=colour, linestyle=line, label=metric)
-            axis.set_title(readable(name), fontsize=8)
+            axis.set_title(name, fontsize=8)
         axes[0].legend(fontsize=7)
         _label(axes, len(names), columns, "threshold", "share")
     return figure
@@ -67,7 +67,7 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
             second = axis.twinx()
             second.plot(own["epoch"], own["train_loss"], color=LOOKS[1][0], linestyle="--")
             second.tick_params(labelsize=7, colors=LOOKS[1][0])
-            axis.set_title(readable(name), fontsize=8)
+            axis.set_title(name, fontsize=8)
         _label(axes, len(names), columns, "epoch", "ROC-AUC on val (solid)\ntraining loss (dashed)")
     return figure
 
@@ -89,7 +89,7 @@ def reliability(table: pd.DataFrame, names: list[str]) -> Figure:
                     label=kind,
                 )
                 counts.step(part["mean_p"], part["images"], color=colour, linestyle=line, where="mid")
-            axis.set_title(readable(name), fontsize=8)
+            axis.set_title(name, fontsize=8)
             counts.set(yscale="log", xlabel="mean probability", xlim=(0, 1))
         axes[0].set_ylabel("melanomas observed")
         axes[0].legend(fontsize=7, title="scaling", title_fontsize=7)
@@ -114,7 +114,7 @@ def confidence(table: pd.DataFrame, names: list[str]) -> Figure:
                     hatch=hatch,
                 )
             axis.set(yscale="symlog", xlabel="probability of melanoma")
-            axis.set_title(readable(name), fontsize=8)
+            axis.set_title(name, fontsize=8)
         axes[0].set_ylabel("images")
         axes[0].legend(fontsize=7)
     return figure

@@ -5,7 +5,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from stages.reporting.drawing import INK, LOOKS, METRIC_NAMES, canvas, intervals, readable
+from stages.reporting.drawing import INK, LOOKS, canvas, intervals
+from stages.reporting.labels import METRIC_NAMES, label_of, labels_of
+
+DEPLOYMENT_AXES = {"megabytes": "file size, MB", "ms_p50_1_thread": "time for one image, ms, one thread"}
+RUNTIMES = {"pytorch": "PyTorch", "onnx fp32": "ONNX fp32", "onnx int8": "ONNX int8"}
 
 
 def model_comparison(models: pd.DataFrame) -> Figure:
@@ -15,7 +19,7 @@ def model_comparison(models: pd.DataFrame) -> Figure:
     with canvas(9, 1.2 + 0.24 * len(names), columns=3) as (figure, axes):
         for axis, metric in zip(axes, ("roc_auc", "average_precision", "ece"), strict=True):
             found = holdout[holdout["metric"] == metric].set_index("model").loc[names]
-            intervals(axis, found, [readable(name) for name in names])
+            intervals(axis, found, names)
             axis.set_xlabel(METRIC_NAMES.get(metric, metric))
         for axis in axes[1:]:
             axis.set_yticklabels([])
@@ -25,7 +29,7 @@ def model_comparison(models: pd.DataFrame) -> Figure:
 def comparisons(table: pd.DataFrame) -> Figure:
     """Return the paired differences in ROC-AUC, with intervals and corrected p."""
     found = table[table["metric"] == "roc_auc"].rename(columns={"difference": "value"})
-    names = [f"{readable(m)}\nminus {readable(r)}" for m, r in zip(found["model"], found["reference"], strict=True)]
+    names = [f"{m}\nminus {r}" for m, r in zip(found["model"], found["reference"], strict=True)]
     with canvas(8, 1 + 0.42 * len(names)) as (figure, (axis,)):
         intervals(axis, found, names)
         axis.axvline(0, color=INK, linewidth=0.8)
@@ -41,7 +45,7 @@ def comparisons(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def kd_effectiveness(models: pd.DataFrame, table: pd.DataFrame) -> Figure:
+def kd_effectiveness(models: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Figure:
     """Return every seed of the repeated student and of the control, and the difference of their means."""
     pair = table[(table["family"].str.contains("all seeds")) & (table["metric"] == "roc_auc")]
     holdout = models[(models["split"] == "holdout") & (models["metric"] == "roc_auc")].set_index("model")
@@ -49,14 +53,19 @@ def kd_effectiveness(models: pd.DataFrame, table: pd.DataFrame) -> Figure:
         if pair.empty:
             return figure
         row = pair.iloc[0]
-        keys = [name.split(",")[0] for name in (row["model"], row["reference"])]
-        runs = [name for key in keys for name in holdout.index if name == key or name.startswith(f"{key}_seed")]
-        intervals(left, holdout.loc[runs], [readable(name) for name in runs])
+        runs = [run for name in (row["model"], row["reference"]) for run in seeds_of(index, name)]
+        intervals(left, holdout.loc[runs], runs)
         left.set_xlabel("ROC-AUC on the holdout")
         intervals(right, pair.rename(columns={"difference": "value"}), ["distilled minus control,\nmean of seeds"])
         right.axvline(0, color=INK, linewidth=0.8)
         right.set_xlabel(f"difference in ROC-AUC, p = {row['p_holm']:.3f}")
     return figure
+
+
+def seeds_of(index: pd.DataFrame, mean: str) -> list[str]:
+    """Return the students whose seeds a mean is of."""
+    cell = index[index["label"] == mean].iloc[0]
+    return labels_of(index, kind="student", temperature=cell["temperature"], alpha=cell["alpha"])
 
 
 def kd_heatmaps(ablation: pd.DataFrame) -> Figure:
@@ -75,19 +84,6 @@ def kd_heatmaps(ablation: pd.DataFrame) -> Figure:
             axis.set_yticks(range(len(grid.index)), [f"{T:g}" for T in grid.index])
             axis.set(title=METRIC_NAMES.get(metric, metric), xlabel="α")
         axes[0].set_ylabel("T")
-    return figure
-
-
-def kd_configurations(ablation: pd.DataFrame) -> Figure:
-    """Return the metrics of each cell of the grid and of the control side by side, with intervals."""
-    shown = ("roc_auc", "average_precision", "f1", "ece")
-    with canvas(10, 1 + 0.35 * len(ablation), columns=len(shown)) as (figure, axes):
-        for axis, metric in zip(axes, shown, strict=True):
-            columns = {metric: "value", f"{metric}_low": "low", f"{metric}_high": "high"}
-            intervals(axis, ablation.rename(columns=columns), [readable(name) for name in ablation["model"]])
-            axis.set_xlabel(METRIC_NAMES.get(metric, metric))
-        for axis in axes[1:]:
-            axis.set_yticklabels([])
     return figure
 
 
@@ -138,34 +134,31 @@ def quantization(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def deployment_rows(table: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of deployment.csv to draw: scored ones, of students the selected one alone."""
+    drawn = [*labels_of(index, kind="teacher"), label_of(index, role="selected")]
+    return table[(table["roc_auc"] != "-") & table["model"].isin(drawn)]
+
+
 def deployment(table: pd.DataFrame) -> Figure:
-    """Return ROC-AUC on the holdout against file size and against latency, both on log scales."""
-    scored = table[table["roc_auc"] != "-"].drop_duplicates(["model", "runtime"])
-    with canvas(10, 4, columns=2) as (figure, axes):
-        for axis, (column, label) in zip(
-            axes, (("megabytes", "MB"), ("ms_p50_1_thread", "ms at batch 1, one thread")), strict=True
-        ):
-            for (colour, _, marker), (runtime, own) in zip(LOOKS, scored.groupby("runtime", sort=False), strict=False):
-                value, low, high = (own[name].astype(float) for name in ("roc_auc", "roc_auc_low", "roc_auc_high"))
-                axis.errorbar(
-                    own[column],
-                    value,
-                    yerr=np.stack([value - low, high - value]),
-                    fmt=marker,
-                    color=colour,
-                    capsize=2,
-                    markersize=4,
-                    linewidth=0.8,
-                    label=runtime,
-                )
-                for x, y, name in zip(own[column], value, own["model"], strict=True):
-                    if not name.startswith("student_T") or runtime == "onnx int8":
-                        axis.annotate(readable(name), (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+    """Return ROC-AUC on the holdout, with intervals, against file size and latency, both on log scales.
+
+    table: one row per point, `deployment_rows`.
+    """
+    with canvas(10, 4.4, columns=2) as (figure, axes):
+        for axis, (column, label) in zip(axes, DEPLOYMENT_AXES.items(), strict=True):
+            for number, row in enumerate(table.to_dict("records")):
+                colour, _, marker = LOOKS[number % len(LOOKS)]
+                value, low, high = (float(row[name]) for name in ("roc_auc", "roc_auc_low", "roc_auc_high"))
+                name = f"{row['model']}, {RUNTIMES.get(row['runtime'], row['runtime'])}"
+                axis.errorbar(row[column], value, yerr=[[value - low], [high - value]], fmt=marker, color=colour,
+                              capsize=2, markersize=6, linewidth=1.2, label=name)  # fmt: skip
             axis.set(xscale="log", xlabel=label)
+            axis.margins(x=0.08)
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.xaxis.set_major_formatter("{x:g}")
             axis.xaxis.set_minor_formatter(NullFormatter())
             axis.grid(alpha=0.3)
-        axes[0].set_ylabel("ROC-AUC on the holdout")
-        axes[0].legend(fontsize=8)
+        axes[0].set_ylabel("ROC-AUC on the holdout, 95 % interval")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.reporting.drawing import METRIC_NAMES, readable
+from stages.reporting.labels import METRIC_NAMES
 
 METRICS = {"average_precision", "ece"}  # said beside ROC-AUC where two models were made to be compared
 MANY = {"cell against the best on val", "student against baseline"}
@@ -22,7 +22,7 @@ def findings(comparisons: pd.DataFrame) -> list[str]:
 def _sentence(row: dict[Hashable, Any]) -> str:
     delong = "" if row["p_delong"] == "-" else f", DeLong p = {float(row['p_delong']):.3f}"
     name = METRIC_NAMES[row["metric"]]
-    model, reference = readable(row["model"]), readable(row["reference"])
+    model, reference = row["model"], row["reference"]
     verdict = row["verdict"]
     said = verdict if verdict.startswith("no") else f"{model} is {verdict}"
     return (

@@ -13,8 +13,6 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from stages.reporting.drawing import readable
-
 HERE = Path(__file__).parent
 SIDE = 144  # pixels of a picture in a gallery
 
@@ -74,7 +72,7 @@ def models_table(models: pd.DataFrame, names: Iterable[str], columns: dict[str, 
     rows = []
     for name in names:
         cells = [found.xs((name, *key))[["value", "low", "high"]].to_numpy(float) for key in columns.values()]
-        rows.append([readable(name), *(with_interval(*cell) for cell in cells)])
+        rows.append([name, *(with_interval(*cell) for cell in cells)])
     return rows
 
 

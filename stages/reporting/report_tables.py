@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from stages.reporting.drawing import METRIC_NAMES, readable
+from stages.foundation.names import HEADLINE
 from stages.reporting.findings import signed
+from stages.reporting.labels import METRIC_NAMES
 from stages.reporting.page import Table, models_table, with_interval
 
 RANKING = {
@@ -39,12 +40,9 @@ TIDY = {
     ),
 }
 DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "f1", "accuracy", "balanced_accuracy")
-HEADLINE = {
-    "ROC-AUC": ("all", "roc_auc"),
-    "average precision": ("all", "average_precision"),
-    "sensitivity reached": ("operating point", "sensitivity"),
-    "specificity reached": ("operating point", "specificity"),
-    "ECE": ("all", "ece"),
+HEADLINE_HEADS = {
+    METRIC_NAMES.get(metric, metric) + ("" if at == "all" else " reached"): (at, metric)
+    for at, metric in HEADLINE.values()
 }
 
 Tables = dict[str, pd.DataFrame]
@@ -53,8 +51,8 @@ Tables = dict[str, pd.DataFrame]
 def headline(tables: Tables, names: list[str]) -> Table:
     """Return the few numbers of the selected student and of what it is compared with."""
     note = "Holdout; sensitivity and specificity at each model's own threshold, chosen on val."
-    rows = models_table(tables["models"], names, HEADLINE)
-    return Table("Headline", "models.csv", note, ["model", *HEADLINE], rows)
+    rows = models_table(tables["models"], names, HEADLINE_HEADS)
+    return Table("Headline", "models.csv", note, ["model", *HEADLINE_HEADS], rows)
 
 
 def report_tables(tables: Tables) -> list[Table]:
@@ -107,8 +105,8 @@ def _comparisons(table: pd.DataFrame) -> Table:
     rows = [
         [
             row["family"],
-            readable(row["model"]),
-            readable(row["reference"]),
+            row["model"],
+            row["reference"],
             METRIC_NAMES.get(row["metric"], row["metric"]) + ("" if row["at"] == "all" else f" at the {row['at']}"),
             f"{signed(row['difference'])} ({signed(row['low'])} to {signed(row['high'])})",
             f"{row['p']:.4f}",
@@ -127,7 +125,7 @@ def _wide(title: str, source: str, note: str, table: pd.DataFrame, facts: list[s
     metrics = [name for name in table.columns if f"{name}_low" in table.columns]
     rows = [
         [
-            readable(row["model"]),
+            row["model"],
             *(f"{row[name]:g}" for name in facts),
             *(with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in metrics),
         ]
@@ -157,5 +155,4 @@ def _plain(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
 def _text(column: str, value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    text = str(value)
-    return readable(text) if column == "model" else text.replace("_", " ")
+    return str(value) if column == "model" else str(value).replace("_", " ")

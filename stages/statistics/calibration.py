@@ -43,11 +43,6 @@ def calibration_rows(sample: Sample, p: np.ndarray, fitted: dict[str, Calibratio
     return pd.DataFrame(rows)
 
 
-def fit_all(labels: np.ndarray, p: np.ndarray) -> dict[str, Calibration]:
-    """Return no calibration and both scalings, by name, fitted on val's labels and probabilities."""
-    return {"none": RAW, "temperature": fit_temperature(labels, p), "platt": fit_platt(labels, p)}
-
-
 def _fit(labels: np.ndarray, p: np.ndarray, *, intercept: bool) -> Calibration:
     model = LogisticRegression(C=WEAK, fit_intercept=intercept).fit(log_odds(p)[:, None], labels)
     return Calibration(float(model.coef_[0, 0]), float(model.intercept_[0]) if intercept else 0.0)

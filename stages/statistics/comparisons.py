@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata
 
-from stages.evaluation.scores import Estimates
-from stages.statistics.intervals import interval
+from stages.statistics.intervals import Estimates, interval
 
 COMPARED = (
     ("all", "roc_auc"),

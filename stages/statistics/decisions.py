@@ -2,11 +2,22 @@
 
 import numpy as np
 
-from stages.deployment.decision import Referral
-from stages.statistics.metrics import Metrics
+from stages.deployment.decision import Decision, Referral
+from stages.statistics.calibration import fit_platt
+from stages.statistics.metrics import Metrics, threshold_at_sensitivity
 
 THRESHOLD_PROBABILITIES = np.round(np.arange(0.01, 0.51, 0.01), 2)
 SHARES = np.round(np.arange(0.05, 1.001, 0.05), 2)
+
+
+def fit_decision(labels: np.ndarray, p: np.ndarray, *, sensitivity: float, coverage: float) -> Decision:
+    """Return what val's labels and one model's probabilities of val choose: threshold, Platt's scaling, referral."""
+    return Decision(
+        threshold=threshold_at_sensitivity(labels, p, sensitivity),
+        sensitivity=sensitivity,
+        **vars(fit_platt(labels, p)),
+        **vars(fit_referral(labels, p, coverage)),
+    )
 
 
 def net_benefit(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 LEVEL = 0.95
+Estimates = dict[tuple[str, str], np.ndarray]  # (at, metric) -> the number and its replicates
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,6 @@ LINE = ("calibration_slope", "calibration_intercept")  # the metrics that do not
 Metrics = dict[str, np.ndarray]
 
 
-def check_labels(labels: np.ndarray, where: str) -> None:
-    """Raise ValueError unless both classes occur: without either, no ROC-AUC exists."""
-    if len(set(labels.tolist())) < 2:
-        raise ValueError(
-            f"{where}: wanted melanomas and other lesions, found {int(labels.sum())} of {len(labels)} melanomas"
-        )
-
-
 def plain(labels: np.ndarray) -> np.ndarray:
     """Return the weights of the metric itself: ones, float (1, images)."""
     return np.ones((1, len(labels)))

@@ -11,7 +11,7 @@ import yaml
 from conftest import ROOT
 
 from stages.benchmarks.latency import interleaved
-from stages.benchmarks.memory import peak_megabytes
+from stages.benchmarks.memory import onnx_megabytes
 from stages.commands import benchmark
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,9 @@ def test_times_are_times_and_ratios_are_theirs(table):
 
 
 def test_quality_is_the_evaluations_or_nothing(table, finished):
-    models = pd.read_csv(finished / "metrics/demo/models.csv").query("split == 'holdout' and metric == 'roc_auc'")
+    models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv").query(
+        "split == 'holdout' and metric == 'roc_auc'"
+    )
     expected = models.set_index("model")["value"]
     own = table.set_index(["model", "runtime"])["roc_auc"]
     assert float(own["resnet18", "pytorch"]) == pytest.approx(expected["resnet18"], abs=1e-6)
@@ -88,4 +90,4 @@ def test_all_take_turns():
 
 def test_memory_is_that_of_the_model_and_its_run(finished):
     model = (finished / "models/demo/onnx/student_fp32.onnx").read_bytes()
-    assert 1 < peak_megabytes(model, 32) < 200  # a file of 6 MB, tensors of an image of 32 pixels
+    assert 1 < onnx_megabytes(model, 32) < 200  # a file of 6 MB, tensors of an image of 32 pixels

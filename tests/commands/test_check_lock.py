@@ -48,7 +48,7 @@ def test_it_passes_as_committed_and_fails_on_each_tampering(tmp_path):
         ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.0011", "check_params"),
         ("stages/learning/losses.py", "return (-weights", "return 2 * (-weights", "train_teacher@resnet18"),
         ("metrics/demo/headline.json", '"roc_auc": 0.', '"roc_auc": 1.', "evaluate_holdout"),
-        ("plots/demo/roc.csv", "0,0", "0,1", "evaluate_holdout"),
+        ("plots/demo/data/roc.csv", "0,0", "0,1", "evaluate_holdout"),
     ):
         before = (project / path).read_text()
         edit(project / path, old, new)

@@ -7,7 +7,7 @@ from stages.commands import compare_published
 
 
 def test_what_is_published_for_a_data_set_is_compared(tiny):
-    predictions = pd.read_csv(tiny / "metrics/demo/predictions.csv").query("split == 'holdout'")
+    predictions = pd.read_csv(tiny / "metrics/demo/evaluation/predictions.csv").query("split == 'holdout'")
     (tiny / "metrics/published").mkdir()
     published = predictions[["image_id", "melanoma"]].assign(published_int8=predictions["student_int8"])
     published.to_csv(tiny / "metrics/published/demo.csv", index=False)

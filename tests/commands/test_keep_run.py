@@ -50,6 +50,8 @@ def test_make_ham10000_runs_the_committed_run_again():
                 target = target[section]
             target[key] = yaml.safe_load(line.split("=", 1)[1])
     starts = params.pop("init"), kept.pop("init")
+    retired = {"static_u8s8_entropy", "static_u8s8_float_parts"}  # rungs of the ladder that were cut after that run
+    kept["quantize"]["methods"] = [name for name in kept["quantize"]["methods"] if name not in retired]
     assert params == kept
     for architecture in ("mobilenet_v3_small", "efficientnet_b0"):
         assert [start[architecture] == "imagenet" for start in starts] == [True, False]

@@ -47,14 +47,20 @@ def image(finished):
 
 
 def test_the_holdouts_images_get_the_pipelines_probabilities(finished, model):
-    table = pd.read_csv(finished / "metrics/demo/predictions.csv").query("split == 'holdout'").set_index("image_id")
+    table = (
+        pd.read_csv(finished / "metrics/demo/evaluation/predictions.csv")
+        .query("split == 'holdout'")
+        .set_index("image_id")
+    )
     paths = [path for path in (finished / "data/raw/demo").rglob("*.jpg") if path.stem in table.index]
     done = run("--model", model, "--format", "csv", *paths)
     assert done.returncode == 0, done.stderr
     found = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(done)}
     assert len(found) == len(table)
     assert max(abs(found[name] - table.loc[name, "student_int8"]) for name in found) < 1e-3
-    threshold = pd.read_csv(finished / "metrics/demo/models.csv", dtype={"at": str}).set_index(["model", "split", "at"])
+    threshold = pd.read_csv(finished / "metrics/demo/evaluation/models.csv", dtype={"at": str}).set_index(
+        ["model", "split", "at"]
+    )
     cut = float(threshold.loc[("student_int8", "holdout", "operating point"), "threshold"].iloc[0])
     for row in rows(done):
         p = float(row["p_melanoma"])
@@ -64,7 +70,7 @@ def test_the_holdouts_images_get_the_pipelines_probabilities(finished, model):
 
 def test_predict_is_packing_and_scoring(finished, sensitive):
     processed = finished / "data/processed/demo"
-    pack = open_pack(processed / "pack.npy", processed / "pack_manifest.csv")
+    pack = open_pack(processed / "pack")
     logits = score_pixels(open_session(sensitive, threads=2), pack.pixels, pack.rows(pack.image_ids))
     expected = dict(zip(pack.image_ids, class_probability(logits, 4), strict=True))
     done = run("--model", sensitive, "--format", "csv", finished / "data/raw/demo")
@@ -77,12 +83,12 @@ def test_predict_is_packing_and_scoring(finished, sensitive):
 def test_calibration_and_band_are_the_evaluations(finished, model, image):
     (row,) = rows(run("--model", model, "--format", "csv", image))
     p = float(row["p_melanoma"])
-    scaling = pd.read_csv(finished / "metrics/demo/calibration.csv")
+    scaling = pd.read_csv(finished / "metrics/demo/evaluation/calibration.csv")
     scaling = scaling.query("model == 'student_int8' and calibration == 'platt'")
     slope, intercept = scaling.iloc[0][["slope", "intercept"]]
     expected = 1 / (1 + np.exp(-(slope * np.log(p / (1 - p)) + intercept)))
     assert float(row["calibrated"]) == pytest.approx(expected, abs=1e-3)
-    bounds = pd.read_csv(finished / "metrics/demo/referral.csv").query("model == 'student_int8'").iloc[0]
+    bounds = pd.read_csv(finished / "metrics/demo/evaluation/referral.csv").query("model == 'student_int8'").iloc[0]
     melanoma, other = p >= bounds["melanoma_from"], p <= bounds["other_up_to"]
     assert row["band"] == ("refer" if melanoma == other else "suspicious" if melanoma else "benign")
 
@@ -206,7 +212,7 @@ def test_a_model_that_gives_no_number_is_an_error_row_not_a_class(model, image, 
             return [np.full((len(feeds["image"]), 7), np.nan, np.float32)]
 
     content = onnx.load(model)
-    facts = predict.read_facts(content.metadata_props[0].value, "model")
+    facts = predict.read_metadata(content.metadata_props[0].value, "model")
     (row,) = predict.predict(Broken(), facts, [str(image)], threads=1)
     assert row.error == "the model gives no number for this image"
     assert row.p_melanoma is None

@@ -41,7 +41,7 @@ def test_the_diagram_has_every_stage_and_the_known_arrows():
 
 def test_results_are_the_tables_with_intervals(finished):
     part = results(finished / "metrics/demo")
-    models = pd.read_csv(finished / "metrics/demo/models.csv", dtype={"at": str})
+    models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv", dtype={"at": str})
     found = models.set_index(["model", "split", "at", "metric"]).sort_index()
     row = found.loc[("student_int8", "holdout", "operating point", "specificity")]
     table, _ = part.split("Paired")

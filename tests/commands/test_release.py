@@ -10,7 +10,8 @@ from PIL import Image
 from stages.commands import predict, release
 from stages.deployment import metadata as facts
 from stages.deployment.session import open_session
-from stages.images.decoding import Limits, load_rgb, to_square
+from stages.images.decoding import load_rgb, to_square
+from stages.images.settings import Limits
 
 
 def test_the_folder_has_the_layout(tiny):

@@ -12,7 +12,7 @@ from conftest import ROOT
 from PIL import Image
 
 from stages.commands import predict, web
-from stages.deployment.metadata import read_facts
+from stages.deployment.metadata import read_metadata
 from stages.deployment.session import open_session
 
 pytestmark = pytest.mark.slow
@@ -64,7 +64,7 @@ def give(browser, path):
 
 
 def expected_rows(model, paths):
-    facts = read_facts(onnx.load(model).metadata_props[0].value, "model")
+    facts = read_metadata(onnx.load(model).metadata_props[0].value, "model")
     return list(predict.predict(open_session(model, threads=1), facts, [str(path) for path in paths], 1))
 
 

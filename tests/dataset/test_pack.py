@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from stages.dataset.pack import open_pack
-from stages.images.decoding import Limits, to_square
+from stages.images.decoding import to_square
 from stages.images.packing import write_pack
+from stages.images.settings import Limits
 
 LIMITS = Limits(min_side=32, max_aspect=4.0, max_megapixels=1.0)
 
@@ -24,8 +25,8 @@ def sources(folder, count=5):
 
 def packed(folder):
     paths = sources(folder)
-    write_pack(paths, folder / "pack.npy", folder / "manifest.csv", size=32, limits=LIMITS)
-    return paths, open_pack(folder / "pack.npy", folder / "manifest.csv")
+    write_pack(paths, folder / "pack", size=32, limits=LIMITS)
+    return paths, open_pack(folder / "pack")
 
 
 def test_rows_are_the_squashed_images(tmp_path):
@@ -39,29 +40,30 @@ def test_rows_are_the_squashed_images(tmp_path):
 
 def test_the_manifest_holds_both_hashes(tmp_path):
     paths, _ = packed(tmp_path)
-    manifest = pd.read_csv(tmp_path / "manifest.csv")
+    manifest = pd.read_csv(tmp_path / "pack/manifest.csv")
     assert manifest.loc[2, "source_sha256"] == hashlib.sha256(paths["ISIC_2"].read_bytes()).hexdigest()
 
 
 def test_one_changed_bit_is_named(tmp_path):
     packed(tmp_path)
-    pixels = np.load(tmp_path / "pack.npy", mmap_mode="r+")
+    pixels = np.load(tmp_path / "pack/pixels.npy", mmap_mode="r+")
     pixels[3, 10, 10, 1] ^= 1
     pixels.flush()
-    pack = open_pack(tmp_path / "pack.npy", tmp_path / "manifest.csv")
-    assert pack.rows(["ISIC_2"]).tolist() == [2]
-    with pytest.raises(ValueError, match="pixels of ISIC_3 differ"):
-        pack.rows(["ISIC_2", "ISIC_3"])
+    pack = open_pack(tmp_path / "pack")
+    pack.verify(pack.rows(["ISIC_2"]))
+    for rows in (pack.rows(["ISIC_2", "ISIC_3"]), None):
+        with pytest.raises(ValueError, match="pixels of ISIC_3 differ"):
+            pack.verify(rows)
 
 
 def test_a_stranger_and_another_manifest_are_refused(tmp_path):
     _, pack = packed(tmp_path)
     with pytest.raises(ValueError, match="not in the pack, the first is ISIC_9"):
         pack.rows(["ISIC_0", "ISIC_9"])
-    manifest = (tmp_path / "manifest.csv").read_text().splitlines()[:-1]
-    (tmp_path / "manifest.csv").write_text("\n".join(manifest))
-    with pytest.raises(ValueError, match="4 rows do not describe the 5 images"):
-        open_pack(tmp_path / "pack.npy", tmp_path / "manifest.csv")
+    manifest = (tmp_path / "pack/manifest.csv").read_text().splitlines()[:-1]
+    (tmp_path / "pack/manifest.csv").write_text("\n".join(manifest))
+    with pytest.raises(ValueError, match=r"4 rows of manifest\.csv do not describe 5 packed images"):
+        open_pack(tmp_path / "pack")
 
 
 def test_all_bad_images_are_listed(tmp_path):
@@ -69,7 +71,7 @@ def test_all_bad_images_are_listed(tmp_path):
     paths["ISIC_1"].write_bytes(b"")
     paths["ISIC_4"].write_bytes(paths["ISIC_4"].read_bytes()[:-2])
     with pytest.raises(ValueError, match="2 faults") as caught:
-        write_pack(paths, tmp_path / "pack.npy", tmp_path / "manifest.csv", size=32, limits=LIMITS)
+        write_pack(paths, tmp_path / "pack", size=32, limits=LIMITS)
     assert "ISIC_1.jpg" in str(caught.value)
     assert "ISIC_4.jpg" in str(caught.value)
-    assert not (tmp_path / "manifest.csv").exists()
+    assert not (tmp_path / "pack/manifest.csv").exists()

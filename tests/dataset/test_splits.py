@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from stages.dataset.splits import check_disjoint, class_indices, classes_of, read_split
+from stages.dataset.splits import check_classes, check_disjoint, class_indices, classes_of, read_split
 
 
 def test_targets_name_their_classes():
@@ -26,3 +26,9 @@ def test_another_table_is_refused(tmp_path):
         read_split(tmp_path / "val.csv")
     with pytest.raises(ValueError, match="no such split"):
         read_split(tmp_path / "nowhere.csv")
+
+
+def test_one_class_alone_is_refused():
+    table = pd.DataFrame({"melanoma": [0, 0, 0, 0]})
+    with pytest.raises(ValueError, match=r"val\.csv: wanted melanomas and other lesions, found 0 of 4 melanomas"):
+        check_classes(table, "val.csv")

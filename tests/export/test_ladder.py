@@ -7,7 +7,7 @@ import torch
 
 from stages.deployment.session import open_session
 from stages.export.graph import export_onnx
-from stages.export.ladder import LADDER, sensitive_nodes
+from stages.export.ladder import LADDER
 from stages.foundation.names import STUDENT
 from stages.learning.models import build_model
 
@@ -34,14 +34,12 @@ def logits(model: bytes) -> np.ndarray:
 def test_each_method_gives_one_whole_smaller_file(fp32, name):
     content = LADDER[name](fp32, IMAGES).SerializeToString(deterministic=True)
     onnx.checker.check_model(content, full_check=True)
-    share = 0.7 if name == "static_u8s8_float_parts" else 0.4
-    assert len(content) < share * len(fp32.SerializeToString())
+    assert len(content) < 0.4 * len(fp32.SerializeToString())
     expected = logits(fp32.SerializeToString())
     assert np.abs(logits(content) - expected).max() < 0.5 * np.abs(expected).max()
 
 
 def test_no_two_methods_give_the_same_model(fp32):
-    """Entropy once was minmax under another name: onnxruntime's default leaves it nothing to choose."""
     outputs = {name: logits(LADDER[name](fp32, IMAGES).SerializeToString()).tobytes() for name in LADDER}
     assert len(set(outputs.values())) == len(outputs)
 
@@ -50,14 +48,3 @@ def test_twice_gives_the_same_bytes(fp32):
     for name in ("weight_only_least_squares", "static_u8s8_minmax"):
         first, second = (LADDER[name](fp32, IMAGES).SerializeToString(deterministic=True) for _ in range(2))
         assert first == second, name
-
-
-def test_the_first_block_and_every_excitation_count_as_sensitive(fp32):
-    nodes = {node.name: node for node in fp32.graph.node}
-    chosen = [nodes[name] for name in sensitive_nodes(fp32)]
-    pools = [node for node in nodes.values() if node.op_type in ("GlobalAveragePool", "ReduceMean")]
-    over_rotations = [node for node in pools if node.output[0] == fp32.graph.output[0].name]
-    assert len(over_rotations) == (1 if "Concat" in {node.op_type for node in nodes.values()} else 0)
-    assert len(pools) - len(over_rotations) == 10  # nine of squeeze-and-excitation, one before the classifier
-    assert sum(node.op_type == "Conv" for node in chosen) == 2 * 9 + 2
-    assert not {node.name for node in chosen} >= set(nodes)

@@ -8,7 +8,8 @@ import pytest
 from conftest import ODD_EXIF
 from PIL import Image
 
-from stages.images.decoding import Limits, load_rgb, to_square
+from stages.images.decoding import load_rgb, to_square
+from stages.images.settings import Limits
 
 LIMITS = Limits(min_side=32, max_aspect=4.0, max_megapixels=1.0)
 RAMP = np.stack(np.broadcast_arrays(np.arange(64)[:, None] * 4, np.arange(64)[None] * 4, 128), axis=2).astype(np.uint8)

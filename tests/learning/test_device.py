@@ -8,7 +8,8 @@ import pytest
 import torch
 from conftest import ROOT
 
-from stages.learning.device import Compute, describe_device, open_device
+from stages.learning.device import describe_device, open_device
+from stages.learning.settings import Compute
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="shows what happens without a GPU")
@@ -38,7 +39,8 @@ def test_freed_memory_is_used_again_and_not_mapped_anew():
     """In a process of its own, whose heap nothing else has used."""
     program = """
 import resource, torch
-from stages.learning.device import Compute, open_device
+from stages.learning.device import open_device
+from stages.learning.settings import Compute
 open_device(Compute(device="cpu", precision="fp32", threads=2))
 for _ in range(8):  # the heap settles within three
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

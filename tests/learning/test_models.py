@@ -8,16 +8,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from stages.foundation.names import STUDENT, TEACHERS
+from stages.foundation.names import ARCHITECTURES, STUDENT
 from stages.learning.models import (
-    LocalStart,
     build_model,
     load_start,
     load_weights,
     read_imagenet,
     save_weights,
-    start_of,
 )
+from stages.learning.settings import LocalStart, start_of
 
 CLASSES = ("other", "mel")
 
@@ -39,7 +38,7 @@ def load(path, architecture=STUDENT, classes=CLASSES):
     return load_weights(path, architecture=architecture, classes=classes)
 
 
-@pytest.mark.parametrize("architecture", [STUDENT, *TEACHERS])
+@pytest.mark.parametrize("architecture", [STUDENT, *ARCHITECTURES])
 def test_every_architecture_gets_our_head(architecture):
     with torch.device("meta"):
         built = build_model(architecture, 7, dropout=0.3)

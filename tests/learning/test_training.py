@@ -8,15 +8,17 @@ import torch
 from torch import nn
 
 from stages.dataset.pack import Pack
+from stages.foundation import record
+from stages.learning import checkpoints
 from stages.learning.checkpoints import checkpoint_path
-from stages.learning.device import Compute, open_device
-from stages.learning.examples import Examples
-from stages.learning.training import Schedule, fit, learning_rate
-from stages.learning.views import Views
+from stages.learning.device import open_device
+from stages.learning.examples import Examples, TrainImages
+from stages.learning.settings import Compute, HardLoss, Schedule, Views
+from stages.learning.training import fit, learning_rate
 
 SCHEDULE = Schedule(
     seed=1, epochs=4, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, warmup=0.1, averaging=0.9,
-    clip_norm=1.0, dropout=0.5, mixup=0.0, tta_rotations=1,
+    clip_norm=1.0, dropout=0.5, mixup=0.0, tta_rotations=1, loss=HardLoss(gamma=0.0, melanoma_weight=0.5),
 )  # fmt: skip
 VIEWS = Views(seed=1, rotation=180.0, zoom=1.1, brightness=0.1, contrast=0.1)
 LABELS = torch.arange(20) % 2
@@ -31,7 +33,7 @@ def examples() -> Examples:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     pixels[1::2] //= 2
     ids = [f"ISIC_{number}" for number in range(20)]
-    return Examples(Pack(pixels, ids, []), ids, np.arange(20), VIEWS, 2)
+    return Examples(TrainImages(Pack(pixels, ids, []), ids, np.arange(20), LABELS, ("a", "b")), VIEWS, 2)
 
 
 def network() -> nn.Module:
@@ -56,7 +58,7 @@ def run(folder: Path, device, *, loss=label_loss, scores=(0.6, 0.7, 0.8, 0.9), s
             raise KeyboardInterrupt
         return {"val_roc_auc": score}
 
-    checkpoint = folder / "run/checkpoint.safetensors"
+    checkpoint = folder / "run/checkpoint.pt"
     return model, fit(
         model, loss, examples(), validate=validate, schedule=schedule, device=device, checkpoint=checkpoint
     )
@@ -120,15 +122,16 @@ def test_mixup_weighs_the_losses_of_both_images_as_their_pixels(tmp_path, device
 
     pixels = np.zeros((2, 4, 4, 3), np.uint8)
     pixels[1] = 255
+    images = TrainImages(Pack(pixels, ["a", "b"], []), ["a", "b"], np.arange(2), LABELS[:2], ("a", "b"))
     steady = Views(seed=1, rotation=0.0, zoom=1.0, brightness=0.0, contrast=0.0)
     fit(
         Recording(),
         white,
-        Examples(Pack(pixels, ["a", "b"], []), ["a", "b"], np.arange(2), steady, 1),
+        Examples(images, steady, 1),
         validate=lambda _: {"val_roc_auc": 0.5},
         schedule=SCHEDULE.model_copy(update={"mixup": 1.0, "batch_size": 2, "learning_rate": 1e-9}),
         device=device,
-        checkpoint=tmp_path / "run/checkpoint.safetensors",
+        checkpoint=tmp_path / "run/checkpoint.pt",
     )
     assert len(shares) == SCHEDULE.epochs
     assert len({round(float(share[0]), 4) for share in shares}) > 2  # drawn anew for every batch
@@ -157,7 +160,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(tmp_path, devic
 
     with pytest.raises(ValueError, match=r"loss is nan at step 7, learning rate 0\.00\d+; lower learning_rate"):
         run(tmp_path, device, loss=exploding)
-    assert (tmp_path / "run/checkpoint.safetensors").is_file()
+    assert (tmp_path / "run/checkpoint.pt").is_file()
 
 
 def test_the_rate_warms_up_and_falls_to_zero():
@@ -168,12 +171,45 @@ def test_the_rate_warms_up_and_falls_to_zero():
     assert rates[99] < 0.001 * SCHEDULE.learning_rate
 
 
-def test_another_setting_or_input_never_finds_the_checkpoint(tmp_path, monkeypatch):
+def test_another_setting_input_code_or_version_never_finds_the_checkpoint(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = tmp_path / "train.csv"
     table.write_text("a")
-    first = checkpoint_path([table], "lr 0.1")
-    assert first == checkpoint_path([table], "lr 0.1")
-    assert first != checkpoint_path([table], "lr 0.2")
+    first = checkpoint_path([table], "lr 0.1", ["train_teacher.py"])
+    assert first == checkpoint_path([table], "lr 0.1", ["train_teacher.py"])
+    assert first != checkpoint_path([table], "lr 0.2", ["train_teacher.py"])
+    assert first != checkpoint_path([table], "lr 0.1", ["train_teacher.py", "distillation"])
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "version", lambda name: "0")
+        assert first != checkpoint_path([table], "lr 0.1", ["train_teacher.py"])
     table.write_text("b")
-    assert first != checkpoint_path([table], "lr 0.1")
+    assert first != checkpoint_path([table], "lr 0.1", ["train_teacher.py"])
+
+
+def test_code_that_the_training_does_not_run_keeps_its_checkpoint(tmp_path, monkeypatch):
+    """An edit of what writes the README once threw away a half-trained teacher."""
+    stages = tmp_path / "stages"
+    for name in ("learning/training.py", "commands/readme.py"):
+        (stages / name).parent.mkdir(parents=True)
+        (stages / name).write_text("x = 1\n")
+    monkeypatch.setattr(record, "STAGES", stages)
+    first = checkpoint_path([], "", ["learning"])
+    (stages / "commands/readme.py").write_text("x = 2\n")
+    assert checkpoint_path([], "", ["learning"]) == first
+    (stages / "learning/training.py").write_text("x = 2\n")
+    assert checkpoint_path([], "", ["learning"]) != first
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-500], lambda content: content[:900] + b"0" + content[901:]]
+)
+def test_a_damaged_checkpoint_is_set_aside_and_training_starts_anew(tmp_path, device, capsys, damage):
+    whole, _ = run(tmp_path / "a", device)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", device, stop_after=2)
+    path = tmp_path / "b/run/checkpoint.pt"
+    path.write_bytes(damage(path.read_bytes()))
+    again, _ = run(tmp_path / "b", device)
+    assert "cut off or altered" in capsys.readouterr().out
+    assert same(whole, again)
+    assert not (tmp_path / "b/run").exists()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stages.learning.views import Views, draw_view, plain_view, render_view
+from stages.learning.settings import Views
+from stages.learning.views import draw_view, plain_view, render_view
 
 VIEWS = Views(seed=1, rotation=180.0, zoom=1.15, brightness=0.08, contrast=0.15)
 STILL = Views(seed=1, rotation=0.0, zoom=1.0, brightness=0.0, contrast=0.0)

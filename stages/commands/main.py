@@ -1,0 +1,55 @@
+"""The console command `melanoma-kd`: one name for all that stands beside the pipeline.
+
+melanoma-kd COMMAND [--help]
+"""
+
+import ast
+import runpy
+import sys
+from pathlib import Path
+
+COMMANDS = {
+    "predict": "say what an exported student makes of images",
+    "web": "build the page that runs the student in a browser, and serve it",
+    "release": "put the exported student into a folder of Hugging Face's layout",
+    "summarize": "say which models are done, which are not, and the command for each",
+    "benchmark": "measure size, memory and speed of every model on this machine",
+    "benchmark_training": "measure how long the grid takes here beside a plain loop",
+    "compare_published": "test this run's models against published predictions, image for image",
+    "keep_run": "keep what a finished run was made from beside its numbers",
+    "track": "send histories and metrics to Weights & Biases",
+    "readme": "rewrite the parts of README.md and docs/ that are drawn from tracked files",
+    "screenshots": "take the pictures of the report and of the page that README.md shows",
+    "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
+}
+PARSES = {"predict", "web", "release"}  # have arguments and a --help of their own
+USAGE = """usage: melanoma-kd COMMAND [--help]
+
+The pipeline itself is DVC's: `dvc repro` runs it, `dvc exp run -S kd.temperature=2` changes one number.
+These commands stand beside it:
+
+{commands}
+
+melanoma-kd COMMAND --help says what it reads and writes. Research only: nothing here is a medical device."""
+
+
+def usage() -> str:
+    """Return the help text."""
+    return USAGE.format(commands="\n".join(f"  {name:20}{text}" for name, text in COMMANDS.items()))
+
+
+def main() -> None:
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print(usage())
+    elif name not in COMMANDS:
+        sys.exit(f"melanoma-kd: no command {name!r}\n{usage()}")
+    elif name not in PARSES and set(arguments) & {"-h", "--help"}:
+        print(ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))))
+    else:
+        sys.argv = [name, *arguments]
+        runpy.run_module(f"stages.commands.{name}", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""The section `demo`: how the synthetic archive is drawn."""
+
+from pydantic import Field
+
+from stages.foundation.params import Section, Seed
+
+
+class Demo(Section):
+    """separation: latent malignancy of melanomas above that of other lesions, in standard deviations."""
+
+    seed: Seed
+    lesions: int = Field(ge=20, le=1_000_000)
+    melanoma_share: float = Field(gt=0, lt=1)
+    separation: float = Field(ge=0, le=20)
+    width: int = Field(ge=32, le=4096)  # pixels
+    height: int = Field(ge=32, le=4096)

@@ -1,0 +1,35 @@
+"""The section `quantize`: the methods in the order they are tried, calibration images, and the gate."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.foundation.names import EachOnce
+from stages.foundation.params import Section, Seed
+
+Method = Literal[
+    "weight_only",
+    "weight_only_least_squares",
+    "static_u8s8_minmax",
+    "static_u8s8_percentile",
+    "static_s8s8_minmax",
+    "static_u16s8_minmax",
+    "dynamic",
+]
+
+
+class Gate(Section):
+    """What quantisation may cost on val, against fp32."""
+
+    megabytes: float = Field(gt=0, le=10_000)
+    roc_auc_loss: float = Field(ge=0, le=1)
+    ece_rise: float = Field(ge=0, le=1)
+
+
+class Quantize(Section):
+    """images: of train, for the ranges of activations."""
+
+    methods: Annotated[list[Method], Field(min_length=1), EachOnce]
+    images: int = Field(ge=1, le=1_000_000)
+    seed: Seed
+    gate: Gate

@@ -1,0 +1,59 @@
+"""The cards answer in the word that a test or an interval allows, and in no stronger one."""
+
+import pandas as pd
+import pytest
+
+from stages.reporting.verdicts import verdicts
+
+INDEX = pd.DataFrame({"label": ["int8 file"], "role": ["int8"]})
+FAMILIES = ["student against teacher", "distillation against control", "int8 against fp32"]
+
+
+def comparisons(**changes):
+    row = {"model": "a", "reference": "b", "difference": -0.01, "low": -0.02, "high": 0.01, "p_holm": 0.4}
+    rows = [
+        {"family": family, **row, "at": at, "metric": metric, "verdict": "no difference shown"}
+        | changes.get(metric, {})
+        for family in FAMILIES
+        for at, metric in (("all", "roc_auc"), ("operating point", "specificity"))
+    ]
+    return pd.DataFrame(rows)
+
+
+def models(value, low, high):
+    row = {"model": "int8 file", "split": "holdout", "at": "operating point"}
+    reached = {**row, "metric": "sensitivity", "value": value, "low": low, "high": high}
+    return pd.DataFrame([reached, {**reached, "metric": "specificity"}])
+
+
+def answers(table, reached=(0.94, 0.90, 0.98)):
+    return [card.answer for card in verdicts(table, models(*reached), INDEX, 0.95)]
+
+
+def test_without_a_difference_shown_nothing_is_claimed():
+    assert answers(comparisons()) == ["no loss shown", "no gain shown", "no loss shown", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [("better", ["yes, better", "yes, better", "no, better"]), ("worse", ["no, worse", "no, worse", "yes, worse"])],
+)
+def test_a_difference_that_is_shown_is_said(verdict, expected):
+    assert answers(comparisons(roc_auc={"verdict": verdict}))[:3] == expected
+
+
+def test_a_loss_elsewhere_is_never_hidden_behind_roc_auc():
+    cards = verdicts(comparisons(specificity={"verdict": "worse"}), models(0.94, 0.9, 0.98), INDEX, 0.95)
+    assert cards[2].answer == "no loss shown, but see below"
+    assert "Specificity at the operating point -0.0100, p = 0.400: worse" in cards[2].number
+
+
+@pytest.mark.parametrize(
+    ("reached", "answer"), [((0.85, 0.8, 0.9), "no, it misses more"), ((0.99, 0.96, 1.0), "it finds more")]
+)
+def test_an_operating_point_outside_its_interval_does_not_hold(reached, answer):
+    assert answers(comparisons(), reached)[3] == answer
+
+
+def test_a_pair_that_was_not_trained_is_said_not_compared():
+    assert answers(comparisons().query("family != 'distillation against control'"))[1] == "not compared"
