@@ -71,7 +71,7 @@ def main(key: str) -> None:
     soft_labels = [models / f"soft_labels/{name}.safetensors" for name in params.kd.teachers]
     teacher = mean_logits(soft_labels, params.distill.views, dataset.train)
     run = train(
-        start_model(STUDENT, start, len(dataset.train.classes), params.distill),
+        start_model(STUDENT, start, len(dataset.train.classes), params.distill, device),
         student_loss(dataset.train, teacher, params.distill.loss, student, device.device),
         dataset,
         examples=Examples(dataset.train, params.views, params.distill.views),

@@ -44,7 +44,7 @@ def main(key: str) -> None:
     dataset = open_dataset(processed, params.target)
     loss = label_loss(dataset.train, params.teacher.loss, device.device)
     run = train(
-        start_model(architecture, start, len(dataset.train.classes), params.teacher),
+        start_model(architecture, start, len(dataset.train.classes), params.teacher, device),
         lambda logits, positions, view: loss(logits, positions),
         dataset,
         examples=Examples(dataset.train, params.views, params.teacher.epochs),  # a teacher never sees a view twice

@@ -24,12 +24,9 @@ def faults(dry_run: subprocess.CompletedProcess[str], locked: set[str], defined:
 
 
 def main() -> None:
-    def dvc(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["dvc", *words], capture_output=True, text=True, check=False)
-
-    defined = set(dvc("stage", "list", "--name-only").stdout.split())
+    defined = set(command.dvc("stage", "list", "--name-only").stdout.split())
     locked = set(read_yaml(Path("dvc.lock"))["stages"])
-    found = faults(dvc("repro", "--dry", "--allow-missing"), locked, defined)
+    found = faults(command.dvc("repro", "--dry", "--allow-missing"), locked, defined)
     if found:
         raise ValueError("dvc.lock does not match code, parameters or committed numbers:\n" + "\n".join(found))
     print(f"dvc.lock: {len(locked)} stages match code, parameters and committed numbers")

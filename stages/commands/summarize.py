@@ -4,7 +4,6 @@ melanoma-kd summarize
 """
 
 import json
-import subprocess
 from typing import Any
 
 from stages.foundation import command
@@ -37,11 +36,11 @@ def main() -> None:
         print(f"{name:34}{found:12}{remedy}".rstrip())
 
 
-def _dvc(*words: str) -> str:
-    done = subprocess.run(["dvc", *words], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ValueError(f"dvc {' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout
+def _dvc(*arguments: str) -> str:
+    ran = command.dvc(*arguments)
+    if ran.returncode != 0:
+        raise ValueError(f"dvc {' '.join(arguments)}: {ran.stderr.strip()}")
+    return ran.stdout
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import inspect
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -47,6 +48,11 @@ def run(main: Callable[..., None]) -> None:
         sys.exit(f"{name}: interrupted; nothing half-written is left")
     with SECONDS.open("a", encoding="utf-8") as log:
         log.write(f"{name},{time.monotonic() - began:.1f}\n")
+
+
+def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run DVC, the one beside this Python, and return its output and exit status."""
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
 
 
 def _stop(*_: object) -> NoReturn:

@@ -42,8 +42,16 @@ class Classifier(nn.Module):
         image = (image - self.mean) / self.std
         if self.training or self.tta_rotations == 1:
             return self.backbone(image)
-        turned = torch.cat([torch.rot90(image, turn, (2, 3)) for turn in range(self.tta_rotations)])
+        turned = torch.cat(self._turns(image))
         return self.backbone(turned).unflatten(0, (self.tta_rotations, -1)).mean(dim=0)
+
+    def turn_by_turn(self, image: torch.Tensor) -> torch.Tensor:
+        """Return what `forward` returns in eval mode, one quarter turn at a time: a share of its memory."""
+        image = (image - self.mean) / self.std
+        return torch.stack([self.backbone(turned) for turned in self._turns(image)]).mean(dim=0)
+
+    def _turns(self, image: torch.Tensor) -> list[torch.Tensor]:
+        return [torch.rot90(image, turn, (2, 3)) for turn in range(self.tta_rotations)]
 
 
 def build_model(architecture: str, classes: int, *, dropout: float = 0.0, tta_rotations: int = 1) -> Classifier:

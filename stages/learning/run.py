@@ -18,6 +18,7 @@ from stages.learning.device import Device, describe_device
 from stages.learning.examples import Examples, TrainImages
 from stages.learning.losses import class_weights, focal_loss
 from stages.learning.models import Classifier, build_model, load_start, save_weights
+from stages.learning.recompute import LARGE, recompute_features
 from stages.learning.settings import HardLoss, LocalStart, Schedule
 from stages.learning.training import Loss, fit
 
@@ -32,12 +33,16 @@ class Run:
     record: dict[str, Any]
 
 
-def start_model(architecture: str, start: str | LocalStart, classes: int, schedule: Schedule) -> Classifier:
+def start_model(
+    architecture: str, start: str | LocalStart, classes: int, schedule: Schedule, device: Device
+) -> Classifier:
     """Return a classifier with its start weights; what is random follows from the schedule's seed."""
     torch.manual_seed(schedule.seed)
     rotations = schedule.tta_rotations
     model = build_model(architecture, classes, dropout=schedule.dropout, tta_rotations=rotations)
     load_start(model, architecture, start)
+    if architecture in LARGE and device.device.type == "cpu":
+        recompute_features(model.backbone)
     return model
 
 

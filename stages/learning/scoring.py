@@ -7,6 +7,7 @@ from torch import nn
 from stages.dataset.pack import Pack
 from stages.learning.device import Device
 from stages.learning.examples import Examples
+from stages.learning.models import Classifier
 from stages.learning.views import plain_view
 
 BATCH = 64
@@ -33,5 +34,6 @@ def score_view(model: nn.Module, examples: Examples, view: int, device: Device) 
 
 
 def _forward(model: nn.Module, images: torch.Tensor, device: Device) -> np.ndarray:
+    forward = model.turn_by_turn if isinstance(model, Classifier) else model
     with device.autocast():
-        return model(images).float().cpu().numpy()
+        return forward(images).float().cpu().numpy()

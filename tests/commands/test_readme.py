@@ -1,90 +1,120 @@
-"""README.md's drawn parts are what the tracked files say."""
+"""README.md, docs/ and their figure say what the tracked files say."""
 
+import re
 import shutil
 
 import pandas as pd
+import pytest
 from conftest import ROOT
 
 from stages.commands import compare_published
-from stages.commands.readme import comparison_rows, render, results, stage_diagram
-from stages.foundation.params import read_yaml
+from stages.commands.readme import HAM10000, diagram, render, replace_part
+from stages.reporting.markdown import Results, comparison_rows, every_model, results, shown
 
 SELECTED = "student_T1_alpha0.5"
-PIPELINE = read_yaml(ROOT / "dvc.yaml")
+PUBLISHED = ROOT / "metrics/published/models.csv"
 
 
-def test_the_readme_is_up_to_date():
+@pytest.fixture
+def at_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def test_every_drawn_part_is_up_to_date(at_root):
+    for path, text in render(Results(HAM10000)).items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run `make readme`"
+
+
+def test_the_readme_is_short_and_shows_what_came_out_first(at_root):
     text = (ROOT / "README.md").read_text()
-    assert render(text, PIPELINE, ROOT / "metrics/ham10000") == text, "run `make readme`"
+    assert text.count("\n") <= 150
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    assert len(pictures) >= 3
+    assert all((ROOT / picture).stat().st_size < 500_000 for picture in pictures)
+    assert text.index(pictures[0]) < 800  # on the first screen
 
 
-def test_the_diagram_has_every_stage_and_the_known_arrows():
-    diagram = stage_diagram(PIPELINE)
-    for arrow in (
-        "synthesize_demo --> prepare_splits",
-        "synthesize_demo --> pack_images",
-        "pack_images --> train_teacher",
-        "train_teacher --> soft_labels",
-        "soft_labels --> distill",
-        "distill --> quantize",
-        "quantize --> evaluate_holdout",
-        "baselines --> evaluate_holdout",
-        "train_teacher --> evaluate_holdout",
-        "evaluate_holdout --> explain",
-        "explain --> report",
-        "evaluate_holdout --> report",
-    ):
-        assert arrow in diagram
-    assert "synthesize_demo --> train_teacher" not in diagram
-    assert "report -->" not in diagram
+def test_what_is_linked_is_there(at_root):
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-def test_results_are_the_tables_with_intervals(finished):
-    part = results(finished / "metrics/demo")
+def test_the_diagram_has_every_stage_and_no_arrow_that_others_imply(at_root):
+    drawn = diagram()
+    for arrow in ("synthesize_demo --> prepare_splits", "train_teacher --> soft_labels", "distill --> quantize"):
+        assert arrow in drawn
+    assert "train_teacher --> evaluate_holdout" not in drawn  # by way of soft_labels, distill and quantize
+    assert "report -->" not in drawn
+
+
+@pytest.fixture
+def tables(finished):
+    return Results(finished / "metrics/demo", PUBLISHED)
+
+
+def test_results_are_the_tables_with_intervals(tables, finished):
     models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv", dtype={"at": str})
     found = models.set_index(["model", "split", "at", "metric"]).sort_index()
     row = found.loc[("student_int8", "holdout", "operating point", "specificity")]
-    table, _ = part.split("Paired")
-    (line,) = [line for line in table.splitlines() if line.startswith("| student ONNX int8 |")]
-    assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in line
-    assert table.count("| student T=1 α=0.5 |") == 1
-    assert "| student ONNX int8 | student ONNX fp32 | " in part
+    for part in (results(tables), every_model(tables)):
+        (line,) = [line for line in part.splitlines() if line.startswith("| student ONNX int8 |")]
+        assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in line
+        assert part.count("| student T=1 α=0.5 |") == 1
+
+
+def test_each_pair_is_told_as_shown_or_not_by_its_verdicts(tables):
+    """Every metric with a difference shown stands in the first list, and in that alone."""
+    tables.comparisons = tables.comparisons.query("family == 'int8 against fp32'").assign(
+        verdict=lambda table: ["worse" if name == "ece" else "no difference shown" for name in table["metric"]]
+    )
+    assert re.fullmatch(
+        r"- student ONNX int8 against student ONNX fp32: ECE \S+ \(\S+ to \S+\), worse\.",
+        shown(tables, difference=True),
+    )
+    not_shown = shown(tables, difference=False)
+    assert re.fullmatch(
+        r"- student ONNX int8 against student ONNX fp32: ROC-AUC [^;]+; average precision [^;]+\.", not_shown
+    )
 
 
 def test_a_difference_that_is_shown_says_which_way_it_goes():
-    row = {"model": "student_int8", "reference": "student_fp32", "at": "all", "low": -0.01, "high": 0.03}
-    shown = {"metric": "roc_auc", "difference": 0.01, "p_holm": 0.04, "verdict": "better"}
+    row = {"model": "student ONNX int8", "reference": "student ONNX fp32", "at": "all", "low": -0.01, "high": 0.03}
+    told = {"metric": "roc_auc", "difference": 0.01, "p_holm": 0.04, "verdict": "better"}
     open_ = {"metric": "ece", "difference": -0.01, "p_holm": 0.5, "verdict": "no difference shown"}
-    *_, line = comparison_rows(pd.DataFrame([row | shown, row | open_]))
+    *_, line = comparison_rows(pd.DataFrame([row | told, row | open_])).splitlines()
     assert line == (
-        "| student ONNX int8 | student ONNX fp32 | +0.0100 (-0.0100 to +0.0300), p 0.040: **better** | - "
-        "| -0.0100 (-0.0100 to +0.0300), p 0.500 |"
+        "| student ONNX int8 | student ONNX fp32 | +0.0100 (-0.0100 to +0.0300, p = 0.040): **better** | - | - "
+        "| -0.0100 (-0.0100 to +0.0300, p = 0.500) |"
     )
 
 
 def test_without_results_it_says_so(tmp_path):
-    assert results(tmp_path).startswith("No results on HAM10000")
+    with pytest.raises(ValueError, match=r"model_index\.csv: no such table"):
+        Results(tmp_path, PUBLISHED)
+
+
+def test_a_part_without_its_markers_is_named():
+    with pytest.raises(ValueError, match="wanted the markers <!-- results -->"):
+        replace_part("no markers", "results", "")
 
 
 def test_published_models_and_the_measured_speed_stand_beside_ours(tiny):
     folder = tiny / "metrics/demo"
-    predictions = pd.read_csv(folder / "predictions.csv").query("split == 'holdout'")
+    predictions = pd.read_csv(folder / "evaluation/predictions.csv").query("split == 'holdout'")
     (tiny / "metrics/published").mkdir()
-    table = predictions[["image_id", "melanoma"]].assign(published_efficientnet_b1=predictions["resnet18"])
+    names = pd.read_csv(PUBLISHED)["model"]
+    table = predictions[["image_id", "melanoma"]].assign(**dict.fromkeys(names, predictions["resnet18"]))
     table.to_csv(tiny / "metrics/published/demo.csv", index=False)
     compare_published.main()
     for name in ("deployment.csv", "machine.json"):
         shutil.copy(ROOT / "metrics/demo" / name, folder)
-    part = results(folder)
-    rows = {line.split(" | ")[0]: line for line in part.split("Paired")[0].splitlines()}
-    cells = {name: rows[name].split(" | ")[1:] for name in ("| published EfficientNet-B1", "| ResNet-18")}
-    ours, theirs = cells["| ResNet-18"], cells["| published EfficientNet-B1"]
-    assert theirs[:5] == [*ours[:2], "-", "-", ours[4]]
+    found = Results(folder, PUBLISHED)
+    rows = {line.split(" | ")[0]: line for line in results(found).splitlines()}
+    ours, theirs = (rows[name].split(" | ")[1:] for name in ("| ResNet-18", "| published student T=1 α=0.5"))
+    assert theirs[:4] == [*ours[:2], "-", "-"]
     speed = pd.read_csv(folder / "deployment.csv").set_index(["model", "runtime"])["ms_p50_1_thread"]
-    for name, key in (
-        ("ResNet-18", ("resnet18", "pytorch")),
-        ("student ONNX int8", (SELECTED, "onnx int8")),
-    ):
-        assert f"| {speed[key]:.2f} (" in rows[f"| {name}"]
-    assert "| student ONNX int8 | published EfficientNet-B1 | " in part
-    assert "one thread" in part
+    for name, key in (("ResNet-18", ("resnet18", "pytorch")), ("student ONNX int8", (SELECTED, "onnx int8"))):
+        assert f"| {speed[key]:.1f} (" in rows[f"| {name}"]
+    assert "| student ONNX int8 | published EfficientNet-B1 | " in comparison_rows(found.comparisons)
+    assert "one thread" in results(found)
