@@ -1,4 +1,4 @@
-"""Fit scikit-learn's classifiers on hand-crafted features: what is reached without deep learning.
+"""Fit scikit-learn's classifiers on hand-crafted features, to compare deep learning with.
 
     python -m stages.baselines
 
@@ -35,6 +35,8 @@ from stages.foundation.progress import track
 from stages.foundation.record import make_record
 from stages.foundation.settings import BaselineModel, Baselines, Data, Threads
 
+PACKAGES = ["scikit-learn", "scikit-image", "skl2onnx", "numpy"]
+
 
 @dataclass(frozen=True)
 class Params:
@@ -44,7 +46,7 @@ class Params:
 
 
 def classifier(name: BaselineModel, seed: int, threads: int) -> Pipeline:
-    """Return an unfitted pipeline; melanomas weigh as much as all other lesions together."""
+    """Return an unfitted pipeline of scaling and classifier; weights balance the two classes, but not in boosting."""
     models: dict[BaselineModel, Any] = {
         "logistic_regression": LogisticRegression(C=0.05, class_weight="balanced", max_iter=2000),
         "svm_rbf": CalibratedClassifierCV(SVC(C=2.0, class_weight="balanced"), cv=5, ensemble=False),  # Platt scaling
@@ -59,16 +61,16 @@ def classifier(name: BaselineModel, seed: int, threads: int) -> Pipeline:
 
 
 def as_onnx(model: Pipeline, features: np.ndarray) -> bytes:
-    """Return the fitted pipeline as ONNX, which is scored from then on: trees differ between float32 and float64."""
+    """Return the content of the fitted pipeline's ONNX file; the float32 trees in it differ from scikit-learn's."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # skl2onnx asks an SVC for attributes scikit-learn retires
+        warnings.simplefilter("ignore", FutureWarning)  # skl2onnx reads deprecated attributes of SVC
         graph = to_onnx(model, features[:1], options={"zipmap": False})
-    graph.opset_import.sort(key=lambda opset: opset.domain)  # comes from a set, whose order changes by process
+    graph.opset_import.sort(key=lambda opset: opset.domain)  # skl2onnx takes it from a set, whose order varies
     return graph.SerializeToString(deterministic=True)
 
 
 def score(model: bytes, features: np.ndarray, threads: int) -> np.ndarray:
-    """Return p_melanoma of (images, features), float64 (images,)."""
+    """Return p_melanoma, float64 (images,), by an ONNX file's content, of features, float32 (images, features)."""
     session = open_session(model, threads=threads)
     probabilities = session.run(None, {session.get_inputs()[0].name: features})[1]
     return np.clip(probabilities[:, 1].astype(np.float64), 0, 1)
@@ -77,8 +79,8 @@ def score(model: bytes, features: np.ndarray, threads: int) -> np.ndarray:
 def pack_features(pack: Pack, threads: int) -> np.ndarray:
     """Return the features of every packed image, float32 (images, features)."""
     with ProcessPoolExecutor(threads) as pool:
-        found = pool.map(image_features, pack.pixels, chunksize=64)
-        return np.stack(list(track(found, len(pack.pixels), "features")))
+        features = pool.map(image_features, pack.pixels, chunksize=64)
+        return np.stack(list(track(features, len(pack.pixels), "features")))
 
 
 def main() -> None:
@@ -97,20 +99,14 @@ def main() -> None:
     if 0 < settings.max_train < len(rows):
         chosen = np.random.default_rng(settings.seed).permutation(len(rows))[: settings.max_train]
         rows, labels = rows[chosen], labels[chosen]
-    with threadpool_limits(threads):  # of BLAS: their number changes bits
+    with threadpool_limits(threads):  # of BLAS: their number changes the last bits
         fitted = {
             name: as_onnx(classifier(name, settings.seed, threads).fit(features[rows], labels), features)
             for name in settings.models
         }
     p_melanoma = {name: score(model, features[pack.rows(scored)], threads) for name, model in fitted.items()}
-    record = make_record(
-        dump_params(params),
-        inputs,
-        ["scikit-learn", "scikit-image", "skl2onnx", "numpy"],
-        features=features.shape[1],
-        device="cpu",
-        threads=threads,
-    )
+    columns = features.shape[1]
+    record = make_record(dump_params(params), inputs, PACKAGES, features=columns, device="cpu", threads=threads)
     targets = (models / "baselines", models / "features.npy", models / "predictions/baselines")
     with writing(*targets) as (folder, table, predictions):
         folder.mkdir()

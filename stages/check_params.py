@@ -1,9 +1,8 @@
-"""Refuse parameters that cannot run before any stage has spent time on them.
+"""Validate params.yaml before any other stage runs.
 
     python -m stages.check_params
 
-Reads params.yaml, all of it. Writes data/params_checked, a marker whose content never changes, so that later stages
-rerun only where their own parameters changed.
+Reads params.yaml. Writes data/params_checked, a constant marker file, so that it never makes later stages rerun.
 """
 
 import difflib
@@ -45,22 +44,22 @@ class Params:
     compute: Compute
 
 
-def check_sections(present: set[str]) -> None:
-    """Raise ValueError that names a section no stage reads, with the one it may be a misspelling of."""
+def check_sections(sections: set[str]) -> None:
+    """Raise ValueError that names a section no stage reads, with the most similar one that exists."""
     known = Params.__dataclass_fields__
-    for name in sorted(present - set(known)):
-        close = difflib.get_close_matches(name, known, n=1)
-        raise ValueError(f"{PARAMS}: {name}: no stage reads it" + (f"; did you mean {close[0]}?" if close else ""))
+    for name in sorted(sections - set(known)):
+        similar = difflib.get_close_matches(name, known, n=1)
+        raise ValueError(f"{PARAMS}: {name}: no stage reads it" + (f"; did you mean {similar[0]}?" if similar else ""))
 
 
 def check_choices(params: Params) -> None:
-    """Raise ValueError on values that are each in range but do not fit together."""
-    strangers = [key for key in params.kd.teachers if key not in params.teachers]
-    if strangers:
-        raise ValueError(f"{PARAMS}: kd.teachers: {strangers} not among the teachers {params.teachers}")
-    trained = [*GRID, CONTROL, params.kd.selected]
-    if params.kd.repeated not in trained:
-        raise ValueError(f"{PARAMS}: kd.repeated: {params.kd.repeated}: wanted one of {trained}")
+    """Raise ValueError on values that are each valid but contradict one another."""
+    unknown = [key for key in params.kd.teachers if key not in params.teachers]
+    if unknown:
+        raise ValueError(f"{PARAMS}: kd.teachers: {unknown} not among the teachers {params.teachers}")
+    students = [*GRID, CONTROL, params.kd.selected]
+    if params.kd.repeated not in students:
+        raise ValueError(f"{PARAMS}: kd.repeated: {params.kd.repeated}: wanted one of {students}")
     if params.teacher.seed in {parse_teacher(key)[1] for key in params.teachers}:
         raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")
     if params.distill.seed in REPEAT_SEEDS:

@@ -1,10 +1,10 @@
-"""Train one MobileNetV3-Small on labels and soft labels; its best epoch on val is kept.
+"""Train one MobileNetV3-Small on labels and soft labels and keep its best epoch on val.
 
     python -m stages.distill T1_alpha0.5
 
-Reads data/processed/<name>: pack, train.csv, val.csv; models/<name>/soft_labels of kd.teachers, whose mean logits are
-the teacher's. Writes models/<name>/students/<key>.safetensors; models/<name>/predictions/students/<key>:
-predictions.csv (every packed image that is not in train.csv) and record.json; plots/<name>/history/students/<key>.csv.
+Reads data/processed/<name>: pack, train.csv, val.csv; models/<name>/soft_labels of kd.teachers, which are averaged.
+Writes models/<name>/students/<key>.safetensors; models/<name>/predictions/students/<key>: predictions.csv (every packed
+image that is not in train.csv) and record.json; plots/<name>/history/students/<key>.csv.
 alpha 0 is the control: the same student without distillation. T1_alpha0.5_seed43 is a repeat with another seed.
 """
 
@@ -22,10 +22,10 @@ from stages.foundation.params import dump_params, read_params
 from stages.foundation.settings import Data, Distilling
 from stages.learning.dataset import dataset_files, open_dataset
 from stages.learning.device import open_device
-from stages.learning.examples import Examples, TrainImages
 from stages.learning.run import label_loss, start_model, train, write_run
 from stages.learning.settings import Compute, Distill, HardLoss, Init, Views, start_of
 from stages.learning.training import Loss
+from stages.learning.views import Examples, TrainImages
 
 CODE = ("distill.py", "foundation", "dataset", "learning", "distillation")
 
@@ -50,12 +50,12 @@ def mean_logits(paths: list[Path], views: int, images: TrainImages) -> torch.Ten
 def student_loss(
     images: TrainImages, teacher: torch.Tensor, settings: HardLoss, student: Student, device: torch.device
 ) -> Loss:
-    """Return the objective of one student: the teacher's logits are those of the very view the student sees."""
-    hard, teacher = label_loss(images, settings, device), teacher.to(device)
+    """Return a student's loss against the teacher's logits (views, images, classes) on the view the student sees."""
+    hard_loss, teacher = label_loss(images, settings, device), teacher.to(device)
 
     def loss(logits: torch.Tensor, positions: torch.Tensor, view: int) -> torch.Tensor:
-        labels_term = hard(logits, positions)
-        return distillation_loss(logits, teacher[view, positions], labels_term, T=student.T, alpha=student.alpha)
+        hard = hard_loss(logits, positions)
+        return distillation_loss(logits, teacher[view, positions], hard, T=student.T, alpha=student.alpha)
 
     return loss
 

@@ -5,7 +5,8 @@
 Reads data/processed/<name>: train.csv, val.csv, holdout.csv; models/<name>/predictions of the teachers, students,
 ONNX files and baselines that params.yaml names. Writes metrics/<name>/headline.json (the selected student);
 metrics/<name>/evaluation: model_index.csv (what each model is), predictions.csv (labels and probabilities, from which
-all of it can be recomputed) and one table a question; plots/<name>/data: what the figures draw.
+all metrics can be recomputed) and one table a question; plots/<name>/data: what the figures draw. "The study" is the
+original student project whose README this project started from.
 """
 
 import hashlib
@@ -25,11 +26,11 @@ from stages.evaluation.roles import Model, Roles, index_table, roles_of
 from stages.evaluation.tables import TABLES, wide
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
-from stages.foundation.names import HEADLINE, Teachers, student_key
+from stages.foundation.names import HEADLINE, Teachers
 from stages.foundation.params import read_params
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd
 
-ABLATION = [
+ABLATION = [  # (at, metric): the columns of two of the study's tables
     *(("all", name) for name in ("roc_auc", "average_precision", "pr_auc", "ece")),
     *(("0.5", name) for name in ("f1", "sensitivity", "ppv", "accuracy")),
 ]
@@ -44,27 +45,22 @@ class Params:
     evaluate: Evaluate
 
 
-def prediction_files(model: Model) -> tuple[Path, Path]:
-    """Return a model's predictions and its record below models/<name>/predictions."""
-    if model.kind == "student":
-        folder = Path("students", student_key(model.student))
-    elif model.kind == "teacher":
-        folder = Path("teachers", model.name)
-    else:
-        shared = Path("onnx" if model.kind == "onnx" else "baselines")
-        return shared / f"{model.name}.csv", shared / RECORD
-    return folder / TABLE, folder / RECORD
+def prediction_file(model: Model) -> Path:
+    """Return the path of a model's predictions below models/<name>/predictions; its record stands beside them."""
+    if model.kind in ("teacher", "student"):
+        return Path(f"{model.kind}s", model.key, TABLE)
+    return Path("onnx" if model.kind == "onnx" else "baselines", f"{model.key}.csv")
 
 
 def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Return one row of run.csv: facts as they stand, parameters and inputs as hashes that show a difference."""
+    """Return one row of run.csv: device, threads and versions as recorded; hashes of parameters and of inputs."""
     hashed = {
         f"{part}_sha256": hashlib.sha256(json.dumps(record[part], sort_keys=True).encode()).hexdigest()[:16]
         for part in ("params", "inputs")
     }
     versions = " ".join(f"{package} {version}" for package, version in record["versions"].items())
-    facts = {key: record.get(key, "-") for key in ("device", "instruction_set", "precision", "threads", "machine")}
-    return {"model": name, "best_epoch": record.get("best_epoch", 0), **facts, **hashed, "versions": versions}
+    machine = {key: record.get(key, "-") for key in ("device", "instruction_set", "precision", "threads", "machine")}
+    return {"model": name, "best_epoch": record.get("best_epoch", 0), **machine, **hashed, "versions": versions}
 
 
 def ablation(models: pd.DataFrame, roles: Roles) -> pd.DataFrame:
@@ -77,26 +73,25 @@ def ablation(models: pd.DataFrame, roles: Roles) -> pd.DataFrame:
 
 
 def baseline_table(models: pd.DataFrame, records: dict[str, Any], names: list[str]) -> pd.DataFrame:
-    """Return the baselines with how many features they see: the study's table, with intervals."""
+    """Return the baselines with their number of features: the study's table, with intervals."""
     table = wide(models, names, ABLATION)
     table.insert(1, "features", [records[name]["features"] for name in names])
     return table
 
 
 def headline(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the selected student's holdout numbers, and which cell of the grid val would have selected."""
-    selected, best = evaluation.roles.selected, evaluation.best_cell
-    print(f"selected {selected}; best of the grid on val: {best}")
+    """Return the selected student's holdout metrics, and the student of the grid with the highest ROC-AUC on val."""
+    selected, best = evaluation.roles.one("selected"), evaluation.best_of_grid
+    print(f"selected {selected}; best of the grid on val: {best.name}")
     estimates = evaluation.estimates["holdout"][selected]
-    (cell,) = [model for model in evaluation.roles.models if model.name == best]
     return {
-        "val_best": student_key(cell.student),  # which student is selected stands in params.yaml
+        "val_best": best.key,  # which student is selected stands in params.yaml
         **{name: round(float(estimates[key][0]), 4) for name, key in HEADLINE.items()},
     }
 
 
 def read_splits(processed: Path) -> dict[str, pd.DataFrame]:
-    """Return the three split tables, after checking that no lesion stands in two and val and holdout can be scored."""
+    """Return the three split tables; ValueError if a lesion is in two, or val or holdout lacks a class."""
     splits = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
     check_disjoint(splits)
     for name in ("val", "holdout"):
@@ -104,8 +99,8 @@ def read_splits(processed: Path) -> dict[str, pd.DataFrame]:
     return splits
 
 
-def freeze(scored: dict[str, pd.DataFrame], p: Predictions) -> pd.DataFrame:
-    """Return labels and every model's probabilities of both splits: what all numbers can be recomputed from."""
+def prediction_table(scored: dict[str, pd.DataFrame], p: Predictions) -> pd.DataFrame:
+    """Return one row per image of val and holdout: ids, label, split and each model's probability."""
     columns = ["image_id", "lesion_id", "melanoma"]
     tables = [
         table[columns].assign(split=name, **{model: values[name] for model, values in p.items()})
@@ -122,35 +117,28 @@ def main() -> None:
     roles = roles_of(params.teachers, params.kd, params.baselines)
     p, records = {}, {}
     for model in roles.models:
-        predictions, record = prediction_files(model)
-        p[model.name] = {
-            name: read_predictions(folder / predictions, list(table["image_id"])) for name, table in scored.items()
-        }
-        records[model.name] = read_record(folder / record)
+        path = folder / prediction_file(model)
+        p[model.name] = {name: read_predictions(path, list(table["image_id"])) for name, table in scored.items()}
+        records[model.name] = read_record(path.with_name(RECORD))
     exported = {name: Decision(**values) for name, values in read_record(folder / "onnx" / DECISIONS).items()}
     evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
-    numbers = headline(evaluation)
+    headline_metrics = headline(evaluation)
     tables = {"model_index": index_table(roles), **{name: build(evaluation) for name, build in TABLES.items()}}
     tables["kd_ablation"] = ablation(tables["models"], roles)
     tables["baselines"] = baseline_table(tables["models"], records, roles.baselines)
     tables["run"] = pd.DataFrame([describe_run(model, record) for model, record in records.items()])
-    drawn = plot_data(evaluation) | {"data_overview": overview(splits)}
-    write(params.data.name, numbers, freeze(scored, p), tables, drawn)
-    shown = wide(tables["models"], list(p), list(HEADLINE.values())).set_index("model")
-    print(shown[list(HEADLINE)].round(4).to_string())
-
-
-def write(
-    name: str, numbers: dict[str, Any], frozen: pd.DataFrame, tables: dict[str, Any], drawn: dict[str, Any]
-) -> None:
-    """Write the headline, the frozen predictions, the tables and the plot data, all or none."""
-    metrics, plots = Path("metrics", name), Path("plots", name)
-    targets = [metrics / f"evaluation/{stem}.csv" for stem in tables] + [plots / f"data/{stem}.csv" for stem in drawn]
-    with writing(metrics / "headline.json", metrics / "evaluation/predictions.csv", *targets) as (head, first, *rest):
-        write_json(head, numbers)
-        write_csv(first, frozen)
-        for partial, table in zip(rest, [*tables.values(), *drawn.values()], strict=True):
-            write_csv(partial, table, digits=6)
+    metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
+    outputs = {metrics / f"evaluation/{stem}.csv": table for stem, table in tables.items()}
+    figures = plot_data(evaluation) | {"data_overview": overview(splits)}
+    outputs |= {plots / f"data/{stem}.csv": table for stem, table in figures.items()}
+    frozen = metrics / "evaluation/predictions.csv"
+    with writing(metrics / "headline.json", frozen, *outputs) as (partial, frozen_partial, *partials):
+        write_json(partial, headline_metrics)
+        write_csv(frozen_partial, prediction_table(scored, p))
+        for path, table in zip(partials, outputs.values(), strict=True):
+            write_csv(path, table, digits=6)
+    summary = wide(tables["models"], list(p), list(HEADLINE.values())).set_index("model")
+    print(summary[list(HEADLINE)].round(4).to_string())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compute where the selected student looks on the images that the report shows.
+"""Compute which pixels raise the selected student's melanoma logit, on the images that the report shows.
 
     python -m stages.explain
 
@@ -34,15 +34,18 @@ class Params:
 
 
 def grad_cam(model: Classifier, images: torch.Tensor, target: int) -> np.ndarray:
-    """Return what raises the target's logit in (batch, 3, size, size): uint8 (batch, size, size), 255 the most."""
+    """Return Grad-CAM (Selvaraju et al. 2017) of the target's logit: uint8 (batch, size, size), 255 at each map's peak.
+
+    images: float32 (batch, 3, size, size); a map without any positive evidence is 0 all over.
+    """
     model.eval()
-    kept: list[torch.Tensor] = []
+    outputs: list[torch.Tensor] = []
     hook = model.backbone.get_submodule("features").register_forward_hook(
-        lambda _module, _inputs, out: kept.append(out)
+        lambda _module, _inputs, out: outputs.append(out)
     )
     logits = model(images)
     hook.remove()
-    (features,) = kept  # (batch, channels, rows, columns)
+    (features,) = outputs  # (batch, channels, rows, columns)
     (gradient,) = torch.autograd.grad(logits[:, target].sum(), features)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     heat = functional.relu((weights * features).sum(dim=1, keepdim=True))

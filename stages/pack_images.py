@@ -1,4 +1,4 @@
-"""Decode every image of the archive once, squashed to image.size, into one memory-mapped file.
+"""Decode every image of the archive, resized to image.size squared, into one memory-mapped array.
 
     python -m stages.pack_images
 

@@ -3,7 +3,8 @@
     python -m stages.prepare_splits
 
 Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv and split_metadata.json.
-With the archive HAM10000, seed 42 and 70/15/15 the splits are the original study's, image for image.
+With the archive HAM10000, seed 42 and 70/15/15 the splits are those of the study, the original student project whose
+README this project started from, image for image.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from stages.foundation.params import read_params
 from stages.foundation.settings import Data
 from stages.images.archive import content_hashes, find_images, read_metadata
 
-FEWEST = 2  # lesions of each class in each split: below that no metric of the split exists
+FEWEST_LESIONS = 2  # of each class in each split
 
 
 @dataclass(frozen=True)
@@ -29,28 +30,23 @@ class Params:
     splits: Splits
 
 
-def label(metadata: pd.DataFrame) -> pd.DataFrame:
-    """Return the metadata with the int column melanoma."""
-    return metadata.assign(melanoma=(metadata["dx"] == MELANOMA).astype(int))[SPLIT_COLUMNS]
-
-
 def group_lesions(table: pd.DataFrame, hashes: list[str]) -> pd.Series:
-    """Return the group of each row: its lesion, or the first of the lesions that share a byte-identical image."""
+    """Return each row's group, named by its lowest lesion_id; lesions sharing a byte-identical image are one group."""
     group = {lesion: lesion for lesion in table["lesion_id"]}
     for _, lesions in table.groupby(pd.Series(hashes, index=table.index))["lesion_id"]:
         joined = {group[lesion] for lesion in lesions}
-        group = {lesion: min(joined) if own in joined else own for lesion, own in group.items()}
+        group = {lesion: min(joined) if name in joined else name for lesion, name in group.items()}
     return table["lesion_id"].map(group)
 
 
 def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict[str, set[str]]:
     """Return the groups of each split; ValueError when a split would lack melanomas or other lesions.
 
-    The study's recipe: groups in sorted order, train taken first, then the sorted rest halved into val and holdout.
+    As in the study, groups are sorted, train is drawn first, and the rest is sorted and split into val and holdout.
     """
     labels = melanoma.groupby(groups).max().sort_index()
     rest_share = 1 - splits.train
-    val_share = round(splits.val / rest_share, 9)  # .15 of .30000000000000004 is half of it
+    val_share = round(splits.val / rest_share, 9)  # 1 - .7 is .30000000000000004, and .15 is to be half of it
     try:
         train, rest = train_test_split(labels.index, test_size=rest_share, random_state=splits.seed, stratify=labels)
         rest = sorted(rest)
@@ -60,16 +56,16 @@ def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict
             f"too few lesions to split: {len(labels)}, of them {labels.sum()} melanomas ({error})"
         ) from None
     for name, members in zip(SPLITS, (train, val, holdout), strict=True):
-        found = labels[list(members)]
-        if min(found.sum(), (1 - found).sum()) < FEWEST:
+        melanomas, lesions = labels[list(members)].sum(), len(members)
+        if min(melanomas, lesions - melanomas) < FEWEST_LESIONS:
             raise ValueError(
-                f"{name}: wanted {FEWEST} lesions of each class, found {found.sum()} melanomas of {len(found)}"
+                f"{name}: wanted {FEWEST_LESIONS} lesions of each class, found {melanomas} melanomas of {lesions}"
             )
     return dict(zip(SPLITS, (set(train), set(val), set(holdout)), strict=True))
 
 
 def describe(tables: dict[str, pd.DataFrame], shared: list[list[str]], splits: Splits) -> dict[str, Any]:
-    """Return the sizes of the splits, what is unknown in them, and lesions that share a byte-identical image."""
+    """Return each split's counts of images, lesions, melanomas and unknown values, and the lesions sharing an image."""
     return {
         "seed": splits.seed,
         "splits": {
@@ -89,7 +85,8 @@ def main() -> None:
     params = read_params(Params)
     archive = Path("data/raw", params.data.name)
     processed = Path("data/processed", params.data.name)
-    table = label(read_metadata(archive))
+    table = read_metadata(archive)
+    table = table.assign(melanoma=(table["dx"] == MELANOMA).astype(int))[SPLIT_COLUMNS]
     groups = group_lesions(table, content_hashes(find_images(archive, table["image_id"]).values()))
     members = split_groups(groups, table["melanoma"], params.splits)
     tables = {name: table[groups.isin(members[name])] for name in SPLITS}

@@ -1,12 +1,12 @@
-"""Export the selected student to ONNX, fp32 and int8; the int8 method is the first of a ladder that passes the gate.
+"""Export the selected student to ONNX, fp32 and int8; int8 is by the first method that passes the gate.
 
     python -m stages.quantize
 
 Reads data/processed/<name>: pack, train.csv (calibration images), val.csv (the gate and each file's decision);
 models/<name>/students/<the key that kd.* selects>. Writes models/<name>/onnx: student_{fp32,int8}.onnx and, to try on
-other machines, methods/<method>.onnx, all with metadata that say how to use them; models/<name>/predictions/onnx:
-student_{fp32,int8}.csv (every packed image that is not in train.csv), record.json and decisions.json (what val chose
-for the two files); metrics/<name>/quantization.csv.
+other machines, methods/<method>.onnx, all with metadata on how to use them; models/<name>/predictions/onnx:
+student_{fp32,int8}.csv (every packed image that is not in train.csv), record.json and decisions.json (each file's
+threshold, calibration and referral bounds, from val); metrics/<name>/quantization.csv.
 """
 
 from dataclasses import dataclass
@@ -46,9 +46,9 @@ from stages.foundation.settings import Data, OperatingPoint, Selection, Threads
 from stages.images.settings import ImageLimits
 from stages.learning.dataset import Dataset, dataset_files, open_dataset
 from stages.learning.device import Device
-from stages.learning.examples import TrainImages
 from stages.learning.models import Classifier, load_weights
 from stages.learning.scoring import score_images
+from stages.learning.views import TrainImages
 from stages.statistics.decisions import fit_decision
 
 PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
@@ -68,35 +68,37 @@ class Params:
 
 
 def calibration_images(images: TrainImages, settings: Quantize) -> np.ndarray:
-    """Return training images as the model takes them, float32 (images, 3, size, size), drawn by the seed."""
+    """Return training images drawn by the seed, as the model takes them: float32 (images, 3, size, size)."""
     rows = np.random.default_rng(settings.seed).permutation(images.rows)[: settings.images]
     return as_input(images.pack.pixels[np.sort(rows)])
 
 
-def quantized_files(fp32: onnx.ModelProto, methods: list[Method], images: np.ndarray) -> dict[str, bytes]:
-    """Return the fp32 file and one by each method of the ladder, without metadata."""
-    models = {"fp32": fp32} | {
-        str(name): LADDER[name](fp32, images) for name in track(methods, len(methods), "methods")
-    }
-    return {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
+def quantized(fp32: onnx.ModelProto, methods: list[Method], images: np.ndarray) -> dict[str, onnx.ModelProto]:
+    """Return "fp32" and each method of the ladder -> its model, without metadata."""
+    return {"fp32": fp32} | {str(name): LADDER[name](fp32, images) for name in track(methods, len(methods), "methods")}
+
+
+def serialize(model: onnx.ModelProto) -> bytes:
+    """Return the content of a model's file, the same for the same model."""
+    return model.SerializeToString(deterministic=True)
 
 
 def score_val(student: Classifier, dataset: Dataset, threads: int) -> np.ndarray:
-    """Return the PyTorch student's p_melanoma of val in float32 on the CPU, as ONNX will run it: float64 (images,)."""
+    """Return the PyTorch student's p_melanoma of val, float64 (images,), in float32 on the CPU as ONNX files run."""
     torch.set_num_threads(threads)
     logits = score_images(student, dataset.train.pack, dataset.val_rows, Device(torch.device("cpu"), mixed=False))
     return class_probability(logits, dataset.train.melanoma)
 
 
-def score_file(model: bytes, dataset: Dataset, threads: int) -> np.ndarray:
-    """Return a file's p_melanoma of `dataset.scored_ids` as their table holds it, float64 (images,)."""
+def score_onnx(model: onnx.ModelProto, dataset: Dataset, threads: int) -> np.ndarray:
+    """Return p_melanoma of `dataset.scored_ids`, float64 (images,), rounded as in the table of predictions."""
     pack = dataset.train.pack
-    logits = score_pixels(open_session(model, threads=threads), pack.pixels, pack.rows(dataset.scored_ids))
+    logits = score_pixels(open_session(serialize(model), threads=threads), pack.pixels, pack.rows(dataset.scored_ids))
     return as_written(class_probability(logits, dataset.train.melanoma))
 
 
 def describe(params: Params, images: TrainImages, decision: Decision, turns: int, hashes: dict[str, str]) -> Metadata:
-    """Return what a model file says of itself. turns: quarter turns that the model averages."""
+    """Return the metadata of one file. turns: quarter turns that the model averages."""
     return Metadata(
         student=params.kd.selected,
         data=params.data.name,
@@ -111,64 +113,49 @@ def describe(params: Params, images: TrainImages, decision: Decision, turns: int
     )
 
 
-def with_metadata(content: bytes, metadata: Metadata) -> bytes:
-    """Return a model's file with its metadata inside."""
-    model = onnx.load_from_string(content)
-    write_metadata(model, metadata)
-    return model.SerializeToString(deterministic=True)
-
-
-def val_positions(dataset: Dataset) -> list[int]:
-    """Return the position of each validation image among `dataset.scored_ids`."""
-    position = {name: number for number, name in enumerate(dataset.scored_ids)}
-    return [position[dataset.train.pack.image_ids[row]] for row in dataset.val_rows]
-
-
 def main() -> None:
     params = read_params(Params)
-    threads, rule = params.compute.threads, params.evaluate
+    threads, settings = params.compute.threads, params.evaluate
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     dataset = open_dataset(processed, params.target)
     weights = models / f"students/{params.kd.selected}.safetensors"
     student = load_weights(weights, architecture=STUDENT, classes=dataset.train.classes)
-    size, labels, val = dataset.train.pack.size, dataset.val_melanoma, val_positions(dataset)
+    pack, size, labels = dataset.train.pack, dataset.train.pack.size, dataset.val_melanoma
+    val = np.searchsorted(pack.rows(dataset.scored_ids), dataset.val_rows)  # val among scored_ids, in the pack's order
     images = calibration_images(dataset.train, params.quantize)
-    files = quantized_files(export_onnx(student, size), params.quantize.methods, images)
-    p_melanoma = {name: score_file(content, dataset, threads) for name, content in files.items()}
+    onnx_models = quantized(export_onnx(student, size), params.quantize.methods, images)
+    p_melanoma = {name: score_onnx(model, dataset, threads) for name, model in onnx_models.items()}
     decisions = {
-        name: fit_decision(labels, p[val], sensitivity=rule.sensitivity, coverage=rule.coverage)
+        name: fit_decision(labels, p[val], sensitivity=settings.sensitivity, coverage=settings.coverage)
         for name, p in p_melanoma.items()
     }
     inputs = [*dataset_files(processed), weights]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
-    files = {
-        name: with_metadata(content, describe(params, dataset.train, decisions[name], student.tta_rotations, hashes))
-        for name, content in files.items()
-    }
+    for name, model in onnx_models.items():
+        write_metadata(model, describe(params, dataset.train, decisions[name], student.tta_rotations, hashes))
+    files = {name: serialize(model) for name, model in onnx_models.items()}
     p_val = {"pytorch": score_val(student, dataset, threads)} | {name: p[val] for name, p in p_melanoma.items()}
-    table = compare(labels, p_val, rule.sensitivity)
+    table = compare(labels, p_val, settings.sensitivity)
     sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
     table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]
     check_export(table)
     chosen = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
-    facts: dict[str, Any] = {"student": params.kd.selected, "device": "cpu", "threads": threads, "method": chosen[INT8]}
-    record = make_record(dump_params(params), inputs, PACKAGES, **facts, **count_costs(student, size))
-    tables = {name: p_melanoma[method] for name, method in chosen.items()}
-    released = {name: decisions[method].model_dump() for name, method in chosen.items()}
+    run: dict[str, Any] = {"student": params.kd.selected, "device": "cpu", "threads": threads, "method": chosen[INT8]}
+    record = make_record(dump_params(params), inputs, PACKAGES, **run, **count_costs(student, size))
     targets = (models / "onnx", models / "predictions/onnx", Path("metrics", params.data.name, "quantization.csv"))
     with writing(*targets) as (folder, predictions, metrics):
         write_files(folder, files, chosen)
         predictions.mkdir()
-        for name, p in tables.items():
-            write_predictions(predictions / f"{name}.csv", dataset.scored_ids, p)
+        for name, method in chosen.items():
+            write_predictions(predictions / f"{name}.csv", dataset.scored_ids, p_melanoma[method])
         write_json(predictions / RECORD, record)
-        write_json(predictions / DECISIONS, released)
+        write_json(predictions / DECISIONS, {name: decisions[method].model_dump() for name, method in chosen.items()})
         write_csv(metrics, table)
     print(table.to_string(index=False))
 
 
 def write_files(folder: Path, files: dict[str, bytes], chosen: dict[str, str]) -> None:
-    """Write the chosen files by their names, and every method's, to try on other machines."""
+    """Write every method's file into methods/, and the chosen ones by name. chosen: file name -> method."""
     (folder / "methods").mkdir(parents=True)
     for method, content in files.items():
         if method != "fp32":

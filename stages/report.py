@@ -23,12 +23,11 @@ from stages.foundation.names import Teachers, student_keys
 from stages.foundation.params import read_params
 from stages.foundation.settings import Data, Evaluate, Kd
 from stages.reporting.drawing import on_white
-from stages.reporting.figures import Drawn, Tables, draw_all
-from stages.reporting.findings import findings
-from stages.reporting.labels import label_of, labels_of, read_index, read_table
+from stages.reporting.figures import draw_all
+from stages.reporting.labels import Tables, label_of, labels_of, read_index, read_table
 from stages.reporting.page import Table, pictures, render
 from stages.reporting.report_tables import headline, report_tables
-from stages.reporting.verdicts import verdicts
+from stages.reporting.verdicts import findings, verdicts
 
 EVALUATION = (
     "models",
@@ -56,8 +55,7 @@ PLOTS = (
     "data_overview",
     "examples",
 )
-FILES = (("method", "fp32"), ("chosen", "yes"))  # rows of quantization.csv
-LIMIT = 25  # MB, of the study's check
+LIMIT = 25  # MB: the largest file that the study (the original student project) allowed
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Params:
 
 
 def read_tables(name: str, index: pd.DataFrame) -> Tables:
-    """Return the tables of the evaluation and of quantize by stem, models by their labels."""
+    """Return the tables of the evaluation and of quantize by the file's stem, models by their labels."""
     metrics, plots = Path("metrics", name), Path("plots", name)
     paths = [metrics / f"evaluation/{stem}.csv" for stem in EVALUATION] + [metrics / "quantization.csv"]
     paths += [plots / f"data/{stem}.csv" for stem in PLOTS]
@@ -88,13 +86,18 @@ def read_histories(name: str, params: Params, index: pd.DataFrame) -> Tables:
 
 
 def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, size: int) -> dict[str, Any]:
-    """Return what the page and the card say about the data and the selected student; best: of the grid on val."""
+    """Return what the templates of the page and the card need beside tables, figures and pictures.
+
+    best: the key of the grid's best student on val; size: pixels of an image's side.
+    """
     selected = label_of(index, role="selected")
     holdout = tables["predictions"].query("split == 'holdout'")
+    images_of_lesions = f"{len(holdout)} images of {holdout['lesion_id'].nunique()} lesions"
+    melanomas = holdout["melanoma"].sum()
     images = tables["data_overview"].query("column == 'diagnosis'").groupby("split")["images"].sum()
     models, methods = tables["models"], tables["quantization"]
-    fp32, int8 = (methods.query(f"{column} == @value").iloc[0] for column, value in FILES)
-    decided = models[(models["model"] == label_of(index, role="int8")) & (models["at"] == "operating point")]
+    fp32, int8 = (methods.query(condition).iloc[0] for condition in ("method == 'fp32'", "chosen == 'yes'"))
+    decisions = models[(models["model"] == label_of(index, role="int8")) & (models["at"] == "operating point")]
     return {
         "name": params.data.name,
         "synthetic": params.data.name == "demo",
@@ -104,12 +107,13 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
         "files": f"ONNX fp32 {fp32['megabytes']:.2f} MB, int8 {int8['megabytes']:.2f} MB "
         f"({str(int8['method']).replace('_', ' ')}; the study's limit of {LIMIT} MB is "
         f"{'kept' if int8['megabytes'] <= LIMIT else 'exceeded'})",
-        "population": f"Holdout: {len(holdout)} images of {holdout['lesion_id'].nunique()} lesions, "
-        f"{holdout['melanoma'].sum()} of them melanomas",
+        "population": f"Holdout: {images_of_lesions}, {melanomas} of them melanomas",
+        "n": f"n = {images_of_lesions}, {melanomas} melanomas",
+        "labels": dict(zip(index["model"], index["label"], strict=True)),
         "splits": ", ".join(str(images[split]) for split in ("train", "val", "holdout")),
         "replicates": params.evaluate.replicates,
         "sensitivity": params.evaluate.sensitivity,
-        "threshold": f"{float(decided['threshold'].iloc[0]):.4f}",
+        "threshold": f"{float(decisions['threshold'].iloc[0]):.4f}",
         "size": size,
         "classes": ", ".join(classes_of(params.target)),
         "findings": findings(tables["comparisons"]),
@@ -118,10 +122,9 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
     }
 
 
-def own_rows(table: Table, model: str) -> Table:
-    """Return a table of one model alone, without its name."""
-    rows = [row[1:] for row in table.rows if row[0] == model]
-    return Table(table.title, table.source, table.note, table.head[1:], rows)
+def rows_of(table: Table, model: str) -> Table:
+    """Return a table of one model alone, without the column that names it."""
+    return Table(table.head[1:], [row[1:] for row in table.rows if row[0] == model])
 
 
 def main() -> None:
@@ -134,25 +137,20 @@ def main() -> None:
     rows = pack.rows(list(tables["examples"]["image_id"]))
     pack.verify(rows)
     best = json.loads(Path("metrics", name, "headline.json").read_text(encoding="utf-8"))["val_best"]
-    facts = describe(tables, index, best, params, pack.size)
-    shown = report_tables(tables)
-    by_title = {table.title: own_rows(table, label_of(index, role="int8")) for table in shown}
+    description = describe(tables, index, best, params, pack.size)
+    page_tables = report_tables(tables)
+    int8 = {table.title: rows_of(table, label_of(index, role="int8")) for table in page_tables}
     heat = np.load(Path("models", name, "explanations.npy"), allow_pickle=False)
     galleries = pictures(tables["examples"], pack.pixels[rows], heat)
-    page = render("report.html.j2", **facts, tables=shown, figures=figures, galleries=galleries)
-    card = render("model_card.md.j2", **facts, calibration=by_title["Calibration"], subgroups=by_title["Subgroups"])
+    page = render("report.html.j2", **description, tables=page_tables, figures=figures, galleries=galleries)
+    card = render("model_card.md.j2", **description, calibration=int8["Calibration"], subgroups=int8["Subgroups"])
     with writing(Path("plots", name, "figures"), Path("plots", name, "report")) as (folder, report):
-        write_figures(folder, figures)
+        folder.mkdir()
+        for figure, svg in figures.items():
+            write_text(folder / f"{figure}.svg", on_white(svg))
         report.mkdir()
         write_text(report / "report.html", page)
         write_text(report / "model_card.md", card)
-
-
-def write_figures(folder: Path, figures: list[Drawn]) -> None:
-    """Write each figure as an SVG file of its own."""
-    folder.mkdir()
-    for figure in figures:
-        write_text(folder / f"{figure.name}.svg", on_white(figure.svg))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compute one teacher's logits on every view of every training image, once for all students.
+"""Compute one teacher's logits on every view of every training image, for all students.
 
     python -m stages.soft_labels resnet18
 
@@ -21,10 +21,10 @@ from stages.foundation.progress import track
 from stages.foundation.settings import Data
 from stages.learning.dataset import open_train
 from stages.learning.device import open_device
-from stages.learning.examples import Examples
 from stages.learning.models import load_weights
 from stages.learning.scoring import score_view
 from stages.learning.settings import Compute, ViewCount, Views
+from stages.learning.views import Examples
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def main(key: str) -> None:
     models = Path("models", params.data.name)
     weights = models / f"teachers/{key}.safetensors"
     teacher = load_weights(weights, architecture=parse_teacher(key)[0], classes=images.classes)
-    teacher.tta_rotations = 1  # the views are turned already
+    teacher.tta_rotations = 1  # no test-time rotations: the views are rotated
     device.place(teacher)
     count = params.distill.views
     examples = Examples(images, params.views, count)

@@ -1,4 +1,4 @@
-"""Draw the demo archive: synthetic dermoscopy in HAM10000's exact layout. It means nothing clinically.
+"""Draw the demo archive: synthetic dermoscopy in HAM10000's layout, without clinical meaning.
 
     python -m stages.synthesize_demo
 
@@ -21,7 +21,14 @@ from stages.foundation.params import read_params
 from stages.foundation.progress import track
 
 PARTS = ("HAM10000_images_part_1", "HAM10000_images_part_2")  # as Kaggle's release
-OTHERS = {"nv": 6705, "bkl": 1099, "bcc": 514, "akiec": 327, "vasc": 142, "df": 115}  # images in HAM10000, its README
+OTHERS = {
+    "nv": 6705,
+    "bkl": 1099,
+    "bcc": 514,
+    "akiec": 327,
+    "vasc": 142,
+    "df": 115,
+}  # images of each diagnosis in HAM10000
 SITES = ["back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "unknown"]
 SHOTS = (0.74, 0.19, 0.07)  # share of lesions with one, two, three images; HAM10000 has 1.34 images a lesion
 
@@ -34,8 +41,8 @@ class Params:
 def draw_lesion(number: int, demo: Demo) -> tuple[Lesion, dict[str, str], int]:
     """Return a lesion, its metadata without the image_id, and how many images it has.
 
-    Its latent malignancy is N(separation, 1) for melanoma and N(0, 1) for the others: the overlap is the label
-    noise, and Phi(separation / sqrt 2) the best ROC-AUC that any reader of the latent number can reach.
+    The latent malignancy is N(separation, 1) for melanoma and N(0, 1) for others, which overlap: a reader of it
+    reaches a ROC-AUC of Phi(separation / sqrt 2) at best.
     """
     rng = np.random.default_rng([demo.seed, number])
     share = np.array(list(OTHERS.values())) / sum(OTHERS.values())
@@ -55,7 +62,7 @@ def draw_lesion(number: int, demo: Demo) -> tuple[Lesion, dict[str, str], int]:
 
 
 def draw_archive(folder: Path, demo: Demo) -> pd.DataFrame:
-    """Draw all images below `folder` and return their metadata, in HAM10000's columns."""
+    """Write all images below `folder` and return their metadata with HAM10000's columns."""
     rows: list[dict[str, str]] = []
     for part in PARTS:
         (folder / part).mkdir(parents=True)

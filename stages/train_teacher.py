@@ -1,4 +1,4 @@
-"""Fine-tune one teacher on the training images; its best epoch on val is kept.
+"""Fine-tune one teacher on the training images and keep its best epoch on val.
 
     python -m stages.train_teacher resnet18          (resnet18_seed43 for a repeat with another seed)
 
@@ -17,9 +17,9 @@ from stages.foundation.params import dump_params, read_params
 from stages.foundation.settings import Data
 from stages.learning.dataset import dataset_files, open_dataset
 from stages.learning.device import open_device
-from stages.learning.examples import Examples
 from stages.learning.run import label_loss, start_model, train, write_run
 from stages.learning.settings import Compute, Init, Schedule, Views, start_of
+from stages.learning.views import Examples
 
 CODE = ("train_teacher.py", "foundation", "dataset", "learning")
 
@@ -47,7 +47,7 @@ def main(key: str) -> None:
         start_model(architecture, start, len(dataset.train.classes), params.teacher, device),
         lambda logits, positions, view: loss(logits, positions),
         dataset,
-        examples=Examples(dataset.train, params.views, params.teacher.epochs),  # a teacher never sees a view twice
+        examples=Examples(dataset.train, params.views, params.teacher.epochs),  # a new view each epoch
         schedule=params.teacher,
         device=device,
         inputs=dataset_files(processed),

@@ -1,4 +1,4 @@
-"""A tiny project to run stages in: the committed one's files with parameters that finish in seconds."""
+"""Fixtures: a project with tiny parameters, before and after its stages have run, and a browser."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 KEY = "T1_alpha0.5"
-# An APP1 segment whose orientation is a LONG of 70,000: Pillow reads it and cannot write it back.
+# An EXIF segment whose orientation is a LONG of 70,000, which Pillow reads and cannot write back.
 _TIFF = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 0x0112, 4, 1, 70_000, 0)
 ODD_EXIF = b"\xff\xe1" + struct.pack(">H", 8 + len(_TIFF)) + b"Exif\0\0" + _TIFF
 
@@ -53,7 +53,7 @@ def write_params(folder: Path, **changes: Any) -> None:
 
 
 def copy_project(folder: Path) -> Path:
-    """Copy the files Git tracks, or would, into a folder that is a repository of its own with nothing run."""
+    """Copy the files that Git tracks, or would, into a folder and make it a repository; no stage has run in it."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -65,18 +65,18 @@ def copy_project(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    for words in (
+    for arguments in (
         ["init", "-q"],
         ["add", "-A"],
         ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "copy"],
     ):
-        subprocess.run(["git", *words], cwd=folder, check=True)
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
     return folder
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder with a tiny params.yaml, and the current directory."""
+    """A folder with a tiny params.yaml and dvc.yaml only; it is the current directory."""
     write_params(tmp_path)
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -120,9 +120,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weight-only int8 student whose probability differs from image to image; the tiny one is as good as constant.
+    """A weight-only int8 student whose probability differs from image to image; the tiny student's hardly does.
 
-    It has learnt 28 images by heart; its metadata are the tiny student's.
+    It is fitted to 28 images; its metadata are the tiny student's.
     """
     import numpy as np  # noqa: PLC0415 - only for tests that need it, as torch
     import onnx  # noqa: PLC0415
@@ -136,7 +136,7 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     model = build_model("mobilenet_v3_small", 7).train()
     images = plain_view(torch.from_numpy(np.load(finished / "data/processed/demo/pack/pixels.npy")))
-    labels = torch.arange(len(images)) % 7  # learnt by heart: what they mean does not matter here
+    labels = torch.arange(len(images)) % 7  # to be memorised: any labels do
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(60):
         optimizer.zero_grad()
@@ -162,14 +162,14 @@ def browser() -> Iterator[Any]:
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield found
-    found.quit()
+    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
 
 
 @pytest.fixture
 def tiny(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the finished tiny project, to break, and the current directory."""
+    """A copy of the finished tiny project, for tests that change it; it is the current directory."""
     folder = tmp_path / "tiny"
     shutil.copytree(finished, folder)
     monkeypatch.chdir(folder)

@@ -1,4 +1,4 @@
-"""Rows 36 and 37 of the fault list: what cannot run is named by file and key, before any stage works."""
+"""Invalid parameters are named by file and key before any stage runs (faults 36, 37)."""
 
 import copy
 import subprocess
@@ -116,8 +116,8 @@ def test_a_key_too_many_at_any_depth_is_named(project, path):
 def test_it_takes_no_torch_and_two_seconds(project):
     program = "import sys, stages.check_params as c; c.main(); print('torch' in sys.modules)"
     began = time.monotonic()
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == ["False"]
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["False"]
     assert time.monotonic() - began < 2
 
 

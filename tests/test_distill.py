@@ -1,4 +1,4 @@
-"""Students: alpha 0 ignores the teacher, everything else does not; soft labels must belong."""
+"""Students: only alpha 0 ignores the teacher; soft labels of other images are refused."""
 
 import numpy as np
 import pandas as pd
@@ -23,14 +23,14 @@ def weights(folder, key):
     return (folder / f"models/demo/students/{key}.safetensors").read_bytes()
 
 
-def test_the_control_does_not_hear_the_teacher(tiny):
+def test_the_control_does_not_depend_on_the_teacher(tiny):
     before = weights(tiny, "T1_alpha0")
     swap_teacher(tiny)
     distill.main("T1_alpha0")
     assert weights(tiny, "T1_alpha0") == before
 
 
-def test_a_distilled_student_does(tiny):
+def test_a_distilled_student_depends_on_the_teacher(tiny):
     before = weights(tiny, "T1_alpha0.5")
     distill.main("T1_alpha0.5")
     assert weights(tiny, "T1_alpha0.5") == before

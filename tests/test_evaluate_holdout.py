@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from stages import evaluate_holdout
 from stages.evaluation.roles import roles_of
+from stages.foundation.names import GRID
 from stages.foundation.settings import Baselines, Kd
 from stages.statistics.metrics import threshold_at_sensitivity
 
@@ -192,7 +193,7 @@ def test_each_model_is_a_row_that_says_what_it_is(tiny):
     means = ["student_T1_alpha0.5, mean of 3 seeds", "student_T1_alpha0, mean of 3 seeds"]
     assert list(index["model"]) == [*MODELS, *means]
     rows = index.set_index("model")
-    facts = ["label", "kind", "temperature", "alpha", "seed", "role", "detail"]
+    columns = ["label", "kind", "temperature", "alpha", "seed", "role", "detail"]
     expected = {
         "resnet18": ["ResNet-18", "teacher", "-", "-", "-", "distilling", "yes"],
         "student_T1_alpha0.5": ["student T=1 α=0.5", "student", "1", "0.5", "-", "selected", "yes"],
@@ -204,7 +205,7 @@ def test_each_model_is_a_row_that_says_what_it_is(tiny):
         means[1]: ["student T=1 α=0, mean of 3 seeds", "mean", "1", "0", "-", "-", "no"],
     }
     for name, values in expected.items():
-        assert rows.loc[name, facts].tolist() == values
+        assert rows.loc[name, columns].tolist() == values
     for table in ("models", "comparisons", "calibration", "subgroups", "referral", "kd_ablation", "baselines"):
         named = pd.read_csv(tiny / f"metrics/demo/evaluation/{table}.csv")["model"]
         assert set(named) <= set(index["model"])
@@ -213,8 +214,8 @@ def test_each_model_is_a_row_that_says_what_it_is(tiny):
 def test_a_student_off_the_grid_and_repeated_teachers_have_their_roles():
     kd = Kd(teachers=["resnet18"], temperature=4, alpha=0.5, repeated="T1_alpha0")
     roles = roles_of(["resnet18", "resnet18_seed43"], kd, Baselines(models=["svm_rbf"], max_train=0, seed=1))
-    assert roles.selected == "student_T4_alpha0.5"
-    assert roles.selected not in roles.grid
-    assert roles.teachers == ["resnet18"]
+    assert roles.one("selected") == "student_T4_alpha0.5"
+    assert [model.key for model in roles.grid] == list(GRID)
+    assert roles.names("distilling") == ["resnet18"]
     assert [model.label for model in roles.models[:2]] == ["ResNet-18", "ResNet-18, seed 43"]
     assert list(roles.repeats) == ["student_T1_alpha0, mean of 3 seeds"]

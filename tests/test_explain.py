@@ -10,8 +10,8 @@ from stages.explain import grad_cam
 
 def test_one_map_for_each_image_of_the_galleries(finished):
     heat = np.load(finished / "models/demo/explanations.npy")
-    shown = pd.read_csv(finished / "plots/demo/data/examples.csv")
-    assert heat.shape == (len(shown), 32, 32)
+    examples = pd.read_csv(finished / "plots/demo/data/examples.csv")
+    assert heat.shape == (len(examples), 32, 32)
     assert heat.dtype == np.uint8
     assert set(heat.max(axis=(1, 2))) <= {0, 255}
     assert (heat.max(axis=(1, 2)) == 255).any()

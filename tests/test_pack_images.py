@@ -1,4 +1,4 @@
-"""The pack of an archive, and what stops it: all bad files at once, nothing half-written (rows 4 and 13)."""
+"""Packing an archive: all bad files are listed at once, and nothing is left half-written (faults 4, 13)."""
 
 import pandas as pd
 import pytest

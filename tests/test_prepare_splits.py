@@ -22,12 +22,12 @@ def lesions(melanomas: int, others: int) -> tuple[pd.Series, pd.Series]:
 
 def test_splits_cover_all_lesions_once_in_the_asked_shares():
     groups, melanoma = lesions(100, 900)
-    found = split_groups(groups, melanoma, STUDY)
+    members = split_groups(groups, melanoma, STUDY)
     for name, share in zip(SPLITS, (700, 150, 150), strict=True):
-        assert abs(len(found[name]) - share) <= 1  # the study's recipe hands scikit-learn 1 - 0.7, a hair over 0.3
-    assert set().union(*found.values()) == set(groups)
+        assert abs(len(members[name]) - share) <= 1  # the study's recipe hands scikit-learn 1 - 0.7, a hair over 0.3
+    assert set().union(*members.values()) == set(groups)
     for name in SPLITS:
-        share = melanoma[groups.isin(found[name])].mean()
+        share = melanoma[groups.isin(members[name])].mean()
         assert abs(share - 0.1) < 0.01
 
 

@@ -113,8 +113,8 @@ GATE = Gate(megabytes=1.7, roc_auc_loss=0.003, ece_rise=0.01)
 )
 def test_the_first_that_passes_the_gate_is_taken(changes, chosen):
     row = {"val_roc_auc": 0.9, "val_ece": 0.05, "megabytes": 1.6}
-    found = [{"method": "fp32", **row, "megabytes": 6.1}, {"method": "first", **row, **changes}]
-    table = pd.DataFrame([*found, {"method": "second", **row}])
+    rows = [{"method": "fp32", **row, "megabytes": 6.1}, {"method": "first", **row, **changes}]
+    table = pd.DataFrame([*rows, {"method": "second", **row}])
     assert choose(table, GATE) == chosen
     assert table.set_index("method").loc[chosen, ["passes", "chosen"]].tolist() == ["yes", "yes"]
 

@@ -26,8 +26,8 @@ def test_it_is_one_file_that_asks_for_nothing(page):
 
 def test_every_number_of_the_headline_is_the_tables(page, finished):
     models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv").query("split == 'holdout'")
-    found = models.set_index(["model", "at", "metric"]).loc[("student_T1_alpha0.5", "all", "roc_auc")]
-    assert f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})" in page
+    metrics = models.set_index(["model", "at", "metric"]).loc[("student_T1_alpha0.5", "all", "roc_auc")]
+    assert f"{metrics['value']:.3f} ({metrics['low']:.3f} to {metrics['high']:.3f})" in page
 
 
 def test_every_model_stands_in_the_page(page):
@@ -121,24 +121,24 @@ def test_every_figure_is_drawn_with_caption_and_source(page, finished):
         assert len(svg) < 400_000, name
         assert "currentColor" in svg
         assert str(Path.home()) not in svg
-        found = re.search(rf'<figure id="{re.escape(name)}">.*?<figcaption>(.*?)</figcaption>', page, re.DOTALL)
-        assert found
-        sources = re.search(r"Source: (.*)\.$", found[1])[1].split(", ")
+        caption = re.search(rf'<figure id="{re.escape(name)}">.*?<figcaption>(.*?)</figcaption>', page, re.DOTALL)
+        assert caption
+        sources = re.search(r"Source: (.*)\.$", caption[1])[1].split(", ")
         for source in sources:
-            assert list((finished / "metrics/demo").glob(source)) or list(
+            assert list((finished / "metrics/demo").rglob(source)) or list(
                 (finished / "plots/demo").rglob(Path(source).name)
             )
 
 
 def test_galleries_show_image_and_heat(page, finished):
-    shown = pd.read_csv(finished / "plots/demo/data/examples.csv")
-    assert page.count("data:image/jpeg") == 2 * len(shown)
-    assert all(name in page for name in shown["image_id"])
+    examples = pd.read_csv(finished / "plots/demo/data/examples.csv")
+    assert page.count("data:image/jpeg") == 2 * len(examples)
+    assert all(name in page for name in examples["image_id"])
 
 
 def test_the_model_card_says_what_a_card_says(finished):
     card = (finished / "plots/demo/report/model_card.md").read_text()
-    for words in (
+    for phrase in (
         "Not a medical device",
         "Intended use",
         "synthetic",
@@ -149,7 +149,7 @@ def test_the_model_card_says_what_a_card_says(finished):
         "TRIPOD+AI",
         "CLAIM",
     ):
-        assert words in card
+        assert phrase in card
     models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv", dtype={"at": str})
     cut = models.query("model == 'student_int8' and at == 'operating point'")["threshold"].iloc[0]
     assert f"Operating point of the int8 file: probability {float(cut):.4f}" in card

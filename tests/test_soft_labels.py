@@ -9,8 +9,8 @@ from stages import soft_labels
 from stages.foundation.params import read_params
 from stages.learning.dataset import open_train
 from stages.learning.device import open_device
-from stages.learning.examples import Examples
 from stages.learning.models import load_weights
+from stages.learning.views import Examples
 
 
 def test_they_are_the_teachers_logits_on_each_view(tiny):

@@ -1,4 +1,4 @@
-// From logits to what the page says; the formulas are those of stages/predict.py.
+// From logits to what the page says; the formulas are those of stages/commands/predict.py.
 
 const CLIP = 1e-6;
 

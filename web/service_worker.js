@@ -1,5 +1,5 @@
 // Keeps every file of the page, so that it opens without a network after the first visit. VERSION and FILES are
-// written by stages/web.py from the files themselves.
+// written by stages/commands/web.py from the files themselves.
 const VERSION = "@VERSION@", FILES = ["@FILES@"];
 
 self.addEventListener("install", event => {

@@ -25,7 +25,7 @@ from stages.learning.settings import Schedule
 
 
 class _Files(Dataset[tuple[torch.Tensor, int]]):
-    """JPEG files, decoded and augmented anew each time: the study's transforms."""
+    """JPEG files, decoded and augmented anew each time: the transforms of the study (the original student project)."""
 
     def __init__(self, paths: list[Path], labels: list[int], size: int) -> None:
         self.paths, self.labels = paths, labels
@@ -89,15 +89,18 @@ def plain_epoch(
 def plain_process(
     paths: list[Path], labels: list[int], *, size: int, teacher: str, classes: int, schedule: Schedule, threads: int
 ) -> Iterator[Callable[[int], None]]:
-    """Yield what runs one epoch over these files with so many workers, in its own process, weights random."""
-    opened = partial(
+    """Yield a function that runs one epoch over these files with so many workers, in its own process.
+
+    Weights are random, which speed does not depend on. threads: of PyTorch, and the number of workers where any.
+    """
+    initializer = partial(
         _open, paths, labels, size=size, teacher=teacher, classes=classes, schedule=schedule, threads=threads
     )
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=opened) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=initializer) as pool:
         yield lambda workers: pool.submit(_run, workers).result()
 
 
-_opened: dict[int, Callable[[], None]] = {}  # in that process: an epoch by its number of workers
+_epochs: dict[int, Callable[[], None]] = {}  # in that process: an epoch by its number of workers
 
 
 def _open(
@@ -105,14 +108,14 @@ def _open(
 ) -> None:
     torch.set_num_threads(threads)
     student = build_model(STUDENT, classes, dropout=schedule.dropout)
-    asked = build_model(teacher, classes)
+    model = build_model(teacher, classes)
     for workers in (0, threads):
         loader = plain_loader(paths, labels, size=size, batch_size=schedule.batch_size, workers=workers)
-        _opened[workers] = partial(plain_epoch, student, asked, loader, schedule)
+        _epochs[workers] = partial(plain_epoch, student, model, loader, schedule)
 
 
 def _run(workers: int) -> None:
-    _opened[workers]()
+    _epochs[workers]()
 
 
 def _outputs(model: Classifier) -> int:

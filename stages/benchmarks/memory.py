@@ -21,12 +21,12 @@ STATUS = Path("/proc/self/status")
 
 
 def onnx_megabytes(model: bytes, size: int) -> float:
-    """Return the peak that one image of this size costs in onnxruntime."""
+    """Return the peak memory of scoring one image of this size (pixels a side) in onnxruntime, in megabytes."""
     return _measure("onnx", size, model=model)
 
 
 def eager_megabytes(architecture: str, classes: int, tta_rotations: int, size: int) -> float:
-    """Return the peak that one image of this size costs in PyTorch; weights do not matter to it."""
+    """Return the peak memory of scoring one image of this size in PyTorch, in megabytes; weights are random."""
     return _measure("eager", architecture, classes, tta_rotations, size)
 
 

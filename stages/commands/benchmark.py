@@ -1,19 +1,18 @@
-"""Measure size and speed of every teacher and of the student beside how good they are.
+"""Measure size, memory and speed of every teacher and of the student, and put their ROC-AUC and ECE beside.
 
     melanoma-kd benchmark
 
 Reads models/<name>/teachers and students, models/<name>/onnx, metrics/<name>/evaluation. Writes
 metrics/<name>/deployment.csv and machine.json, and plots/<name>/deployment.svg. A leaf: its times differ from run to
 run, so no stage reads it and DVC does not track it. Close everything else first. Of the student every method of
-quantisation is timed, and OpenVINO on the same two files where it is installed.
+quantisation is timed.
 """
 
 import os
 import platform
-from contextlib import ExitStack
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from stages.benchmarks.latency import Runner, eager, interleaved, onnx
+from stages.benchmarks.latency import eager, interleaved, onnx
 from stages.benchmarks.memory import eager_megabytes, onnx_megabytes
-from stages.benchmarks.openvino import openvino
 from stages.dataset.settings import Target
 from stages.dataset.splits import classes_of
 from stages.export.graph import count_costs, export_onnx
@@ -37,7 +35,7 @@ from stages.foundation.settings import Data, Kd
 from stages.images.settings import Image
 from stages.learning.models import Classifier, load_weights
 from stages.reporting.drawing import as_svg, on_white
-from stages.reporting.figures_models import deployment, deployment_rows
+from stages.reporting.figures_models import deployment
 from stages.reporting.labels import read_index, read_table
 
 INT8_FLAGS = ("avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")  # of /proc/cpuinfo: what decides int8's speed
@@ -56,8 +54,8 @@ class Params:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One model to measure. files: its exported files by runtime."""
+class Candidate:
+    """One model to measure. path: its weights; files: its exported files by runtime."""
 
     name: str
     path: Path
@@ -66,28 +64,26 @@ class Measured:
     files: dict[str, bytes]
 
 
-def read_models(params: Params) -> list[Measured]:
-    """Return each teacher and the selected student, with their exported files."""
+def read_models(params: Params) -> Iterator[Candidate]:
+    """Yield each teacher and the selected student, with their exported files."""
     folder, classes = Path("models", params.data.name), classes_of(params.target)
-    found = [(key, folder / f"teachers/{key}.safetensors", parse_teacher(key)[0]) for key in params.teachers]
-    selected = f"student_{params.kd.selected}"
-    found += [(selected, folder / f"students/{params.kd.selected}.safetensors", STUDENT)]
-    measured = []
-    for name, path, architecture in found:
+    for key in params.teachers:
+        path, architecture = folder / f"teachers/{key}.safetensors", parse_teacher(key)[0]
         model = load_weights(path, architecture=architecture, classes=classes)
-        files = student_files(params.data.name) if name == selected else teacher_files(model, params.image.size)
-        measured.append(Measured(name, path, architecture, model, files))
-    return measured
+        yield Candidate(key, path, architecture, model, teacher_files(model, params.image.size))
+    path = folder / f"students/{params.kd.selected}.safetensors"
+    model = load_weights(path, architecture=STUDENT, classes=classes)
+    yield Candidate(f"student_{params.kd.selected}", path, STUDENT, model, student_files(params.data.name))
 
 
 def student_files(name: str) -> dict[str, bytes]:
     """Return the student's files as quantize wrote them: fp32, the int8 method taken, the others by their names."""
     folder = Path("models", name, "onnx")
-    files = {f"onnx {kind}": (folder / f"student_{kind}.onnx").read_bytes() for kind in ("fp32", "int8")}
     methods = pd.read_csv(Path("metrics", name, "quantization.csv")).query("chosen == 'no'")["method"]
-    others = [method for method in methods if (folder / f"methods/{method}.onnx").is_file()]
-    peers = {f"openvino {kind}": files[f"onnx {kind}"] for kind in ("fp32", "int8") if find_spec("openvino")}
-    return files | {f"onnx {method}": (folder / f"methods/{method}.onnx").read_bytes() for method in others} | peers
+    paths = {kind: folder / f"student_{kind}.onnx" for kind in ("fp32", "int8")}
+    others = {method: folder / f"methods/{method}.onnx" for method in methods}
+    paths |= {method: path for method, path in others.items() if path.is_file()}
+    return {f"onnx {kind}": path.read_bytes() for kind, path in paths.items()}
 
 
 def teacher_files(model: Classifier, size: int) -> dict[str, bytes]:
@@ -97,33 +93,27 @@ def teacher_files(model: Classifier, size: int) -> dict[str, bytes]:
     return {"onnx fp32": fp32.SerializeToString(), "onnx int8": int8.SerializeToString()}
 
 
-def peaks(measured: Measured, classes: int, size: int) -> dict[str, str]:
-    """Return the peak megabytes of one image by runtime; OpenVINO's is not measured."""
-    megabytes = {
-        name: onnx_megabytes(content, size) for name, content in measured.files.items() if name.startswith("onnx")
-    }
-    rotations = measured.model.tta_rotations
-    megabytes["pytorch"] = eager_megabytes(measured.architecture, classes, rotations, size)
-    return {name: f"{value:.1f}" for name, value in megabytes.items()}
+def measure(candidate: Candidate, classes: int, size: int, every: int) -> list[dict[str, Any]]:
+    """Return one row per runtime of one model: size, memory, milliseconds at batch 1, images per second at 32.
 
-
-def measure(measured: Measured, classes: int, size: int, every: int) -> list[dict[str, Any]]:
-    """Return one row per runtime of one model: size, memory, milliseconds at batch 1, images per second at 32."""
-    files = measured.files
+    every: the number of threads that "all threads" are.
+    """
+    model, files = candidate.model, candidate.files
     one, many = (np.random.default_rng(0).random((n, 3, size, size), dtype=np.float32) for n in (1, BATCH))
-    costs, rows = count_costs(measured.model, size), {}
-    memory = peaks(measured, classes, size)
-    for name in ("pytorch", *files):
-        megabytes = len(files[name]) / 1e6 if name in files else measured.path.stat().st_size / 1e6
-        rows[name] = {"runtime": name, **costs, "megabytes": megabytes, "peak_megabytes": memory.get(name, "-")}
+    costs = count_costs(model, size)
+    megabytes = {"pytorch": candidate.path.stat().st_size / 1e6}
+    megabytes |= {name: len(content) / 1e6 for name, content in files.items()}
+    memory = {"pytorch": eager_megabytes(candidate.architecture, classes, model.tta_rotations, size)}
+    memory |= {name: onnx_megabytes(content, size) for name, content in files.items()}
+    rows = {
+        name: {"runtime": name, **costs, "megabytes": megabytes[name], "peak_megabytes": f"{memory[name]:.1f}"}
+        for name in ("pytorch", *files)
+    }
     for threads, label in ((1, "1_thread"), (every, "all_threads")):
-        runners: dict[str, Runner] = {"pytorch": eager(measured.model, threads)}
-        with ExitStack() as processes:
-            for name, content in files.items():
-                peer = name.startswith("openvino")
-                runners[name] = processes.enter_context(openvino(content, threads)) if peer else onnx(content, threads)
-            alone = interleaved(runners, one, rounds=ROUNDS)
-            batched = interleaved(runners, many, rounds=BATCH_ROUNDS, warmup=1)
+        runners = {"pytorch": eager(model, threads)}
+        runners |= {name: onnx(content, threads) for name, content in files.items()}
+        alone = interleaved(runners, one, rounds=ROUNDS)
+        batched = interleaved(runners, many, rounds=BATCH_ROUNDS, warmup=1)
         for name, row in rows.items():
             p50, p95 = np.quantile(alone[name], [0.5, 0.95]) * 1000
             row |= {f"ms_p50_{label}": p50, f"ms_p95_{label}": p95}
@@ -134,29 +124,29 @@ def measure(measured: Measured, classes: int, size: int, every: int) -> list[dic
 
 
 def join(table: pd.DataFrame, models: pd.DataFrame, selected: str) -> pd.DataFrame:
-    """Return the measured rows with ROC-AUC and ECE on the holdout, and a row per student: all cost the same.
+    """Return the measured rows with ROC-AUC and ECE on the holdout, and those of the grid's other students.
 
-    A file that was not scored, such as a teacher's int8, has "-".
+    The others cost what the selected one does, since they share its architecture: its row of PyTorch is repeated.
+
+    A file that was not scored, such as a teacher's int8, has "-" for both.
     """
     students = [f"student_{key}" for key in GRID if f"student_{key}" != selected]
-    twins = [
-        table[(table["model"] == selected) & (table["runtime"] == "pytorch")].assign(model=name) for name in students
-    ]
-    table = pd.concat([table, *twins], ignore_index=True)
+    measured = table[(table["model"] == selected) & (table["runtime"] == "pytorch")]
+    table = pd.concat([table, *(measured.assign(model=name) for name in students)], ignore_index=True)
     holdout = models[(models["split"] == "holdout") & (models["at"] == "all")].set_index(["model", "metric"])
     scored = {(selected, "onnx fp32"): "student_fp32", (selected, "onnx int8"): "student_int8"}
     for metric in ("roc_auc", "ece"):
         for end in ("value", "low", "high"):
-            found = []
+            cells = []
             for name, runtime in zip(table["model"], table["runtime"], strict=True):
                 row = name if runtime == "pytorch" else scored.get((name, runtime))
-                found.append("-" if row is None else f"{holdout[end][row, metric]:.6g}")
-            table[metric if end == "value" else f"{metric}_{end}"] = found
+                cells.append("-" if row is None else f"{holdout[end][row, metric]:.6g}")
+            table[metric if end == "value" else f"{metric}_{end}"] = cells
     return table
 
 
 def machine(every: int) -> dict[str, Any]:
-    """Return what the times depend on."""
+    """Return what the times depend on: processor, instructions, threads, system and versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {
@@ -165,28 +155,28 @@ def machine(every: int) -> dict[str, Any]:
         "int8_instructions": [flag for flag in INT8_FLAGS if any(flag in line.split() for line in lines)],
         "threads": every,
         "system": platform.system(),
-        **{name: version(name) for name in ("torch", "onnxruntime", "openvino") if find_spec(name)},
+        **{name: version(name) for name in ("torch", "onnxruntime")},
     }
 
 
 def main() -> None:
     params = read_params(Params)
     every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    measured, classes = read_models(params), len(classes_of(params.target))
+    classes = len(classes_of(params.target))
     rows = [
-        {"model": model.name, **row}
-        for model in track(measured, len(measured), "models")
-        for row in measure(model, classes, params.image.size, every)
+        {"model": candidate.name, **row}
+        for candidate in track(read_models(params), len(params.teachers) + 1, "models")
+        for row in measure(candidate, classes, params.image.size, every)
     ]
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
     models = pd.read_csv(metrics / "evaluation/models.csv", dtype={"at": str})
     table = join(pd.DataFrame(rows), models, f"student_{params.kd.selected}")
     index = read_index(metrics / "evaluation")
     targets = (metrics / "deployment.csv", metrics / "machine.json", plots / "deployment.svg")
-    with writing(*targets) as (csv, facts, figure):
+    with writing(*targets) as (csv, description, figure):
         write_csv(csv, table, digits=4)
-        write_json(facts, machine(every))
-        write_text(figure, on_white(as_svg(deployment(deployment_rows(read_table(csv, index), index)))))
+        write_json(description, machine(every))
+        write_text(figure, on_white(as_svg(deployment(read_table(csv, index), index))))
     columns = ["model", "runtime", "megabytes", "ms_p50_1_thread", "speedup_1_thread", "times_fp32_1_thread", "roc_auc"]
     print(table[columns].to_string(index=False))
 

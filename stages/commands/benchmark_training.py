@@ -34,14 +34,14 @@ from stages.images.archive import find_images
 from stages.images.settings import Image
 from stages.learning.dataset import open_dataset
 from stages.learning.device import open_device
-from stages.learning.examples import Examples
 from stages.learning.models import build_model
 from stages.learning.run import label_loss
 from stages.learning.scoring import score_view
 from stages.learning.settings import Compute, Distill, Views
 from stages.learning.training import CRITERION, Loss, fit
+from stages.learning.views import Examples
 
-TEACHERS = ("resnet18", "efficientnet_b1")  # the study's fastest, and the one it distilled from
+TEACHERS = ("resnet18", "efficientnet_b1")  # of the original student project: the fastest, and the one it distilled
 BATCHES = 20  # of one block
 ROUNDS = 3
 
@@ -58,7 +58,7 @@ class Params:
 
 @contextmanager
 def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[str, Callable[[], object]]]:
-    """Yield what a block of each part runs, over BATCHES batches of training images."""
+    """Yield a function for each part, which runs it once over BATCHES batches of training images."""
     device = open_device(params.compute.model_copy(update={"device": "cpu"}))  # where both loops are compared
     schedule = params.distill
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
@@ -73,7 +73,7 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[
     once = schedule.model_copy(update={"epochs": 1})
     loss = objective(label_loss(train, schedule.loss, device.device), torch.zeros(count, classes))
 
-    def distil() -> None:
+    def distill() -> None:
         fit(
             student,
             loss,
@@ -95,7 +95,7 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[
     ) as plain:
         yield {
             "soft labels": lambda: score_view(device.place(teacher), examples, 0, device),
-            "student": distil,
+            "student": distill,
             "plain loop": lambda: plain(0),
             "plain loop, workers": lambda: plain(params.compute.threads),
         }
@@ -109,7 +109,7 @@ def objective(hard: Callable[..., torch.Tensor], soft: torch.Tensor) -> Loss:
 
 
 def speeds(blocks: dict[str, Callable[[], object]], images: int) -> dict[str, float]:
-    """Return the median images per second of each part: its blocks take turns, after one of each that warms up."""
+    """Return the median images per second of each part; blocks take turns, and the first round only warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in blocks}
     for number in range(ROUNDS + 1):
         for name, block in blocks.items():
@@ -120,10 +120,13 @@ def speeds(blocks: dict[str, Callable[[], object]], images: int) -> dict[str, fl
     return {name: images / float(np.median(values)) for name, values in seconds.items()}
 
 
-def extrapolate(found: dict[str, float], *, images: int, views: int, epochs: int) -> dict[str, float]:
-    """Return the hours of the grid, ours with its soft labels and the plain loop's at its faster setting."""
-    ours = images * views / found["soft labels"] + len(GRID) * epochs * images / found["student"]
-    plain = len(GRID) * epochs * images / max(found["plain loop"], found["plain loop, workers"])
+def extrapolate(rates: dict[str, float], *, images: int, views: int, epochs: int) -> dict[str, float]:
+    """Return the hours of the grid by either loop, and their ratio; the plain loop's are at its faster setting.
+
+    rates: images per second of each part; ours includes computing the soft labels, once per view.
+    """
+    ours = images * views / rates["soft labels"] + len(GRID) * epochs * images / rates["student"]
+    plain = len(GRID) * epochs * images / max(rates["plain loop"], rates["plain loop, workers"])
     return {"hours": ours / 3600, "plain_hours": plain / 3600, "ratio": ours / plain}
 
 
@@ -133,11 +136,14 @@ def main() -> None:
     block = min(BATCHES * params.distill.batch_size, images)
     rows: list[dict[str, Any]] = []
     for teacher in track(TEACHERS, len(TEACHERS), "teachers"):
-        with tempfile.TemporaryDirectory() as folder, parts(params, teacher, Path(folder, "run/checkpoint")) as blocks:
-            found = speeds(blocks, block)
-        grid = extrapolate(found, images=images, views=params.distill.views, epochs=params.distill.epochs)
-        rate = {f"{name.replace(',', '').replace(' ', '_')}_per_second": value for name, value in found.items()}
-        rows.append({"teacher": teacher, "image_size": params.image.size, **rate, **grid})
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            parts(params, teacher, Path(folder, "run/checkpoint.pt")) as blocks,
+        ):
+            rates = speeds(blocks, block)
+        grid = extrapolate(rates, images=images, views=params.distill.views, epochs=params.distill.epochs)
+        columns = {f"{name.replace(',', '').replace(' ', '_')}_per_second": value for name, value in rates.items()}
+        rows.append({"teacher": teacher, "image_size": params.image.size, **columns, **grid})
     table = pd.DataFrame(rows)
     with writing(Path("metrics", params.data.name, "training_speed.csv")) as (target,):
         write_csv(target, table, digits=4)

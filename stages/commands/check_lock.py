@@ -26,9 +26,9 @@ def faults(dry_run: subprocess.CompletedProcess[str], locked: set[str], defined:
 def main() -> None:
     defined = set(command.dvc("stage", "list", "--name-only").stdout.split())
     locked = set(read_yaml(Path("dvc.lock"))["stages"])
-    found = faults(command.dvc("repro", "--dry", "--allow-missing"), locked, defined)
-    if found:
-        raise ValueError("dvc.lock does not match code, parameters or committed numbers:\n" + "\n".join(found))
+    messages = faults(command.dvc("repro", "--dry", "--allow-missing"), locked, defined)
+    if messages:
+        raise ValueError("dvc.lock does not match code, parameters or committed numbers:\n" + "\n".join(messages))
     print(f"dvc.lock: {len(locked)} stages match code, parameters and committed numbers")
 
 

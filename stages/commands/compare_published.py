@@ -17,6 +17,7 @@ from stages.foundation import command
 from stages.foundation.files import write_csv, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import Data, Evaluate
+from stages.reporting.labels import read_index
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,10 @@ def main() -> None:
     if not source.is_file():
         raise ValueError(f"{source}: no such file: nothing is published for {params.data.name}")
     holdout = pd.read_csv(metrics / "evaluation/predictions.csv").query("split == 'holdout'")
-    index = pd.read_csv(metrics / "evaluation/model_index.csv", dtype=str, keep_default_na=False)
-    ours = list(index.query("detail == 'yes'")["model"])
+    ours = list(read_index(metrics / "evaluation").query("detail == 'yes'")["model"])
     rule = params.evaluate
     models, tests = compare(
-        holdout,
-        pd.read_csv(source),
-        ours,
-        sensitivity=rule.sensitivity,
-        replicates=rule.replicates,
-        seed=rule.seed,
+        holdout, pd.read_csv(source), ours, sensitivity=rule.sensitivity, replicates=rule.replicates, seed=rule.seed
     )
     with writing(metrics / "published.csv", metrics / "published_comparisons.csv") as (numbers, comparisons):
         write_csv(numbers, models)

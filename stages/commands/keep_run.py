@@ -32,8 +32,8 @@ class Params:
 
 def last_seconds(log: list[str], stages: list[str]) -> pd.DataFrame:
     """Return (stage, seconds) of these stages, from lines "<stage>,<seconds>" of which the last of a stage counts."""
-    found = dict(line.rsplit(",", 1) for line in log)
-    return pd.DataFrame({"stage": stages, "seconds": [found.get(name, "-") for name in stages]})
+    seconds = dict(line.rsplit(",", 1) for line in log)
+    return pd.DataFrame({"stage": stages, "seconds": [seconds.get(name, "-") for name in stages]})
 
 
 def lock_of(lock: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 COMMANDS = {
-    "predict": "say what an exported student makes of images",
+    "predict": "give the probability of melanoma that an exported student computes for images",
     "web": "build the page that runs the student in a browser, and serve it",
     "release": "put the exported student into a folder of Hugging Face's layout",
     "summarize": "say which models are done, which are not, and the command for each",

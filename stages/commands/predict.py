@@ -1,4 +1,4 @@
-"""Say what an exported student makes of images.
+"""Give the probability of melanoma that an exported student computes for images, and its decision.
 
     melanoma-kd predict IMAGE... | FOLDER | -        (- reads one image from standard input)
 
@@ -48,17 +48,17 @@ class Row:
 
 def find_images(names: list[str]) -> list[str]:
     """Return the images that the arguments name, a folder's in the order of their paths; ValueError on nothing."""
-    found: list[str] = []
+    images: list[str] = []
     for name in names:
         path = Path(name)
         if name != STDIN and path.is_dir():
             inside = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
             if not inside:
                 raise ValueError(f"{name}: no images in this folder (looked for {', '.join(sorted(SUFFIXES))})")
-            found += inside
+            images += inside
         else:
-            found.append(name)
-    return found
+            images.append(name)
+    return images
 
 
 def decide(p: np.ndarray, decision: Decision) -> list[tuple[float, float, str, str]]:
@@ -69,12 +69,14 @@ def decide(p: np.ndarray, decision: Decision) -> list[tuple[float, float, str, s
 
 
 def check_fit(session: ort.InferenceSession, metadata: Metadata, name: str) -> None:
-    """Raise ValueError unless the model takes and gives what its metadata say."""
+    """Raise ValueError unless the model's input and output have the type and shape that its metadata say."""
     (image, *_), (logits, *_), size = session.get_inputs(), session.get_outputs(), metadata.frame.size
-    found = (image.name, image.type, list(image.shape[1:]), list(logits.shape[1:]))
+    interface = (image.name, image.type, list(image.shape[1:]), list(logits.shape[1:]))
     wanted = ("image", "tensor(float)", [3, size, size], [len(metadata.classes)])
-    if found != wanted:
-        raise ValueError(f"{name}: its metadata want input, type, shape and classes {wanted}, the model has {found}")
+    if interface != wanted:
+        raise ValueError(
+            f"{name}: its metadata want input, type, shape and classes {wanted}, the model has {interface}"
+        )
 
 
 def predict(session: ort.InferenceSession, metadata: Metadata, files: Iterable[str], threads: int) -> Iterator[Row]:
@@ -164,8 +166,8 @@ def main(arguments: list[str] | None = None) -> None:
         files = find_images(options.images)
         if options.format == "table":
             print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
-        shown = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
-        failed = write(predict(session, metadata, shown, threads), options.format)
+        progress = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
+        failed = write(predict(session, metadata, progress, threads), options.format)
     except (ValueError, OSError) as error:
         sys.exit(f"predict: {error}")
     if failed:

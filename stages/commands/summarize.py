@@ -17,13 +17,13 @@ def state(stage: str, status: dict[str, Any]) -> str:
     if stage not in status:
         return "done"
     outs = [change.get("changed outs", {}) for change in status[stage] if isinstance(change, dict)]
-    return "missing" if any("deleted" in found.values() for found in outs) else "outdated"
+    return "missing" if any("deleted" in changes.values() for changes in outs) else "outdated"
 
 
 def summarize(stages: list[str], status: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return (stage, state, command) of every model's stage, and of the teachers that params.yaml leaves out."""
-    rows = [(name, state(name, status)) for name in stages if name.split("@")[0] in MODELS]
-    lines = [(name, found, "" if found == "done" else f"dvc repro {name}") for name, found in rows]
+    states = {name: state(name, status) for name in stages if name.split("@")[0] in MODELS}
+    lines = [(name, text, "" if text == "done" else f"dvc repro {name}") for name, text in states.items()]
     others = [name for name in ARCHITECTURES if f"train_teacher@{name}" not in stages]
     return lines + [
         (f"train_teacher@{name}", "not listed", f"make train-teacher-single TEACHER_ARCH={name}") for name in others
@@ -32,15 +32,15 @@ def summarize(stages: list[str], status: dict[str, Any]) -> list[tuple[str, str,
 
 def main() -> None:
     names = _dvc("stage", "list", "--name-only").split()
-    for name, found, remedy in summarize(names, json.loads(_dvc("status", "--json"))):
-        print(f"{name:34}{found:12}{remedy}".rstrip())
+    for name, text, remedy in summarize(names, json.loads(_dvc("status", "--json"))):
+        print(f"{name:34}{text:12}{remedy}".rstrip())
 
 
 def _dvc(*arguments: str) -> str:
-    ran = command.dvc(*arguments)
-    if ran.returncode != 0:
-        raise ValueError(f"dvc {' '.join(arguments)}: {ran.stderr.strip()}")
-    return ran.stdout
+    process = command.dvc(*arguments)
+    if process.returncode != 0:
+        raise ValueError(f"dvc {' '.join(arguments)}: {process.stderr.strip()}")
+    return process.stdout
 
 
 if __name__ == "__main__":

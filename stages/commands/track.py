@@ -44,8 +44,8 @@ def main() -> None:
         import wandb  # noqa: PLC0415 - an optional extra
     except ImportError:
         raise ValueError("tracking.wandb: wandb is not installed; pip install 'melanoma-kd[wandb]'") from None
-    found = histories(Path("plots", params.data.name, "history"), params)
-    for name, history in found.items():
+    tables = histories(Path("plots", params.data.name, "history"), params)
+    for name, history in tables.items():
         run = wandb.init(project=PROJECT, group=params.data.name, name=name, mode=params.tracking.wandb)
         for row in history.to_dict("records"):
             run.log({str(key): value for key, value in row.items() if key != "epoch"}, step=int(row["epoch"]))
@@ -55,7 +55,7 @@ def main() -> None:
         run = wandb.init(project=PROJECT, group=params.data.name, name="headline", mode=params.tracking.wandb)
         run.summary.update(json.loads(headline.read_text(encoding="utf-8")))
         run.finish()
-    print(f"{len(found)} histories: {params.tracking.wandb}")
+    print(f"{len(tables)} histories: {params.tracking.wandb}")
 
 
 if __name__ == "__main__":

@@ -30,26 +30,29 @@ RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-thre
 ROOT = Path(__file__).parents[2]
 
 
-def fetch_runtime(kept: Path) -> Path:
-    """Return onnxruntime-web's package, from npm if it is not kept yet; ValueError where it is not to be had."""
-    path = kept / f"{PACKAGE.replace('@', '-')}.tgz"
+def fetch_runtime(cache: Path) -> Path:
+    """Return the path of onnxruntime-web's package in this folder, fetched from npm if it is not there yet.
+
+    ValueError without npm, where npm fails, and on another content than SHA512 says.
+    """
+    path = cache / f"{PACKAGE.replace('@', '-')}.tgz"
     if not path.is_file():
-        kept.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         if shutil.which("npm") is None:
             raise ValueError(f"npm is not installed: it fetches {PACKAGE}; or put its package at {path}")
-        words = ["npm", "pack", "--silent", PACKAGE, "--pack-destination", str(kept)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise ValueError(f"{' '.join(words)}: {done.stderr.strip()}")
-    found = hashlib.sha512(path.read_bytes()).hexdigest()
-    if found != SHA512:
-        raise ValueError(f"{path}: wanted sha512 {SHA512[:16]}..., found {found[:16]}...; delete it to fetch it again")
+        argv = ["npm", "pack", "--silent", PACKAGE, "--pack-destination", str(cache)]
+        process = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if process.returncode != 0:
+            raise ValueError(f"{' '.join(argv)}: {process.stderr.strip()}")
+    digest = hashlib.sha512(path.read_bytes()).hexdigest()
+    if digest != SHA512:
+        raise ValueError(f"{path}: wanted sha512 {SHA512[:16]}..., found {digest[:16]}...; delete it to fetch it again")
     return path
 
 
-def build(model: Path, kept: Path, target: Path) -> None:
-    """Write the whole page into a folder, in one step."""
-    package = fetch_runtime(kept)
+def build(model: Path, cache: Path, target: Path) -> None:
+    """Write the whole page into the folder `target`; cache: the folder that keeps the runtime's package."""
+    package = fetch_runtime(cache)
     _, content = read_model(model)
     metadata = metadata_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content)}
     with writing(target) as (folder,):
@@ -72,9 +75,9 @@ def _fill_service_worker(folder: Path) -> None:
     for name in files:
         digest.update(name.encode() + (folder / name).read_bytes())
     worker = folder / "service_worker.js"
-    listed = ["./", *(name for name in files if name != worker.name)]
+    names = ["./", *(name for name in files if name != worker.name)]
     text = worker.read_text(encoding="utf-8").replace("@VERSION@", digest.hexdigest()[:16])
-    write_text(worker, text.replace('["@FILES@"]', json.dumps(listed)))
+    write_text(worker, text.replace('["@FILES@"]', json.dumps(names)))
 
 
 class Handler(SimpleHTTPRequestHandler):

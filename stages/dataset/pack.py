@@ -1,4 +1,4 @@
-"""The pack: every image of an archive decoded once, in one memory-mapped file, with a manifest to check it by."""
+"""Open and verify the pack: all decoded images of an archive in one memory-mapped array, with a manifest of hashes."""
 
 import hashlib
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ class Pack:
         return int(self.pixels.shape[1])
 
     def rows(self, image_ids: list[str]) -> np.ndarray:
-        """Return the row of each image, int64 (images,); ValueError names one that is not in the pack."""
+        """Return each image's row in `pixels`, int64 (images,); ValueError names one that is not in the pack."""
         index = {name: row for row, name in enumerate(self.image_ids)}
-        strangers = [name for name in image_ids if name not in index]
-        if strangers:
-            raise ValueError(f"{len(strangers)} images are not in the pack, the first is {strangers[0]}")
+        missing = [name for name in image_ids if name not in index]
+        if missing:
+            raise ValueError(f"{len(missing)} images are not in the pack, the first is {missing[0]}")
         return np.array([index[name] for name in image_ids], dtype=np.int64)
 
     def verify(self, rows: np.ndarray | None = None) -> None:
-        """Raise ValueError that names an image whose pixels differ from the manifest's hash; None checks all rows."""
+        """Raise ValueError if the pixels of one of the rows, by default all, differ from the manifest's sha256."""
         for row in range(len(self.pixels)) if rows is None else rows:
             if hashlib.sha256(self.pixels[row].tobytes()).hexdigest() != self.hashes[row]:
                 raise ValueError(
@@ -43,7 +43,7 @@ class Pack:
 
 
 def open_pack(folder: Path) -> Pack:
-    """Return the pack in a folder, its pixels not verified; ValueError when its two files do not belong together."""
+    """Return the pack in a folder without verifying its pixels; ValueError when pixels and manifest do not fit."""
     manifest = pd.read_csv(folder / MANIFEST, dtype=str, keep_default_na=False)
     pixels = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
     if list(manifest.columns) != MANIFEST_COLUMNS or len(manifest) != len(pixels):

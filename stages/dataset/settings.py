@@ -10,7 +10,7 @@ Target = Literal["dx", "melanoma"]
 
 
 class Splits(Section):
-    """Shares of the lesions, stratified by melanoma; what train and val leave is the holdout."""
+    """train, val: shares of the lesions; the rest is the holdout."""
 
     seed: Seed
     train: float = Field(gt=0, lt=1)

@@ -1,5 +1,6 @@
-"""The split tables, their columns, and the classes a model is trained on."""
+"""Split tables: their columns, the classes a model is trained on, and checks."""
 
+import itertools
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +24,7 @@ def classes_of(target: Target) -> tuple[str, ...]:
 
 
 def class_indices(table: pd.DataFrame, target: Target) -> list[int]:
-    """Return the class of each row as an index into classes_of(target)."""
+    """Return each row's class as an index into classes_of(target)."""
     classes = classes_of(target)
     if target == "melanoma":
         return [int(value) for value in table["melanoma"]]
@@ -31,7 +32,7 @@ def class_indices(table: pd.DataFrame, target: Target) -> list[int]:
 
 
 def read_split(path: Path) -> pd.DataFrame:
-    """Return a split table, SPLIT_COLUMNS, all text but the int column melanoma; ValueError names the file."""
+    """Return a split table with SPLIT_COLUMNS: text, but melanoma int, 0 or 1; ValueError on another table."""
     if not path.is_file():
         raise ValueError(f"{path}: no such split; dvc repro prepare_splits makes it")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -42,18 +43,16 @@ def read_split(path: Path) -> pd.DataFrame:
 
 
 def check_disjoint(tables: dict[str, pd.DataFrame]) -> None:
-    """Raise ValueError that names a lesion or an image that stands in two of the splits."""
-    names = list(tables)
-    for position, name in enumerate(names):
-        for other in names[position + 1 :]:
-            for column in ("lesion_id", "image_id"):
-                shared = sorted(set(tables[name][column]) & set(tables[other][column]))
-                if shared:
-                    raise ValueError(f"{name}.csv: {len(shared)} {column}s also in {other}: {shared[:3]}")
+    """Raise ValueError when two of the splits share a lesion or an image."""
+    for name, other in itertools.combinations(tables, 2):
+        for column in ("lesion_id", "image_id"):
+            shared = sorted(set(tables[name][column]) & set(tables[other][column]))
+            if shared:
+                raise ValueError(f"{name}.csv: {len(shared)} {column}s also in {other}: {shared[:3]}")
 
 
 def check_classes(table: pd.DataFrame, name: str) -> None:
-    """Raise ValueError unless a split has melanomas and other lesions: without either, no ROC-AUC exists."""
+    """Raise ValueError unless a split has melanomas and other lesions; ROC-AUC needs both."""
     if table["melanoma"].nunique() < 2:
         melanomas = int(table["melanoma"].sum())
         raise ValueError(f"{name}: wanted melanomas and other lesions, found {melanomas} of {len(table)} melanomas")

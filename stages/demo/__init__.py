@@ -1,1 +1,1 @@
-"""Synthetic dermoscopy."""
+"""Synthetic dermoscopy, for a demonstration without patients' images."""

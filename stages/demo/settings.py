@@ -6,7 +6,7 @@ from stages.foundation.params import Section, Seed
 
 
 class Demo(Section):
-    """separation: latent malignancy of melanomas above that of other lesions, in standard deviations."""
+    """separation: of melanomas' mean latent malignancy from other lesions', in standard deviations."""
 
     seed: Seed
     lesions: int = Field(ge=20, le=1_000_000)

@@ -1,8 +1,8 @@
-"""Synthetic dermoscopy: skin, one lesion, and what gets between it and the lens.
+"""Synthetic dermoscopy: skin, one lesion, hair, ruler and pen marks, gel bubbles and a camera's optics.
 
-A lesion is drawn from its numbers (Lesion), an image of it from those and one more draw (light, hair, marks). How
-malignant a lesion looks is one latent number; asymmetry, border, colours, network and veil follow it loosely, as in
-the ABCD rule (Stolz et al. 1994). The pictures mean nothing clinically: they exercise the pipeline.
+How malignant a lesion looks is one latent number; asymmetry, border, colours, network and veil follow it with noise, as
+in the ABCD rule (Stolz et al. 1994). Images of one lesion share its form and differ in pose, light, hair and marks.
+The pictures mean nothing clinically: they exercise the pipeline.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ YELLOW = np.array([0.85, 0.72, 0.50])
 GEL = np.array([1.0, 1.0, 1.0])
 PURPLE_INK = np.array([0.30, 0.20, 0.45])
 
-# colour of the body and how strongly pigment patterns show on it, by diagnosis
+# diagnosis -> (colour of the lesion, strength of its pigment patterns, 0 to 1)
 BODY = {
     "mel": (BROWN, 1.0),
     "nv": (BROWN, 1.0),
@@ -36,7 +36,7 @@ BODY = {
 
 @dataclass(frozen=True)
 class Lesion:
-    """One lesion: its diagnosis and the seed and latent malignancy its look is drawn from."""
+    """One lesion: diagnosis, latent malignancy, and the seed its appearance is drawn from."""
 
     dx: str
     malignancy: float
@@ -44,7 +44,7 @@ class Lesion:
 
 
 def render(lesion: Lesion, shot: int, *, width: int, height: int) -> np.ndarray:
-    """Return one picture of the lesion, uint8 (height, width, 3); shots differ in pose, light, hair and marks."""
+    """Return image number `shot` of the lesion, uint8 (height, width, 3)."""
     form = np.random.default_rng([*lesion.seed, 0])
     light = np.random.default_rng([*lesion.seed, 1 + shot])
     y, x = _coordinates(width, height, light)
@@ -59,12 +59,12 @@ def render(lesion: Lesion, shot: int, *, width: int, height: int) -> np.ndarray:
 
 
 def traits(malignancy: float, rng: np.random.Generator) -> np.ndarray:
-    """Return asymmetry, border, colours, network, veil in [0, 1]: each follows the malignancy with noise of its own."""
+    """Return asymmetry, border, colours, network and veil, each in [0, 1]: a logistic of malignancy plus noise."""
     return 1 / (1 + np.exp(-(2.2 * (malignancy - 1.2) + rng.normal(0, 1.0, 5))))
 
 
 def _coordinates(width: int, height: int, rng: np.random.Generator) -> tuple[Field, Field]:
-    """Return y and x, lesion-centred and rotated: the shorter side of the picture spans -1 to 1."""
+    """Return y and x of each pixel, centred on the lesion and rotated; the picture's height spans about 2."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     y, x = (2 * y - height) / height, (2 * x - width) / height
     y, x = y - rng.normal(0, 0.08), x - rng.normal(0, 0.12)
@@ -95,7 +95,7 @@ def _paint(image: Field, colour: np.ndarray, amount: Field) -> Field:
 
 
 def _body(lesion: Lesion, rng: np.random.Generator, x: Field, y: Field) -> tuple[Field, Field]:
-    """Return the lesion's colours and its soft mask."""
+    """Return the lesion's colours (height, width, 3) and its mask with a soft edge (height, width), 0 to 1."""
     asymmetry, border, colours, network, veil = traits(lesion.malignancy, rng)
     colour, pattern = BODY[lesion.dx]
     radius = rng.uniform(0.38, 0.62)
@@ -107,7 +107,7 @@ def _body(lesion: Lesion, rng: np.random.Generator, x: Field, y: Field) -> tuple
         )
     depth = 1 - distance / (radius * edge)  # 1 at the centre, 0 at the border
     mask = 1 / (1 + np.exp(-depth / rng.uniform(0.04, 0.12)))
-    shade = rng.normal(0, 0.06) + 0.10 * (colours + veil - 0.5)  # keeps the mean colour of a melanoma ordinary
+    shade = rng.normal(0, 0.06) + 0.10 * (colours + veil - 0.5)  # so that the mean colour does not tell melanoma
     image = np.broadcast_to(colour + shade + rng.normal(0, 0.02, 3), (*x.shape, 3))
     tilt = rng.uniform(0, 2 * np.pi)
     image = (
@@ -124,7 +124,7 @@ def _body(lesion: Lesion, rng: np.random.Generator, x: Field, y: Field) -> tuple
 def _pigment_network(
     image: Field, rng: np.random.Generator, x: Field, y: Field, *, regular: float, strength: float
 ) -> Field:
-    """Return the image with a net of dark lines: even where regular, warped and broken where not."""
+    """Return the image with a net of dark lines; the less `regular` (0 to 1), the more warped and broken."""
     pitch, angle = rng.uniform(24, 32), rng.uniform(0, np.pi)
     warp = 0.5 + 1.6 * (1 - regular)
     u = pitch * (x * np.cos(angle) - y * np.sin(angle)) + warp * np.sin(7 * y + rng.uniform(0, 6))
@@ -135,7 +135,7 @@ def _pigment_network(
 
 
 def _signature(image: Field, dx: str, rng: np.random.Generator, x: Field, y: Field, radius: float) -> Field:
-    """Return the image with what is typical of the other diagnoses."""
+    """Return the image with a typical feature of its diagnosis; nothing for mel and nv."""
     if dx == "bkl":  # milia-like cysts
         for _ in range(12):
             image = _paint(image, WHITE, 0.8 * _blob(rng, x, y, 0.8 * radius, 0.035))
@@ -180,7 +180,7 @@ def _marks(image: Field, rng: np.random.Generator) -> Field:
 
 
 def _bubbles(image: Field, rng: np.random.Generator) -> Field:
-    """Return the image with gel bubbles: bright rings with a glint."""
+    """Return the image with gel bubbles: bright rings."""
     height, width, _ = image.shape
     y, x = np.mgrid[0:height, 0:width] / height
     for _ in range(int(rng.poisson(0.8))):
@@ -191,7 +191,7 @@ def _bubbles(image: Field, rng: np.random.Generator) -> Field:
 
 
 def _optics(image: Field, rng: np.random.Generator) -> Field:
-    """Return the image as a camera gives it: exposure, white balance, vignette, blur, noise."""
+    """Return the image with exposure, white balance, vignette, blur and noise of a camera."""
     height, width, _ = image.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     vignette = 1 - rng.uniform(0.1, 0.5) * np.clip(np.hypot(x, y) - 0.7, 0, None)

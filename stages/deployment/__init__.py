@@ -1,1 +1,1 @@
-"""What a deployed file needs: its metadata, its session, its decision. No torch, no pandas."""
+"""Open, describe and use a deployed ONNX file: session, metadata and decision. No torch, no pandas."""

@@ -1,4 +1,4 @@
-"""What a deployed file does with the probability of melanoma: operating point, calibration and referral."""
+"""What a deployed ONNX file does with the probability of melanoma: operating point, calibration and referral."""
 
 from dataclasses import dataclass
 
@@ -28,16 +28,16 @@ class Referral:
     other_up_to: float
 
     def bands(self, p: np.ndarray) -> np.ndarray:
-        """Return "benign", "refer" or "suspicious" per image; both possible, or neither, is "refer"."""
+        """Return "benign", "suspicious", or "refer" where both classes are possible or neither: text (images,)."""
         melanoma, other = p >= self.melanoma_from, p <= self.other_up_to
         return np.where(melanoma == other, "refer", np.where(melanoma, "suspicious", "benign"))
 
 
 class Decision(Section):
-    """All that was chosen on val for one model, as numbers on its raw probability; a file's metadata hold it.
+    """One model's threshold, Platt scaling and referral bounds, chosen on val; its ONNX file's metadata hold them.
 
-    threshold: of the operating point, which reaches `sensitivity` on val; slope and intercept: Platt's scaling;
-    melanoma_from and other_up_to: the bounds of referral.
+    threshold: of the operating point, on p as the model gives it; sensitivity: what it reaches on val at least; slope
+    and intercept: of `Calibration`; melanoma_from and other_up_to: of `Referral`.
     """
 
     threshold: float

@@ -1,4 +1,4 @@
-"""What a model file says of itself: all that its user needs beside the weights, inside the file."""
+"""The metadata inside an exported ONNX file: preprocessing, classes, decision, origin and intended use."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from stages.deployment.decision import Decision
 from stages.foundation.params import Section
 
-KEY = "melanoma_kd"  # the one metadata entry, JSON
-RELEASED = Path(__file__).parents[2] / "models/released/student_int8.onnx"  # what Git holds, and users take by default
+KEY = "melanoma_kd"  # of the only metadata entry, whose value is JSON
+RELEASED = (
+    Path(__file__).parents[2] / "models/released/student_int8.onnx"
+)  # the model in Git, the default of `predict` and `web`
 LICENCE = "code MIT; weights CC BY-NC 4.0, as the images of HAM10000 they were trained on"
 PREPROCESSING = (
     "RGB upright by EXIF, the whole image squashed to a square by an antialiased bilinear filter, divided by 255; "
@@ -21,7 +23,7 @@ INTENDED_USE = "Research on model compression. Not a medical device; not for dia
 
 
 class Frame(Section):
-    """Which images are taken, as the pack took them: limits from the header, then a square of `size` pixels."""
+    """The size images are squashed to, in pixels, and the limits outside which they are refused."""
 
     size: int
     min_side: int
@@ -30,7 +32,7 @@ class Frame(Section):
 
 
 class Metadata(Section):
-    """classes: of the logits, in order; hashes: of the data, the weights and the code it was made from."""
+    """classes: of the logits, in order; melanoma: its class; hashes: sha256 of its data, weights and code."""
 
     student: str
     data: str
@@ -45,19 +47,19 @@ class Metadata(Section):
 
 
 def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:
-    """Put the metadata into a model, in place of any it had."""
+    """Store the metadata in a model, replacing any it had."""
     del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, metadata.model_dump_json()
 
 
 def metadata_of(model: onnx.ModelProto, name: str) -> Metadata:
-    """Return the metadata inside a model; ValueError as `read_metadata`."""
+    """Return the metadata stored in a model; ValueError names the file when it has none or invalid ones."""
     return read_metadata(next((entry.value for entry in model.metadata_props if entry.key == KEY), None), name)
 
 
 def read_metadata(text: str | None, name: str) -> Metadata:
-    """Return the metadata of a model from its entry; ValueError names the file when it has none or odd ones."""
+    """Return the metadata from the JSON of a model's entry; ValueError names the file when it is None or invalid."""
     if text is None:
         raise ValueError(f"{name}: an ONNX file without the metadata {KEY!r}; take one that this pipeline exported")
     try:

@@ -1,4 +1,4 @@
-"""Open an ONNX file for scoring: one place for session options, refusals and errors that are one line."""
+"""Open an ONNX file, with checks and one-line errors, and score images with it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +8,11 @@ import onnx
 import onnxruntime as ort
 from google.protobuf.message import DecodeError
 
-BATCH = 64
+BATCH = 64  # images scored at once
 
 
 def read_model(source: Path | bytes) -> tuple[bytes, onnx.ModelProto]:
-    """Return a model's bytes and what they hold; ValueError when not ONNX, cut, or with tensors in other files."""
+    """Return a model's bytes and the model; ValueError when not ONNX, truncated, or with tensors in other files."""
     name = source if isinstance(source, Path) else "model"
     content = source.read_bytes() if isinstance(source, Path) else source
     try:
@@ -27,7 +27,7 @@ def read_model(source: Path | bytes) -> tuple[bytes, onnx.ModelProto]:
 
 
 def open_session(source: Path | bytes, *, threads: int) -> ort.InferenceSession:
-    """Return a CPU session of what `read_model` accepts."""
+    """Return a CPU session of an ONNX file or its bytes; ValueError as `read_model`."""
     content, model = read_model(source)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -38,30 +38,30 @@ def open_session(source: Path | bytes, *, threads: int) -> ort.InferenceSession:
 
 
 def folds_to_float(model: onnx.ModelProto) -> bool:
-    """Whether no activation is quantised, so that int8 weights are best folded back to float at load."""
+    """Return whether no activation is quantised, so that int8 weights are best folded back to float at load."""
     return not any(node.op_type == "QuantizeLinear" for node in model.graph.node)
 
 
 def as_input(pixels: np.ndarray) -> np.ndarray:
-    """Return squared images as a model takes them: uint8 (batch, size, size, 3) to float32 (batch, 3, size, size)."""
+    """Return images as a model takes them: uint8 (batch, size, size, 3) to float32 (batch, 3, size, size) in [0, 1]."""
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255)
 
 
 def score_pixels(session: ort.InferenceSession, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the logits of packed rows: uint8 (images, size, size, 3) to float32 (rows, classes)."""
+    """Return the logits of these rows of pixels: uint8 (images, size, size, 3) to float32 (rows, classes)."""
     batches = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
     return np.concatenate([session.run(None, {"image": as_input(pixels[batch])})[0] for batch in batches])
 
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Yield every tensor of a graph: weights, constants, and those of graphs inside its nodes."""
+    """Yield every tensor of a graph: weights, constants, and those of subgraphs."""
     yield from graph.initializer
     sparse = list(graph.sparse_initializer)
     for node in graph.node:
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
             sparse += [attribute.sparse_tensor, *attribute.sparse_tensors]
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _tensors(inner)
-    for pair in sparse:
-        yield from (pair.values, pair.indices)
+            for subgraph in (attribute.g, *attribute.graphs):
+                yield from _tensors(subgraph)
+    for tensor in sparse:
+        yield from (tensor.values, tensor.indices)

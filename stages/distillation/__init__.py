@@ -1,1 +1,1 @@
-"""What students learn from a teacher: the objective and the soft-label file."""
+"""Knowledge distillation: the objective and the file of a teacher's soft labels."""

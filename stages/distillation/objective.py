@@ -1,4 +1,4 @@
-"""The objective of distillation."""
+"""The loss of knowledge distillation."""
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +9,9 @@ def distillation_loss(
 ) -> torch.Tensor:
     """Return  alpha T^2 KL(teacher_T || student_T) + (1 - alpha) hard,  the KL a mean over the batch.
 
-    student and teacher are logits (batch, classes), p_T = softmax(logits / T), hard the batch mean of the labels'
-    loss; alpha weighs the teacher (Hinton et al. 2015, section 2: T^2 keeps the two terms' gradients in step).
+    student, teacher: logits (batch, classes), of which p_T is softmax(logits / T); hard: the batch mean of the loss on
+    the labels; alpha: weight of the teacher's term. T^2 keeps the gradients of both terms at one scale (Hinton et al.
+    2015, section 2).
     """
     log_student = F.log_softmax(student / T, dim=1)
     log_teacher = F.log_softmax(teacher / T, dim=1)

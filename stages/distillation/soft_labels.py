@@ -1,4 +1,4 @@
-"""The file of one teacher's logits on every training view, and the check that it belongs to these images."""
+"""Write and read the file of a teacher's logits on every view of every training image."""
 
 import hashlib
 from pathlib import Path
@@ -10,13 +10,13 @@ from safetensors.numpy import save_file
 
 
 def save_soft_labels(path: Path, logits: np.ndarray, train_ids: list[str]) -> None:
-    """Write logits, float32 (views, images, classes), with one digest of the images' order and the logits."""
+    """Write logits, float32 (views, images, classes), with a digest of the image ids, in order, and the logits."""
     metadata = {"sha256": _digest(train_ids, logits)}
     save_file({"logits": np.ascontiguousarray(logits, dtype=np.float32)}, path, metadata)
 
 
 def load_soft_labels(path: Path, shape: tuple[int, int, int], train_ids: list[str]) -> torch.Tensor:
-    """Return float32 (views, images, classes); ValueError when the file was made for other images, views or classes."""
+    """Return float32 (views, images, classes); ValueError when the file is of other images, views or classes."""
     if not path.is_file():
         raise ValueError(f"{path}: no such soft labels; dvc repro soft_labels makes them")
     try:

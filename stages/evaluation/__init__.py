@@ -1,1 +1,1 @@
-"""From frozen predictions to every table and curve."""
+"""Every table and curve of an evaluation, computed from frozen predictions."""

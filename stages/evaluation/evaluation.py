@@ -1,4 +1,4 @@
-"""An evaluation: two labelled splits, every model's frozen probabilities of them, and what follows from val."""
+"""An evaluation: val and holdout, every model's frozen probabilities of them, and what is fitted on val."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from stages.deployment.decision import Calibration, Decision
-from stages.evaluation.roles import Roles
-from stages.evaluation.scores import score
+from stages.evaluation.roles import Model, Roles
+from stages.evaluation.scores import score, stack
 from stages.evaluation.subgroups import subgroup_tables
 from stages.foundation.settings import Evaluate
 from stages.statistics.calibration import RAW, fit_temperature
@@ -21,9 +21,10 @@ Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
 
 @dataclass(frozen=True)
 class Evaluation:
-    """tables: val's and holdout's, with SPLIT_COLUMNS; p: of their images, in their order.
+    """Labels and probabilities of all models on val and holdout, and what is computed from them, each once.
 
-    exported: the decision that stands in each exported file. Other models' are fitted here, in the same way.
+    tables: val's and holdout's, with SPLIT_COLUMNS; p: of their images, in their order. exported: the decision stored
+    in each ONNX file; other models' are fitted here, in the same way.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -35,14 +36,14 @@ class Evaluation:
     @cached_property
     def samples(self) -> dict[str, Sample]:
         replicates, seed = self.settings.replicates, self.settings.seed
-        return {name: draw_sample(table, replicates=replicates, seed=seed) for name, table in self.tables.items()}
+        return {split: draw_sample(table, replicates=replicates, seed=seed) for split, table in self.tables.items()}
 
     @cached_property
     def decisions(self) -> dict[str, Decision]:
-        """Return what val chooses for each model: threshold, Platt's scaling and referral."""
-        labels, rule = self.samples["val"].labels, self.settings
+        """Return each model's threshold, Platt scaling and referral bounds, fitted on val."""
+        labels, settings = self.samples["val"].labels, self.settings
         fitted = {
-            name: fit_decision(labels, p["val"], sensitivity=rule.sensitivity, coverage=rule.coverage)
+            name: fit_decision(labels, p["val"], sensitivity=settings.sensitivity, coverage=settings.coverage)
             for name, p in self.p.items()
             if name not in self.exported
         }
@@ -54,7 +55,7 @@ class Evaluation:
 
     @cached_property
     def calibrations(self) -> dict[str, dict[str, Calibration]]:
-        """Return no calibration and both scalings of each model, fitted on val."""
+        """Return model -> "none", "temperature" and "platt" -> the calibration fitted on val."""
         labels = self.samples["val"].labels
         return {
             name: {
@@ -67,7 +68,7 @@ class Evaluation:
 
     @cached_property
     def estimates(self) -> dict[str, dict[str, Estimates]]:
-        """Return split -> model -> every number with its replicates."""
+        """Return split -> model -> every metric with its replicates."""
         return {
             split: {name: score(sample, p[split], self.thresholds[name]) for name, p in self.p.items()}
             for split, sample in self.samples.items()
@@ -78,23 +79,20 @@ class Evaluation:
         return {name: p["holdout"] for name, p in self.p.items()}
 
     @property
-    def best_cell(self) -> str:
-        """Return the model of the grid with the highest ROC-AUC on val."""
-        return max(self.roles.grid, key=lambda name: float(self.estimates["val"][name]["all", "roc_auc"][0]))
+    def best_of_grid(self) -> Model:
+        """Return the student of the grid with the highest ROC-AUC on val."""
+        return max(self.roles.grid, key=lambda model: float(self.estimates["val"][model.name]["all", "roc_auc"][0]))
 
     @cached_property
-    def by_group(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the detailed models' numbers by group of the holdout, and the gaps."""
-        return subgroup_tables(
-            self.tables["holdout"],
-            {name: self.p[name]["holdout"] for name in self.roles.detailed},
-            self.thresholds,
-            replicates=self.settings.replicates,
-            seed=self.settings.seed,
-        )
+    def subgroups(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the detailed models' metrics by group of the holdout, and the gaps between levels."""
+        p = {name: self.holdout[name] for name in self.roles.detailed}
+        replicates, seed = self.settings.replicates, self.settings.seed
+        return subgroup_tables(self.tables["holdout"], p, self.thresholds, replicates=replicates, seed=seed)
 
     def by_model(self, rows: Callable[[str, np.ndarray], pd.DataFrame], names: list[str] | None = None) -> pd.DataFrame:
-        """Return the rows made of each model's name and holdout probabilities, below each other."""
-        parts = [rows(name, self.p[name]["holdout"]).assign(model=name) for name in names or self.p]
-        table = pd.concat(parts, ignore_index=True)
-        return table[["model", *table.columns.drop("model")]]
+        """Return the tables that `rows` makes of each model's name and holdout probabilities, below each other.
+
+        names: of the models, by default all. The first column, model, names them.
+        """
+        return stack({name: rows(name, self.p[name]["holdout"]) for name in names or self.p}, "model")

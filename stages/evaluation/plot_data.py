@@ -1,4 +1,4 @@
-"""The data of every figure, one tidy table each, of the holdout but for the overview of the data."""
+"""The data of every figure, one tidy table each; all but the overview of the splits are of the holdout."""
 
 import numpy as np
 import pandas as pd
@@ -6,22 +6,22 @@ import pandas as pd
 from stages.evaluation import curves
 from stages.evaluation.agreement import examples
 from stages.evaluation.evaluation import Evaluation
-from stages.evaluation.scores import HALF
+from stages.evaluation.scores import HALF, stack
 from stages.evaluation.subgroups import characteristics
 from stages.statistics import decisions
 
-EXAMPLES = 8  # images of a kind
+EXAMPLES = 8  # images of each kind
 
 
 def plot_data(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
-    """Return the data of every figure that is made of labels and probabilities, by name."""
+    """Return figure -> table, for every figure that is made of labels and probabilities."""
     sample, detailed = evaluation.samples["holdout"], evaluation.roles.detailed
     labels, weights = sample.labels, sample.weights
     return {
-        "roc": curves.curves(curves.roc, labels, evaluation.holdout),
-        "pr": curves.curves(curves.precision_recall, labels, evaluation.holdout),
-        "thresholds": curves.curves(curves.thresholds, labels, evaluation.holdout),
-        "confidence": curves.curves(curves.confidence, labels, evaluation.holdout),
+        "roc": evaluation.by_model(lambda _, p: curves.roc(labels, p)),
+        "pr": evaluation.by_model(lambda _, p: curves.precision_recall(labels, p)),
+        "thresholds": evaluation.by_model(lambda _, p: curves.thresholds(labels, p)),
+        "confidence": evaluation.by_model(lambda _, p: curves.confidence(labels, p)),
         "reliability": evaluation.by_model(lambda name, p: _reliability(evaluation, name, p)),
         "roc_band": evaluation.by_model(lambda _, p: curves.roc_band(labels, p, weights), detailed),
         "pr_band": evaluation.by_model(lambda _, p: curves.pr_band(labels, p, weights), detailed),
@@ -32,7 +32,7 @@ def plot_data(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
 
 
 def overview(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return how many images of each split have which diagnosis, age band, sex, site and confirmation."""
+    """Return counts of images by split and diagnosis, age band, sex, site or confirmation: a row each."""
     rows = []
     for split, table in splits.items():
         columns = {"diagnosis": table["dx"], **characteristics(table), "confirmed by": table["dx_type"]}
@@ -43,34 +43,30 @@ def overview(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _reliability(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.DataFrame:
-    labels, fitted = evaluation.samples["holdout"].labels, evaluation.calibrations[name]
-    parts = [curves.reliability_bins(labels, scale(p)).assign(calibration=kind) for kind, scale in fitted.items()]
-    return pd.concat(parts)
+    labels, calibrations = evaluation.samples["holdout"].labels, evaluation.calibrations[name]
+    return pd.concat(
+        curves.reliability_bins(labels, scale(p)).assign(calibration=kind) for kind, scale in calibrations.items()
+    )
 
 
 def _risk_coverage(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.DataFrame:
-    sample, calibrated = evaluation.samples["holdout"], evaluation.calibrations[name]["platt"](p)
-    found = decisions.risk_coverage(sample.labels, calibrated, sample.weights)
-    return curves.banded("share", decisions.SHARES, found)
+    sample, calibrated = evaluation.samples["holdout"], evaluation.decisions[name].calibration(p)
+    return curves.banded("share", decisions.SHARES, decisions.risk_coverage(sample.labels, calibrated, sample.weights))
 
 
 def _decision_curve(evaluation: Evaluation) -> pd.DataFrame:
-    sample = evaluation.samples["holdout"]
-    found = {
-        name: decisions.net_benefit(
-            sample.labels, evaluation.calibrations[name]["platt"](evaluation.p[name]["holdout"]), sample.weights
-        )
-        for name in evaluation.roles.detailed
-    }
-    found["treat all"] = decisions.net_benefit(sample.labels, np.ones(len(sample.labels)), sample.weights)
-    found["treat none"] = np.zeros_like(found["treat all"])
+    """Return net benefit by threshold probability, of the detailed models and of treating all or nobody."""
+    sample, holdout = evaluation.samples["holdout"], evaluation.holdout
+    p = {name: evaluation.decisions[name].calibration(holdout[name]) for name in evaluation.roles.detailed}
+    p["treat all"] = np.ones(len(sample.labels))
+    estimates = {name: decisions.net_benefit(sample.labels, values, sample.weights) for name, values in p.items()}
+    estimates["treat none"] = np.zeros_like(estimates["treat all"])
     x = decisions.THRESHOLD_PROBABILITIES
-    parts = [curves.banded("threshold", x, values).assign(model=name) for name, values in found.items()]
-    table = pd.concat(parts, ignore_index=True)
-    return table[["model", *table.columns.drop("model")]]
+    return stack({name: curves.banded("threshold", x, values) for name, values in estimates.items()}, "model")
 
 
 def _examples(evaluation: Evaluation) -> pd.DataFrame:
-    """Return images for the galleries, first distilling teacher against selected student, both at 0.5."""
-    teacher, student = (evaluation.holdout[name] for name in (evaluation.roles.teachers[0], evaluation.roles.selected))
-    return examples(evaluation.tables["holdout"], teacher, student, float(HALF), EXAMPLES)
+    """Return images for the galleries: the first distilling teacher and the selected student, both at threshold 0.5."""
+    teacher, student = evaluation.roles.names("distilling")[0], evaluation.roles.one("selected")
+    p = evaluation.holdout
+    return examples(evaluation.tables["holdout"], p[teacher], p[student], float(HALF), EXAMPLES)

@@ -1,40 +1,31 @@
-"""A model is a row: what it is and which part it plays. Whoever reads the tables joins on this one."""
+"""The models of an evaluation: what each one is and its role. Readers of the tables join on model_index.csv."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 
-from stages.foundation.names import (
-    ARCHITECTURES,
-    CONTROL,
-    GRID,
-    STUDENT,
-    Student,
-    parse_student,
-    parse_teacher,
-    student_key,
-    student_keys,
-)
+from stages.foundation.names import ARCHITECTURES, CONTROL, GRID, STUDENT, parse_student, parse_teacher, student_keys
 from stages.foundation.settings import Baselines, Kd
 
-BASELINES = {
+BASELINES = {  # labels for people
     "logistic_regression": "logistic regression",
     "svm_rbf": "SVM (RBF)",
     "random_forest": "random forest",
     "gradient_boosting": "gradient boosting",
 }
+CONTROL_MODEL = f"student_{CONTROL}"  # by name, as its role is "selected" where both are one
 
 
 @dataclass(frozen=True)
 class Model:
-    """One row. name: in every table; label: for people; temperature, alpha and seed: of students, else None.
+    """One row of model_index.csv.
 
-    kind: teacher, student, onnx, baseline, or mean (of a student's seeds). role: distilling (teachers), selected,
-    control, grid, repeat (students), fp32, int8 (files), or "-".
+    key: of the model's files; label: for people; temperature, alpha and seed: None where a model has none. kind:
+    teacher, student, onnx, baseline, or mean (of a student's seeds). role: distilling (teachers), selected, control,
+    grid, repeat (students), fp32, int8 (ONNX files), or "-".
     """
 
-    name: str
+    key: str
     label: str
     kind: str
     architecture: str
@@ -44,11 +35,9 @@ class Model:
     role: str = "-"
 
     @property
-    def student(self) -> Student:
-        """Return T, alpha and seed of a student."""
-        if self.temperature is None or self.alpha is None:
-            raise ValueError(f"{self.name} is no student")
-        return Student(self.temperature, self.alpha, self.seed)
+    def name(self) -> str:
+        """Return the model's name in every table."""
+        return f"student_{self.key}" if self.kind == "student" else self.key
 
 
 @dataclass(frozen=True)
@@ -57,36 +46,19 @@ class Roles:
 
     models: list[Model]
 
-    def names(self, *roles: str) -> list[str]:
-        """Return the models with one of these roles."""
-        return [model.name for model in self.models if model.role in roles]
+    def names(self, role: str) -> list[str]:
+        """Return the names of the models with this role."""
+        return [model.name for model in self.models if model.role == role]
 
-    @property
-    def teachers(self) -> list[str]:
-        return self.names("distilling")
-
-    @property
-    def selected(self) -> str:
-        (name,) = self.names("selected")
+    def one(self, role: str) -> str:
+        """Return the name of the only model with this role."""
+        (name,) = self.names(role)
         return name
 
     @property
-    def control(self) -> str:
-        return _name(parse_student(CONTROL))
-
-    @property
-    def grid(self) -> list[str]:
-        return [_name(parse_student(key)) for key in GRID]
-
-    @property
-    def int8(self) -> str:
-        (name,) = self.names("int8")
-        return name
-
-    @property
-    def fp32(self) -> str:
-        (name,) = self.names("fp32")
-        return name
+    def grid(self) -> list[Model]:
+        """Return the students of the grid, the selected one too if it is one of them."""
+        return [model for model in self.models if model.key in GRID]
 
     @property
     def baselines(self) -> list[str]:
@@ -94,8 +66,8 @@ class Roles:
 
     @property
     def detailed(self) -> list[str]:
-        """Return the models shown in detail: the distilling teachers, the selected student, its control, int8."""
-        return list(dict.fromkeys([*self.teachers, self.selected, self.control, self.int8]))
+        """Return the models shown in detail: the distilling teachers, the selected student, the control, int8."""
+        return list(dict.fromkeys([*self.names("distilling"), self.one("selected"), CONTROL_MODEL, self.one("int8")]))
 
     @property
     def repeats(self) -> dict[str, list[Model]]:
@@ -105,68 +77,49 @@ class Roles:
             if model.kind == "student":
                 groups.setdefault((model.temperature, model.alpha), []).append(model)
         several = [group for group in groups.values() if len(group) > 1]
-        several.sort(key=lambda group: group[0].name == self.control)
-        return {f"{group[0].name}{_of_seeds(group)}": group for group in several}
+        several.sort(key=lambda group: group[0].key == CONTROL)
+        return {f"{group[0].name}, mean of {len(group)} seeds": group for group in several}
 
 
 def roles_of(teachers: list[str], kd: Kd, baselines: Baselines) -> Roles:
     """Return every model that these parameters train and export, with its role."""
-    rows = [*_teachers(teachers, kd), *_students(kd), *_files(kd)]
-    rows += [Model(name, BASELINES[name], "baseline", name) for name in baselines.models]
-    return Roles(rows)
+    models = []
+    for key in teachers:
+        architecture, seed = parse_teacher(key)
+        label = ARCHITECTURES[architecture] + _with_seed(seed)
+        role = "distilling" if key in kd.teachers else "-"
+        models.append(Model(key, label, "teacher", architecture, seed=seed, role=role))
+    roles = dict.fromkeys(GRID, "grid") | {CONTROL: "control", kd.selected: "selected"}
+    for key in student_keys(kd.selected, kd.repeated):
+        student = parse_student(key)
+        T, alpha, seed, role = student.T, student.alpha, student.seed, roles.get(key, "repeat")
+        label = f"student T={T:g} α={alpha:g}" + _with_seed(seed)
+        models.append(Model(key, label, "student", STUDENT, T, alpha, seed, role))
+    selected = parse_student(kd.selected)
+    for precision in ("fp32", "int8"):
+        key, label = f"student_{precision}", f"student ONNX {precision}"
+        models.append(Model(key, label, "onnx", STUDENT, selected.T, selected.alpha, role=precision))
+    return Roles(models + [Model(name, BASELINES[name], "baseline", name) for name in baselines.models])
 
 
 def index_table(roles: Roles) -> pd.DataFrame:
     """Return one row per model and per mean of seeds; detail: whether it is shown in detail. Blanks are "-"."""
-    rows = list(roles.models)
-    for name, group in roles.repeats.items():
-        first = group[0]
-        label = f"{first.label}{_of_seeds(group)}"
-        rows.append(Model(name, label, "mean", first.architecture, first.temperature, first.alpha))
-    detailed = roles.detailed
-    return pd.DataFrame([{**_texts(row), "detail": "yes" if row.name in detailed else "no"} for row in rows])
+    models = list(roles.models)
+    for name, (student, *others) in roles.repeats.items():
+        label = f"{student.label}, mean of {1 + len(others)} seeds"
+        models.append(Model(name, label, "mean", student.architecture, student.temperature, student.alpha))
+    rows = [
+        {"model": model.name}
+        | {column: _cell(value) for column, value in vars(model).items() if column != "key"}
+        | {"detail": "yes" if model.name in roles.detailed else "no"}
+        for model in models
+    ]
+    return pd.DataFrame(rows)
 
 
-def _texts(model: Model) -> dict[str, str]:
-    cells = {"model": model.name} | {name: value for name, value in vars(model).items() if name != "name"}
-    return {name: _text(value) for name, value in cells.items()}
-
-
-def _text(value: str | float | None) -> str:
+def _cell(value: str | float | None) -> str:
     return "-" if value is None else value if isinstance(value, str) else f"{value:g}"
-
-
-def _teachers(keys: list[str], kd: Kd) -> Iterator[Model]:
-    for key in keys:
-        architecture, seed = parse_teacher(key)
-        role = "distilling" if key in kd.teachers else "-"
-        label = ARCHITECTURES[architecture] + _with_seed(seed)
-        yield Model(key, label, "teacher", architecture, seed=seed, role=role)
-
-
-def _students(kd: Kd) -> Iterator[Model]:
-    roles = dict.fromkeys(GRID, "grid") | {CONTROL: "control", kd.selected: "selected"}
-    for key in student_keys(kd.selected, kd.repeated):
-        student = parse_student(key)
-        label = f"student T={student.T:g} α={student.alpha:g}" + _with_seed(student.seed)
-        role = roles.get(key, "repeat")
-        yield Model(_name(student), label, "student", STUDENT, student.T, student.alpha, student.seed, role)
-
-
-def _files(kd: Kd) -> Iterator[Model]:
-    selected = parse_student(kd.selected)
-    for kind in ("fp32", "int8"):
-        label = f"student ONNX {kind}"
-        yield Model(f"student_{kind}", label, "onnx", STUDENT, selected.T, selected.alpha, role=kind)
-
-
-def _name(student: Student) -> str:
-    return f"student_{student_key(student)}"
 
 
 def _with_seed(seed: int | None) -> str:
     return "" if seed is None else f", seed {seed}"
-
-
-def _of_seeds(group: list[Model]) -> str:
-    return f", mean of {len(group)} seeds"

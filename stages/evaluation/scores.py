@@ -1,43 +1,57 @@
-"""Every number of one model on one split, with its replicates, and the tidy table they are written to."""
+"""All metrics of one model on one split, with their bootstrap replicates, and the tidy table of them."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stages.statistics.intervals import Estimates, Sample, interval
-from stages.statistics.metrics import INFLATED, LINE, calibration_metrics, decision_metrics, ranking_metrics
+from stages.statistics.metrics import (
+    BIASED_UP,
+    CALIBRATION_LINE,
+    calibration_metrics,
+    decision_metrics,
+    ranking_metrics,
+)
 
-HALF, OPERATING_POINT, ALL = "0.5", "operating point", "all"  # where a decision is made; all: at no threshold
+HALF, OPERATING_POINT, ALL = "0.5", "operating point", "all"  # the threshold a metric is taken at; all: none
 
 
 def score(sample: Sample, p: np.ndarray, threshold: float) -> Estimates:
     """Return ranking and calibration metrics, and decision metrics at 0.5 and at the operating point's threshold."""
-    arguments = (sample.labels, p)
-    whole = ranking_metrics(*arguments, sample.weights) | calibration_metrics(*arguments, sample.weights)
-    found = {(ALL, name): values for name, values in whole.items()}
-    for at, cut in ((HALF, 0.5), (OPERATING_POINT, threshold)):
-        decided = decision_metrics(*arguments, cut, sample.weights)
-        found |= {(at, name): values for name, values in decided.items()}
-    return found
+    labels, weights = sample.labels, sample.weights
+    metrics = {
+        ALL: ranking_metrics(labels, p, weights) | calibration_metrics(labels, p, weights),
+        HALF: decision_metrics(labels, p, 0.5, weights),
+        OPERATING_POINT: decision_metrics(labels, p, threshold, weights),
+    }
+    return {(at, name): values for at, group in metrics.items() for name, values in group.items()}
 
 
 def tidy(sample: Sample, p: np.ndarray, threshold: float, estimates: Estimates) -> pd.DataFrame:
-    """Return one row per number: at, threshold ("-" where none is used), metric, value, low, high."""
-    cuts = {HALF: 0.5, OPERATING_POINT: threshold}
+    """Return the estimates of `score`, a row each: at, threshold ("-" where none is used), metric, value, low, high."""
+    thresholds = {HALF: 0.5, OPERATING_POINT: threshold}
+    trials = {at: _trials(sample, p >= cut) for at, cut in thresholds.items()}
     rows = []
     for (at, metric), values in estimates.items():
-        trials = _trials(sample, p >= cuts[at]).get(metric, 0) if at in cuts else 0
-        cut = f"{cuts[at]:.9g}" if at in cuts else "-"
-        found = interval(values, bounded=metric not in LINE, inflated=metric in INFLATED, trials=trials)
-        rows.append({"at": at, "threshold": cut, "metric": metric, **found})
+        bounds = interval(
+            values,
+            bounded=metric not in CALIBRATION_LINE,
+            biased_up=metric in BIASED_UP,
+            trials=trials.get(at, {}).get(metric, 0),
+        )
+        cut = f"{thresholds[at]:.9g}" if at in thresholds else "-"
+        rows.append({"at": at, "threshold": cut, "metric": metric, **bounds})
     return pd.DataFrame(rows)
 
 
+def stack(tables: Mapping[Any, pd.DataFrame], *columns: str) -> pd.DataFrame:
+    """Return tables below each other; their keys, or the parts of tuple keys, become the first columns, so named."""
+    return pd.concat(tables, names=list(columns)).reset_index(list(columns)).reset_index(drop=True)
+
+
 def _trials(sample: Sample, called: np.ndarray) -> dict[str, int]:
-    """Return how many lesions stand behind each share."""
-    behind = {
-        "sensitivity": sample.labels == 1,
-        "specificity": sample.labels == 0,
-        "ppv": called,
-        "npv": ~called,
-    }
-    return {name: sample.lesions_of(chosen) for name, chosen in behind.items()}
+    """Return the number of lesions in the denominator of each share."""
+    denominators = {"sensitivity": sample.labels == 1, "specificity": sample.labels == 0, "ppv": called, "npv": ~called}
+    return {name: sample.lesions_of(member) for name, member in denominators.items()}

@@ -1,4 +1,4 @@
-"""Groups of images by what the metadata says, and one model's numbers in each."""
+"""Metrics of the models in groups of images that share an age band, a sex, a site or a diagnosis."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ import pandas as pd
 from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import Metrics, decision_metrics, ranking_metrics
 
-FEW = 20  # melanomas; groups with fewer are marked and left out of the gaps
+FEWEST_MELANOMAS = 20  # groups with fewer are marked and left out of the gaps
 METRICS = ("roc_auc", "sensitivity", "specificity")
 COMPARED = ("age", "sex", "site")  # groupings whose levels share no image
 GAPS = ["model", "group", "metric", "largest", "smallest", "value", "low", "high"]
@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 
 
 def age_band(age: str) -> str:
-    """Return the band of an age in years as the metadata writes it."""
+    """Return the age band of an age in years, or "unknown"; the age is text, as in the metadata."""
     if age == UNKNOWN:
         return UNKNOWN
     years = float(age)
@@ -29,9 +29,9 @@ def characteristics(table: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield (grouping, level, member of the level (images,)) for age, sex, site, diagnosis and confirmation.
+    """Yield (grouping, level, mask of the level's images) for age, sex, site, diagnosis and confirmation.
 
-    A benign diagnosis is taken together with all melanomas: how well melanoma is told from it.
+    The level of another diagnosis than melanoma holds all melanomas too: its metrics are of melanoma against it.
     """
     yield "all", "all", np.ones(len(table), dtype=bool)
     for name, values in characteristics(table).items():
@@ -46,35 +46,36 @@ def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
 def subgroup_tables(
     table: pd.DataFrame, p: dict[str, np.ndarray], thresholds: dict[str, float], *, replicates: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return every model's numbers by group, and for age, sex and site the gap between largest and smallest level.
+    """Return every model's metrics by group, and for age, sex and site the gap between largest and smallest level.
 
-    A metric without melanomas or without others in a group has no row there. Gaps are over levels of FEW melanomas
-    or more; being a largest minus a smallest, they are above 0 by chance alone.
+    p: model -> probabilities of the table's images. A group without melanomas, or without other lesions, has no rows
+    for the metrics that need them. Gaps are over levels of FEWEST_MELANOMAS or more; as a largest minus a smallest
+    value, a gap is above 0 by chance alone.
     """
     rows: list[dict[str, object]] = []
     levels: dict[tuple[str, str, str], dict[str, np.ndarray]] = {}
     for grouping, level, member in groups(table):
         sample = draw_sample(table[member], replicates=replicates, seed=seed)
         melanomas = int(sample.labels.sum())
-        few = "few melanomas" if melanomas < FEW else "-"
-        facts = {"group": grouping, "level": level, "images": len(sample.labels), "melanomas": melanomas, "few": few}
+        few = "few melanomas" if melanomas < FEWEST_MELANOMAS else "-"
+        cells = {"group": grouping, "level": level, "images": len(sample.labels), "melanomas": melanomas, "few": few}
         trials = {name: sample.lesions_of(sample.labels == y) for name, y in (("sensitivity", 1), ("specificity", 0))}
         for model, values in p.items():
-            for metric, found in _measure(sample, values[member], thresholds[model]).items():
-                rows.append(
-                    {"model": model, **facts, "metric": metric, **interval(found, trials=trials.get(metric, 0))}
-                )
-                if melanomas >= FEW and grouping in COMPARED:
-                    levels.setdefault((model, grouping, metric), {})[level] = found
-    gaps = [_gap(*key, found) for key, found in levels.items() if len(found) > 1]
+            for metric, estimates in _metrics(sample, values[member], thresholds[model]).items():
+                bounds = interval(estimates, trials=trials.get(metric, 0))
+                rows.append({"model": model, **cells, "metric": metric, **bounds})
+                if melanomas >= FEWEST_MELANOMAS and grouping in COMPARED:
+                    levels.setdefault((model, grouping, metric), {})[level] = estimates
+    gaps = [_gap(*key, by_level) for key, by_level in levels.items() if len(by_level) > 1]
     return pd.DataFrame(rows), pd.DataFrame(gaps, columns=GAPS)
 
 
-def _measure(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
+def _metrics(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
+    """Return those of METRICS that the classes of the sample allow."""
     labels, weights = sample.labels, sample.weights
     if 0 < labels.sum() < len(labels):
-        found = ranking_metrics(labels, p, weights) | decision_metrics(labels, p, threshold, weights)
-        return {name: found[name] for name in METRICS}
+        metrics = ranking_metrics(labels, p, weights) | decision_metrics(labels, p, threshold, weights)
+        return {name: metrics[name] for name in METRICS}
     called = weights @ (p >= threshold) / weights.sum(axis=1)
     return {"sensitivity": called} if labels.any() else {"specificity": 1 - called}
 
@@ -83,4 +84,4 @@ def _gap(model: str, grouping: str, metric: str, levels: dict[str, np.ndarray]) 
     values, names = np.stack(list(levels.values())), list(levels)
     ends = {"largest": names[int(values[:, 0].argmax())], "smallest": names[int(values[:, 0].argmin())]}
     gap = values.max(axis=0) - values.min(axis=0)
-    return {"model": model, "group": grouping, "metric": metric, **ends, **interval(gap, inflated=True)}
+    return {"model": model, "group": grouping, "metric": metric, **ends, **interval(gap, biased_up=True)}

@@ -1,4 +1,4 @@
-"""The tables of an evaluation, one function each: choices come from val, everything else from the holdout."""
+"""The tables of an evaluation, one function each, of the holdout; what is fitted is fitted on val."""
 
 from collections.abc import Callable
 
@@ -7,74 +7,71 @@ import pandas as pd
 
 from stages.evaluation.agreement import agreement_table, outcomes
 from stages.evaluation.evaluation import Evaluation
-from stages.evaluation.scores import HALF, OPERATING_POINT, tidy
-from stages.statistics import decisions
+from stages.evaluation.roles import CONTROL_MODEL
+from stages.evaluation.scores import HALF, OPERATING_POINT, stack, tidy
 from stages.statistics.calibration import calibration_rows
 from stages.statistics.comparisons import Pair, comparison_table
+from stages.statistics.decisions import referral_metrics
 from stages.statistics.intervals import interval
 
 
 def models(evaluation: Evaluation) -> pd.DataFrame:
-    """Return every number of every model on both splits, with its interval."""
-    parts = [
-        tidy(
-            evaluation.samples[split], p[split], evaluation.thresholds[name], evaluation.estimates[split][name]
-        ).assign(model=name, split=split)
+    """Return every metric of every model on val and holdout, with its interval."""
+    tables = {
+        (name, split): tidy(sample, p[split], evaluation.thresholds[name], evaluation.estimates[split][name])
         for name, p in evaluation.p.items()
-        for split in evaluation.samples
-    ]
-    table = pd.concat(parts, ignore_index=True)
-    return table[["model", "split", *table.columns.drop(["model", "split"])]]
+        for split, sample in evaluation.samples.items()
+    }
+    return stack(tables, "model", "split")
 
 
 def comparisons(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the paired tests: student, control, int8 and grid; several seeds are compared by their means."""
+    """Return the paired tests between models; students trained with several seeds are compared by their means too."""
     roles = evaluation.roles
     estimates = dict(evaluation.estimates["holdout"])
     means = list(roles.repeats)
     for name, group in roles.repeats.items():
         runs = [estimates[model.name] for model in group]
         estimates[name] = {at: np.mean([run[at] for run in runs], axis=0) for at in runs[0]}
-    pairs = [Pair("student against teacher", roles.selected, name) for name in roles.teachers]
-    pairs += [Pair("distillation against control", roles.selected, roles.control)]
+    selected, best = roles.one("selected"), evaluation.best_of_grid.name
+    pairs = [Pair("student against teacher", selected, name) for name in roles.names("distilling")]
+    pairs += [Pair("distillation against control", selected, CONTROL_MODEL)]
     pairs += [Pair("distillation against control, all seeds", means[0], means[-1])]
-    pairs += [Pair("int8 against fp32", roles.int8, roles.fp32)]
-    pairs += [Pair("cell against the best on val", name, evaluation.best_cell) for name in roles.grid]
-    pairs += [Pair("student against baseline", roles.selected, name) for name in roles.baselines]
+    pairs += [Pair("int8 against fp32", roles.one("int8"), roles.one("fp32"))]
+    pairs += [Pair("cell against the best on val", model.name, best) for model in roles.grid]
+    pairs += [Pair("student against baseline", selected, name) for name in roles.baselines]
     pairs = [pair for pair in pairs if pair.model != pair.reference]
     return comparison_table(pairs, estimates, evaluation.samples["holdout"].labels, evaluation.holdout)
 
 
 def confusion(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the counts of right and wrong decisions on the holdout, at 0.5 and at the operating point."""
+    """Return true and false positives and negatives, at 0.5 and at the operating point."""
     melanoma = evaluation.samples["holdout"].labels == 1
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
-        cuts = {HALF: 0.5, OPERATING_POINT: evaluation.thresholds[name]}
-        return pd.DataFrame([{"at": at, **_confusion(melanoma, p >= cut)} for at, cut in cuts.items()])
+        called = np.stack([p >= 0.5, p >= evaluation.thresholds[name]])
+        return pd.DataFrame(
+            {
+                "at": [HALF, OPERATING_POINT],
+                "true_positives": (melanoma & called).sum(axis=1),
+                "false_negatives": (melanoma & ~called).sum(axis=1),
+                "false_positives": (~melanoma & called).sum(axis=1),
+                "true_negatives": (~melanoma & ~called).sum(axis=1),
+            }
+        )
 
     return evaluation.by_model(rows)
 
 
 def calibration(evaluation: Evaluation) -> pd.DataFrame:
-    """Return calibration on the holdout before and after each scaling fitted on val."""
+    """Return the calibration metrics before and after each scaling."""
     return evaluation.by_model(
         lambda name, p: calibration_rows(evaluation.samples["holdout"], p, evaluation.calibrations[name])
     )
 
 
-def subgroups(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the detailed models' numbers by group."""
-    return evaluation.by_group[0]
-
-
-def subgroup_gaps(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the gaps between the largest and the smallest level of a grouping."""
-    return evaluation.by_group[1]
-
-
 def referral(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the bounds from val and what they reach on the holdout, of the models shown in detail."""
+    """Return the referral bounds of the models shown in detail, and their coverage and shares."""
     sample = evaluation.samples["holdout"]
     trials = {
         "coverage_melanoma": sample.lesions_of(sample.labels == 1),
@@ -83,11 +80,11 @@ def referral(evaluation: Evaluation) -> pd.DataFrame:
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
         rule = evaluation.decisions[name].referral
-        found = decisions.referral_metrics(sample.labels, rule.bands(p), sample.weights)
+        metrics = referral_metrics(sample.labels, rule.bands(p), sample.weights)
         return pd.DataFrame(
             [
                 {**vars(rule), "metric": metric, **interval(values, trials=trials.get(metric, 0))}
-                for metric, values in found.items()
+                for metric, values in metrics.items()
             ]
         )
 
@@ -95,43 +92,33 @@ def referral(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def agreement(evaluation: Evaluation) -> pd.DataFrame:
-    """Return how often teacher and student are right at 0.5, for each distilling teacher."""
+    """Return how often each distilling teacher and the selected student are right at threshold 0.5."""
     labels = evaluation.samples["holdout"].labels
-    student = evaluation.p[evaluation.roles.selected]["holdout"]
+    student, teachers = evaluation.holdout[evaluation.roles.one("selected")], evaluation.roles.names("distilling")
     return evaluation.by_model(
-        lambda _, p: agreement_table(labels, outcomes(labels, p, student, float(HALF))), evaluation.roles.teachers
+        lambda _, p: agreement_table(labels, outcomes(labels, p, student, float(HALF))), teachers
     )
 
 
 def wide(models: pd.DataFrame, names: list[str], metrics: list[tuple[str, str]]) -> pd.DataFrame:
-    """Return one row per model with value, low and high of these holdout metrics side by side."""
+    """Return one row per model with value, low and high of holdout metrics, (at, metric), side by side."""
     holdout = models[models["split"] == "holdout"].set_index(["model", "at", "metric"])
     rows = []
     for name in names:
         row: dict[str, object] = {"model": name}
         for at, metric in metrics:
-            found = holdout.xs((name, at, metric))
-            row |= {metric: found["value"], f"{metric}_low": found["low"], f"{metric}_high": found["high"]}
+            cells = holdout.xs((name, at, metric))
+            row |= {metric: cells["value"], f"{metric}_low": cells["low"], f"{metric}_high": cells["high"]}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _confusion(melanoma: np.ndarray, called: np.ndarray) -> dict[str, int]:
-    return {
-        "true_positives": int((melanoma & called).sum()),
-        "false_negatives": int((melanoma & ~called).sum()),
-        "false_positives": int((~melanoma & called).sum()),
-        "true_negatives": int((~melanoma & ~called).sum()),
-    }
-
-
-Table = Callable[[Evaluation], pd.DataFrame]
-TABLES: dict[str, Table] = {
+TABLES: dict[str, Callable[[Evaluation], pd.DataFrame]] = {  # file name -> the function that makes the table
     "models": models,
     "comparisons": comparisons,
     "calibration": calibration,
-    "subgroups": subgroups,
-    "subgroup_gaps": subgroup_gaps,
+    "subgroups": lambda evaluation: evaluation.subgroups[0],
+    "subgroup_gaps": lambda evaluation: evaluation.subgroups[1],
     "referral": referral,
     "agreement": agreement,
     "confusion": confusion,

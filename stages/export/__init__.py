@@ -1,1 +1,1 @@
-"""A trained student as ONNX files: graph, int8 weights, the quantisation ladder, the gate."""
+"""Export of a trained student to ONNX and its quantisation: the methods and the gate that chooses one."""

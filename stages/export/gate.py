@@ -1,4 +1,4 @@
-"""What quantisation may cost: each method beside fp32 on val, and the first that costs little enough."""
+"""The gate: each quantisation method compared with fp32 on val, and the first that costs little enough is chosen."""
 
 import numpy as np
 import pandas as pd
@@ -7,37 +7,43 @@ from stages.export.settings import Gate
 from stages.statistics.metrics import (
     calibration_metrics,
     decision_metrics,
-    first,
-    plain,
+    point_estimate,
     ranking_metrics,
     threshold_at_sensitivity,
+    unit_weights,
 )
 
-EXPORT_TOLERANCE = 1e-4  # of a probability: what another order of the same float32 sums may bring
+EXPORT_TOLERANCE = 1e-4  # of a probability: float32 sums in another order differ by less
 
 
 def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:
-    """Return one row per method on val, PyTorch and fp32 too: its metrics, how far p and decisions move from fp32's."""
-    cut, weights = threshold_at_sensitivity(labels, p["fp32"], sensitivity), plain(labels)
+    """Return one row per method: its metrics on val, and how far its probabilities and decisions are from fp32's.
+
+    p: method -> probabilities, "fp32" among them. largest_change: of a probability; agreement: the share of equal
+    decisions, both at fp32's threshold.
+    """
+    fp32_threshold, weights = threshold_at_sensitivity(labels, p["fp32"], sensitivity), unit_weights(labels)
     rows = []
     for name, values in p.items():
         threshold = threshold_at_sensitivity(labels, values, sensitivity)
-        metrics = first(ranking_metrics(labels, values, weights) | calibration_metrics(labels, values, weights))
-        decided = first(decision_metrics(labels, values, threshold, weights))
+        metrics = point_estimate(
+            ranking_metrics(labels, values, weights) | calibration_metrics(labels, values, weights)
+        )
+        decision = point_estimate(decision_metrics(labels, values, threshold, weights))
         rows.append(
             {
                 "method": name,
                 **{f"val_{key}": metrics[key] for key in ("roc_auc", "average_precision", "ece")},
-                "val_specificity": decided["specificity"],
+                "val_specificity": decision["specificity"],
                 "largest_change": float(np.abs(values - p["fp32"]).max()),
-                "agreement": float(np.mean((values >= cut) == (p["fp32"] >= cut))),
+                "agreement": float(np.mean((values >= fp32_threshold) == (p["fp32"] >= fp32_threshold))),
             }
         )
     return pd.DataFrame(rows)
 
 
 def check_export(table: pd.DataFrame) -> None:
-    """ValueError when the fp32 file does not score as the PyTorch model it was exported from."""
+    """Raise ValueError when the fp32 file does not score as the PyTorch model it was exported from."""
     change = float(table.loc[table["method"] == "pytorch", "largest_change"].iloc[0])
     if not change <= EXPORT_TOLERANCE:
         raise ValueError(
@@ -46,9 +52,9 @@ def check_export(table: pd.DataFrame) -> None:
 
 
 def choose(table: pd.DataFrame, gate: Gate) -> str:
-    """Return the first method of the table that passes the gate; ValueError with the table when none does.
+    """Return the first method that passes the gate; ValueError with the table when none does.
 
-    The table gains the columns passes and chosen, "yes" or "no".
+    table: of `compare`, with the column megabytes. It gains the columns passes and chosen, "yes" or "no".
     """
     fp32 = table[table["method"] == "fp32"].iloc[0]
     passes = (

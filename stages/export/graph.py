@@ -1,4 +1,4 @@
-"""A trained classifier as one ONNX file, fp32, and what it costs: parameters and multiply-accumulates."""
+"""Export a trained classifier to one fp32 ONNX model; count its parameters and multiply-accumulates."""
 
 import copy
 
@@ -17,8 +17,8 @@ OPSET = 20
 def export_onnx(model: Classifier, size: int) -> onnx.ModelProto:
     """Return the model as ONNX: `image` float32 (batch, 3, size, size), RGB in [0, 1], to `logits` (batch, classes).
 
-    Batch norms are folded into their convolutions, and the exporter's notes on each node are stripped: they are
-    a tenth of the file and hold paths of the machine.
+    Batch norms are folded into their convolutions. The exporter's notes on each node are removed: they are a tenth of
+    the file and hold paths of the machine.
     """
     folded = fold_batch_norms(model)
     image = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
@@ -51,7 +51,7 @@ def fold_batch_norms(model: Classifier) -> Classifier:
 
 
 def count_costs(model: Classifier, size: int) -> dict[str, int]:
-    """Return the parameters and the multiply-accumulates of one image."""
+    """Return the number of parameters, and of multiply-accumulates for one image of (3, size, size)."""
     model = copy.deepcopy(model).cpu().eval()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         model(torch.zeros(1, 3, size, size))
@@ -62,7 +62,8 @@ def count_costs(model: Classifier, size: int) -> dict[str, int]:
 
 
 def _strip(model: onnx.ModelProto) -> onnx.ModelProto:
-    for item in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+    """Return the model without notes and without the shapes of intermediate values."""
+    for item in (model, model.graph, *model.graph.node, *model.graph.initializer):
         item.doc_string = ""
         item.ClearField("metadata_props")
     for value in (*model.graph.input, *model.graph.output):

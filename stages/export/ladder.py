@@ -1,7 +1,8 @@
-"""The quantisation ladder: every post-training method tried, in the order in which one that passes is taken.
+"""The ladder: every post-training quantisation method that can be tried.
 
 Weight-only comes first: folded to float at load, it runs at fp32's speed everywhere. Methods that quantise
-activations follow; the dynamic one, which the study named, comes last: its integer convolutions have no fast kernel.
+activations follow. The dynamic one, which the study (the original student project) named, comes last: its integer
+convolutions have no fast kernel.
 """
 
 import tempfile
@@ -25,12 +26,12 @@ from stages.export.graph import INPUT
 from stages.export.settings import Method
 from stages.export.weight_only import largest_value, least_squares, quantize_weights
 
-BATCH = 32
+BATCH = 32  # calibration images read at once
 Quantizer = Callable[[onnx.ModelProto, np.ndarray], onnx.ModelProto]  # (fp32, calibration images) -> int8
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """Calibration images, float32 (images, 3, size, size), in batches of the model's input."""
+    """Yields calibration images, float32 (images, 3, size, size), in batches, as onnxruntime asks for them."""
 
     def __init__(self, images: np.ndarray) -> None:
         self.batches: Iterator[np.ndarray] = iter(np.array_split(images, max(1, len(images) // BATCH)))
@@ -41,28 +42,22 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 
 def static(**settings: Any) -> Quantizer:
-    """Return static QDQ quantisation, per channel, with these settings of onnxruntime's quantize_static."""
+    """Return a quantizer of weights and activations, per channel; settings: of onnxruntime's quantize_static."""
 
     def quantize(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
         with tempfile.TemporaryDirectory() as folder:
             source, prepared, target = (Path(folder, f"{name}.onnx") for name in ("fp32", "prepared", "int8"))
             onnx.save(model, source)
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
-            quantize_static(
-                prepared,
-                target,
-                _Images(images),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                **settings,
-            )
+            reader, qdq = _Images(images), QuantFormat.QDQ
+            quantize_static(prepared, target, reader, quant_format=qdq, per_channel=True, **settings)
             return onnx.load(target)
 
     return quantize
 
 
 def dynamic(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
-    """Return the study's method: int8 weights, activations quantised as they come; calibration images are not used."""
+    """Return a model with int8 weights that quantises activations at run time; calibration images are not used."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "fp32.onnx"), Path(folder, "int8.onnx")
         onnx.save(model, source)

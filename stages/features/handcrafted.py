@@ -1,4 +1,4 @@
-"""Hand-crafted features of a packed image: colour, texture (GLCM, LBP, HOG) and shape; scikit-image's throughout."""
+"""Hand-crafted features of a packed image with scikit-image: colour, texture (GLCM, LBP, HOG) and shape."""
 
 import numpy as np
 from skimage.color import rgb2gray, rgb2hsv, rgb2lab
@@ -32,7 +32,7 @@ def _lesion_mask(grey: np.ndarray) -> np.ndarray:
 
 
 def _colour(image: np.ndarray, lesion: np.ndarray) -> np.ndarray:
-    """Return moments and histograms of RGB, HSV and Lab, of the image and of the lesion against the skin."""
+    """Return moments and quantiles of RGB, HSV and Lab, lesion minus skin, and histograms of RGB and HSV."""
     spaces = np.concatenate([image / 255, rgb2hsv(image), rgb2lab(image) / 100], axis=2)  # (size, size, 9)
     skin = spaces[~lesion] if (~lesion).any() else spaces[lesion]
     inside, whole = spaces[lesion], spaces.reshape(-1, 9)
@@ -57,7 +57,7 @@ def _lbp(grey: np.ndarray) -> np.ndarray:
 
 
 def _hog(grey: np.ndarray) -> np.ndarray:
-    """Return HOG averaged over cells in rings around the centre: dermoscopy has no up."""
+    """Return HOG, averaged over two rings of cells and sorted: dermoscopy has no up."""
     small = resize(grey, (HOG_SIZE, HOG_SIZE), anti_aliasing=True)
     cells = hog(small, 9, (HOG_CELL, HOG_CELL), (1, 1), feature_vector=False)[:, :, 0, 0]  # (4, 4, 9)
     inner, outer = cells[1:3, 1:3].reshape(-1, 9), np.delete(cells.reshape(-1, 9), [5, 6, 9, 10], axis=0)
@@ -65,7 +65,7 @@ def _hog(grey: np.ndarray) -> np.ndarray:
 
 
 def _shape(grey: np.ndarray, lesion: np.ndarray) -> np.ndarray:
-    """Return area, outline and asymmetry of the lesion, relative to its own size."""
+    """Return the lesion's share of the image, its outline, asymmetry and contact with the image's edge."""
     (region,) = regionprops(lesion.astype(int), intensity_image=1.01 - grey)  # darkness; never all zero
     area, perimeter = region.area, max(region.perimeter, 1.0)
     mask = region.image

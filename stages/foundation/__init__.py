@@ -1,1 +1,1 @@
-"""What every other folder stands on: parameters, files, commands, names."""
+"""What every other folder uses: parameters, files, running a stage, names of models."""

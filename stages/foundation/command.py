@@ -1,4 +1,4 @@
-"""How a stage runs as a command: one at a time, stopped cleanly, a user's error is its message and exit status 1."""
+"""Run a stage as a command: one process a stage, clean interruption, errors as a message and exit status 1."""
 
 import inspect
 import os
@@ -15,43 +15,45 @@ from filelock import FileLock, Timeout
 
 LOGS = Path("logs")  # untracked: durations differ from run to run
 SECONDS = LOGS / "seconds.csv"
-WATCH = 1.0  # seconds between two looks at the parent
+POLL_SECONDS = 1.0  # between two checks that the parent process lives
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call `main` with the command line's arguments and exit as a command should.
+    """Call a stage's `main` with the command line's arguments; exit with status 1 and a message on an error.
 
-    SIGTERM ends it as Ctrl-C does: what is half-written goes, a training's last checkpoint stays. A second run of
-    the same stage is refused while the first lives, and a stage whose dvc was killed stops by itself.
+    SIGTERM ends it as Ctrl-C does: half-written outputs are removed, a training's last checkpoint stays. A second
+    process of the same stage is refused, and a stage whose dvc was killed stops by itself.
     """
     stage, *arguments = Path(sys.argv[0]).stem, *sys.argv[1:]
-    wanted = inspect.signature(main).parameters
-    if len(arguments) != len(wanted):
-        sys.exit(f"{stage}: wanted {' '.join(wanted).upper() or 'no argument'}, found {' '.join(arguments) or 'none'}")
+    parameters = inspect.signature(main).parameters
+    if len(arguments) != len(parameters):
+        sys.exit(
+            f"{stage}: wanted {' '.join(parameters).upper() or 'no argument'}, found {' '.join(arguments) or 'none'}"
+        )
     name = "@".join([stage, *arguments])
     signal.signal(signal.SIGTERM, _stop)
     LOGS.mkdir(exist_ok=True)
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
-    began = time.monotonic()
+    start = time.monotonic()
     try:
         with FileLock(LOGS / f"{name.replace(os.sep, '_')}.lock", timeout=0):
             main(*arguments)
     except Timeout:
         sys.exit(f"{name}: another process is running this stage; wait for it, or end it")
-    except BrokenPipeError:  # whoever read our output has seen enough: `... | head`
+    except BrokenPipeError:  # the reader of our output has closed it: `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (ValueError, OSError) as error:
         sys.exit(f"{stage}: {error}")
     except KeyboardInterrupt:
-        sys.exit(f"{name}: interrupted; nothing half-written is left")
+        sys.exit(f"{name}: interrupted; half-written outputs were removed")
     with SECONDS.open("a", encoding="utf-8") as log:
-        log.write(f"{name},{time.monotonic() - began:.1f}\n")
+        log.write(f"{name},{time.monotonic() - start:.1f}\n")
 
 
 def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run DVC, the one beside this Python, and return its output and exit status."""
+    """Run the DVC of this Python environment and return its output and exit status."""
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
 
 
@@ -60,7 +62,7 @@ def _stop(*_: object) -> NoReturn:
 
 
 def _watch_parent(parent: int) -> None:
-    """Stop this process once the dvc that started it is gone: the next dvc would not know that it still writes."""
+    """Stop this process once the dvc that started it is gone; otherwise a second dvc might write at the same time."""
     while os.getppid() == parent:
-        time.sleep(WATCH)
+        time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

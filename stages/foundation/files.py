@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and hashes that say which file was read."""
+"""Write files whole or not at all, in the same bytes on every machine; hash them."""
 
 import hashlib
 import json
@@ -11,15 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-PARTIAL = ".partial-"  # Git and DVC ignore names that begin so
+PARTIAL = ".partial-"  # prefix of temporary names, which Git and DVC ignore
 
 
 @contextmanager
 def writing(*targets: Path) -> Iterator[tuple[Path, ...]]:
-    """Yield one temporary path per target and rename all of them at the end; on any error none of them appears.
+    """Yield one temporary path per target; rename all to the targets at the end, or remove all on an error.
 
-    A temporary stands beside its target, so that renaming never crosses file systems; the block may make it a
-    file or a folder.
+    A temporary path is beside its target, so that renaming never crosses file systems; either may be a folder.
     """
     partials = tuple(target.with_name(PARTIAL + target.name) for target in targets)
     try:
@@ -37,26 +36,26 @@ def writing(*targets: Path) -> Iterator[tuple[Path, ...]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 with LF line ends, whatever the machine's locale."""
+    """Write UTF-8 with LF line ends on every system."""
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON for people and for `dvc metrics`; ValueError on NaN or infinity, which no metrics file may hold."""
+    """Write indented JSON; ValueError on NaN or infinity, which JSON has no number for."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def write_csv(path: Path, table: pd.DataFrame, *, digits: int = 9) -> None:
-    """Write a table with `digits` significant digits (9 keep every float32); ValueError unless all are finite."""
-    bad = table.isna() | table.isin([math.inf, -math.inf])
-    if bad.any().any():
-        columns = list(table.columns[bad.any()])
+    """Write a table with `digits` significant digits (9 keep every float32); ValueError on NaN or infinity."""
+    invalid = table.isna() | table.isin([math.inf, -math.inf])
+    if invalid.any().any():
+        columns = list(table.columns[invalid.any()])
         raise ValueError(f"{path.name.removeprefix(PARTIAL)}: missing, NaN or infinite values in the columns {columns}")
     table.to_csv(path, index=False, lineterminator="\n", float_format=f"%.{digits}g")
 
 
 def sha256_file(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file, read in pieces."""
+    """Return the hexadecimal sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

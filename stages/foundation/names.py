@@ -1,13 +1,12 @@
-"""The names of the sweep: architectures, the keys of teachers and students, and the T x alpha grid."""
+"""Names of models: architectures, keys of teachers and students, the grid of T and alpha."""
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-ARCHITECTURES = {  # of teachers, as torchvision names them, and as people do
+ARCHITECTURES = {  # of teachers: torchvision's name and the usual one
     "resnet18": "ResNet-18",
     "resnet34": "ResNet-34",
     "resnet50": "ResNet-50",
@@ -25,15 +24,19 @@ ARCHITECTURES = {  # of teachers, as torchvision names them, and as people do
 STUDENT = "mobilenet_v3_small"
 
 GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
-CONTROL = "T1_alpha0"  # the teacher's term weighs nothing: a student trained without distillation
-REPEAT_SEEDS = (43, 44)  # the student kd.repeated and the control are trained again with these
+CONTROL = "T1_alpha0"  # a student trained without distillation
+REPEAT_SEEDS = (43, 44)  # kd.repeated and the control are trained with these seeds too
 
 _TEACHER = re.compile(rf"({'|'.join(ARCHITECTURES)})(_seed([0-9]+))?")
-_STUDENT = re.compile(r"T(?P<T>[^_]*)_alpha(?P<alpha>[^_]*)(_seed(?P<seed>[0-9]+))?")
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?"
+_STUDENT = re.compile(rf"T({_NUMBER})_alpha({_NUMBER})(?:_seed([0-9]+))?")
 
 
 def parse_teacher(key: str) -> tuple[str, int | None]:
-    """Return architecture and seed of `resnet18` (None: teacher.seed) or of `resnet18_seed43`; ValueError on others."""
+    """Return the architecture and the seed in a key such as `resnet18_seed43`; ValueError on other keys.
+
+    The seed is None in `resnet18`, which is trained with teacher.seed.
+    """
     match = _TEACHER.fullmatch(key)
     if match is None:
         raise ValueError(f"wanted some of {', '.join(ARCHITECTURES)}, each with or without _seed<number>")
@@ -42,10 +45,7 @@ def parse_teacher(key: str) -> tuple[str, int | None]:
 
 @dataclass(frozen=True)
 class Student:
-    """One student: T is the temperature of distillation, alpha the weight of the teacher's term.
-
-    seed is None for distill.seed, else the seed of a repeat.
-    """
+    """T: temperature of distillation; alpha: weight of the teacher's term; seed: of a repeat, None for distill.seed."""
 
     T: float
     alpha: float
@@ -53,19 +53,18 @@ class Student:
 
 
 def parse_student(key: str) -> Student:
-    """Return the student that `T<T>_alpha<alpha>[_seed<seed>]` names; ValueError names the parameter that is off.
+    """Return the student that `T<T>_alpha<alpha>[_seed<seed>]` names; ValueError on other keys.
 
-    One student has one key: only the shortest spelling of a number is taken (2, not 2.0).
+    One student has one key: numbers are in their shortest spelling (2, not 2.0).
     """
     match = _STUDENT.fullmatch(key)
-    if match is None:
-        raise ValueError(f"student key {key!r}: wanted T<kd.temperature>_alpha<kd.alpha>, for example {GRID[0]!r}")
-    T, alpha = (_number(f"kd.{name}", match[group]) for name, group in (("temperature", "T"), ("alpha", "alpha")))
-    if not 0 < T < math.inf:
-        raise ValueError(f"params.yaml: kd.temperature: wanted a number above 0, found {match['T']}")
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"params.yaml: kd.alpha: wanted a number from 0 to 1, found {match['alpha']}")
-    return Student(T, alpha, None if match["seed"] is None else int(match["seed"]))
+    student = match and Student(float(match[1]), float(match[2]), None if match[3] is None else int(match[3]))
+    if not student or student_key(student) != key or student.T == 0 or student.alpha > 1:
+        raise ValueError(
+            f"student key {key!r}: wanted T<kd.temperature>_alpha<kd.alpha>, for example {GRID[0]!r}: "
+            "T above 0, alpha from 0 to 1, in their shortest spelling"
+        )
+    return student
 
 
 def student_key(student: Student) -> str:
@@ -74,27 +73,17 @@ def student_key(student: Student) -> str:
 
 
 def student_keys(selected: str, repeated: str) -> list[str]:
-    """Return the keys that dvc.yaml's `distill` runs: grid, control, selected, and repeats of two, each once."""
+    """Return the students dvc.yaml trains, each once: grid, control, selected, repeats of control and `repeated`."""
     repeats = [key for name in (CONTROL, repeated) for key in repeat_keys(name)]
     return list(dict.fromkeys([*GRID, CONTROL, selected, *repeats]))
 
 
 def repeat_keys(key: str) -> list[str]:
-    """Return the keys of a student's repeats with other seeds."""
+    """Return the keys of a student's repeats, which differ in the seed."""
     return [f"{key}_seed{seed}" for seed in REPEAT_SEEDS]
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"params.yaml: {name}: wanted a number, found {text!r}") from None
-    if f"{value:g}" != text:
-        raise ValueError(f"params.yaml: {name}: write {value:g}, not {text}")
-    return value
-
-
-def _checked(key: str) -> str:
+def _teacher_key(key: str) -> str:
     parse_teacher(key)
     return key
 
@@ -105,11 +94,11 @@ def _each_once(keys: list[str]) -> list[str]:
     return keys
 
 
-Teacher = Annotated[str, AfterValidator(_checked)]
+Teacher = Annotated[str, AfterValidator(_teacher_key)]
 Teachers = Annotated[list[Teacher], Field(min_length=1), AfterValidator(_each_once)]
 EachOnce = AfterValidator(_each_once)
 
-HEADLINE = {  # the numbers said first of any model: where each is decided, and its metric
+HEADLINE = {  # the main metrics of a model: the threshold each is computed at, and its name
     "roc_auc": ("all", "roc_auc"),
     "average_precision": ("all", "average_precision"),
     "sensitivity": ("operating point", "sensitivity"),

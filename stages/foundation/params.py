@@ -1,4 +1,4 @@
-"""params.yaml, read strictly: what a stage picks is validated, and every error names file, section and key."""
+"""Read and validate params.yaml; every error names file, section and key."""
 
 import dataclasses
 from pathlib import Path
@@ -40,26 +40,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_params(picked: type[T], path: Path = PARAMS) -> T:
-    """Return the sections of params.yaml that `picked`, a dataclass, has fields for, each validated by its type.
+def read_params(params_type: type[T], path: Path = PARAMS) -> T:
+    """Return an instance of `params_type`, a dataclass whose fields name sections of params.yaml and give their types.
 
-    ValueError lists every fault, one a line. Other sections belong to other stages and are not looked at.
+    ValueError lists every fault, one a line. Other sections are ignored.
     """
     content = read_yaml(path)
-    names = [field.name for field in dataclasses.fields(picked)]  # type: ignore[arg-type]  # a dataclass by contract
+    names = [field.name for field in dataclasses.fields(params_type)]  # type: ignore[arg-type]  # a dataclass by contract
     try:
-        return TypeAdapter(picked).validate_python({name: content[name] for name in names if name in content})
+        return TypeAdapter(params_type).validate_python({name: content[name] for name in names if name in content})
     except ValidationError as error:
         lines = [_describe(entry) for entry in error.errors(include_url=False)]
         raise ValueError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
 def dump_params(params: Any, *, leave_out: str = "") -> dict[str, Any]:
-    """Return what `read_params` gave as plain values, without the section named by `leave_out`."""
+    """Return the sections of a stage's Params as dictionaries, without the one named `leave_out`."""
     return TypeAdapter(type(params)).dump_python(params, exclude={leave_out})
 
 
 def _describe(entry: Any) -> str:
     key = ".".join(str(part) for part in entry["loc"])
-    found = "" if entry["type"] == "missing" else f", found {entry['input']!r}"
-    return f"{key}: {entry['msg'].removeprefix('Value error, ')}{found}"
+    value = "" if entry["type"] == "missing" else f", found {entry['input']!r}"
+    return f"{key}: {entry['msg'].removeprefix('Value error, ')}{value}"

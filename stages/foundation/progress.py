@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line every tenth of the way elsewhere."""
+"""Progress of long work: a bar on a terminal, elsewhere a line for every tenth."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """Yield the items and say how many of `total` are done."""
+    """Yield the items and report how many of `total` are done."""
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, desc=what)
         return
-    for done, item in enumerate(items, start=1):
+    for count, item in enumerate(items, start=1):
         yield item
-        if done * 10 // total > (done - 1) * 10 // total:
-            print(f"{what}: {done} of {total}", flush=True)
+        if count * 10 // total > (count - 1) * 10 // total:
+            print(f"{what}: {count} of {total}", flush=True)

@@ -1,4 +1,4 @@
-"""The record that a model's stage leaves beside its predictions: what its bits depend on."""
+"""The record of a run, kept beside its predictions: all that can change the bits of the result."""
 
 import hashlib
 import platform
@@ -12,19 +12,19 @@ from stages.foundation.files import sha256_file
 STAGES = Path(__file__).parents[1]
 
 
-def make_record(params: dict[str, Any], inputs: list[Path], packages: list[str], **facts: Any) -> dict[str, Any]:
-    """Return parameters, hashes of the inputs, versions and the stage's own facts: no times, hosts or paths outside."""
+def make_record(params: dict[str, Any], inputs: list[Path], packages: list[str], **details: Any) -> dict[str, Any]:
+    """Return parameters, hashes of inputs, versions and details; no times, so equal runs give equal records."""
     return {
         "params": params,
         "inputs": {path.as_posix(): sha256_file(path) for path in inputs},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
         "machine": platform.machine(),
-        **facts,
+        **details,
     }
 
 
 def code_hash(units: Iterable[str]) -> str:
-    """Return one sha256 over units of stages/: modules such as `distill.py`, and all modules of folders."""
+    """Return the sha256 of some modules of stages/ (`distill.py`) and of all modules in some folders (`learning`)."""
     digest = hashlib.sha256()
     for unit in units:
         path = STAGES / unit

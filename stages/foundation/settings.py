@@ -1,6 +1,6 @@
-"""Sections of params.yaml that several kinds of stages read, and those of no one kind."""
+"""Sections of params.yaml that stages of several folders read."""
 
-import math
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
@@ -9,38 +9,30 @@ from stages.foundation.names import EachOnce, Teachers
 from stages.foundation.params import Part, Section, Seed
 
 
-def _shortest(value: Any) -> int | float:
-    """Return a number in the spelling that DVC puts into a student's key; 2.0 would name another student than 2."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("wanted a number")
-    if f"{value:g}" != str(value):
-        raise ValueError(f"write {value:g}, not {value}")
-    return value
+def _number(wanted: str, in_range: Callable[[float], bool]) -> PlainValidator:
+    """Return a validator of a number that DVC copies into a student's key: one spelling only, 2 and not 2.0."""
 
+    def check(value: Any) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not in_range(value):
+            raise ValueError(f"wanted a number {wanted}")
+        if f"{value:g}" != str(value):
+            raise ValueError(f"write {value:g}, not {value}")
+        return value
 
-def _temperature(value: Any) -> int | float:
-    if not 0 < _shortest(value) <= 100:
-        raise ValueError("wanted a number above 0, at most 100")
-    return _shortest(value)
-
-
-def _alpha(value: Any) -> int | float:
-    if not 0 <= _shortest(value) <= 1:
-        raise ValueError("wanted a number from 0 to 1")
-    return _shortest(value)
+    return PlainValidator(check)
 
 
 class Data(Section):
-    """Which archive below data/raw the pipeline runs on."""
+    """name: the folder below data/raw with the archive the pipeline runs on."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
 
 
 class Selection(Part):
-    """The student that is quantised, explained and reported."""
+    """T and alpha of the student that is quantised, explained and reported."""
 
-    temperature: Annotated[int | float, PlainValidator(_temperature)]
-    alpha: Annotated[int | float, PlainValidator(_alpha)]
+    temperature: Annotated[int | float, _number("above 0, at most 100", lambda T: 0 < T <= 100)]
+    alpha: Annotated[int | float, _number("from 0 to 1", lambda alpha: 0 <= alpha <= 1)]
 
     @property
     def selected(self) -> str:
@@ -55,7 +47,7 @@ class Distilling(Part):
 
 
 class Kd(Selection, Distilling, extra="forbid"):
-    """The section whole; `repeated` is the student trained with further seeds, as the control is."""
+    """The whole section; repeated: the key of a student that is trained with further seeds, as the control is."""
 
     repeated: str
 
@@ -64,7 +56,7 @@ BaselineModel = Literal["logistic_regression", "svm_rbf", "random_forest", "grad
 
 
 class Baselines(Section):
-    """scikit-learn's classifiers on hand-crafted features; max_train: training images used, 0 for all."""
+    """scikit-learn classifiers on hand-crafted features; max_train: number of training images used, 0 for all."""
 
     models: Annotated[list[BaselineModel], Field(min_length=1), EachOnce]
     max_train: int = Field(ge=0, le=10_000_000)
@@ -72,26 +64,26 @@ class Baselines(Section):
 
 
 class Threads(Part):
-    """Threads of each process: bits are equal for equal numbers only."""
+    """threads: of each process; results are bit-identical only for the same number."""
 
     threads: int = Field(ge=1, le=1024)
 
 
 class OperatingPoint(Part):
-    """What is decided on val: the sensitivity to reach, and the coverage that referral keeps of either class."""
+    """sensitivity: reached by the threshold on val; coverage: of each class by its prediction sets, for referral."""
 
     sensitivity: float = Field(gt=0, le=1)
     coverage: float = Field(gt=0, lt=1)
 
 
 class Evaluate(OperatingPoint, extra="forbid"):
-    """replicates and seed: of the bootstrap over lesions."""
+    """The whole section; replicates and seed: of the bootstrap over lesions."""
 
     replicates: int = Field(ge=100, le=1_000_000)
     seed: Seed
 
 
 class Tracking(Section):
-    """What `melanoma-kd track` does with histories and metrics."""
+    """Where `melanoma-kd track` sends histories and metrics."""
 
     wandb: Literal["disabled", "offline", "online"]

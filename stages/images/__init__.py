@@ -1,1 +1,1 @@
-"""What a picture is: the archive, decoding, the eval transform, the pack."""
+"""From an archive of photographs to packed pixels: checks, decoding, the eval transform."""

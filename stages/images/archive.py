@@ -1,11 +1,10 @@
-"""An archive in HAM10000's layout: its metadata table and its image files, checked as a whole.
+"""Read and check an archive in HAM10000's layout: its metadata table and its image files.
 
-The images may lie in any folders below the archive (Kaggle's two, a flat one, what isic-cli downloads): the stem
-of a file's name is its image_id. Faults are collected and raised together, so that one run shows them all.
+The images may be in any folders below the archive (Kaggle has two, isic-cli one); a file's stem is its image_id.
+Faults are collected and raised together, so that one run shows them all.
 """
 
 import csv
-import hashlib
 import io
 import os
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA, UNKNOWN
+from stages.foundation.files import sha256_file
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -23,8 +23,8 @@ _ID = re.compile(r"[A-Za-z0-9_-]+")
 def read_metadata(archive: Path) -> pd.DataFrame:
     """Return one row per image (COLUMNS, all text, blanks as 'unknown'), sorted by image_id.
 
-    Raises ValueError with every faulty row: ids outside [A-Za-z0-9_-]+, unknown diagnoses, ages that are no
-    number from 0 to 120, repeated image_ids, lesions with two diagnoses.
+    ValueError lists every faulty row: ids outside [A-Za-z0-9_-]+, unknown diagnoses, ages that are no number from
+    0 to 120, repeated image_ids, lesions with two diagnoses.
     """
     path = archive / METADATA
     if not path.is_file():
@@ -32,12 +32,9 @@ def read_metadata(archive: Path) -> pd.DataFrame:
     rows = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig", errors="replace"))))
     if not rows or rows[0] != COLUMNS:
         raise ValueError(f"{path}: wanted the columns {','.join(COLUMNS)}, found {','.join(rows[0]) if rows else ''}")
-    faults = [f"row {number}: wanted 7 fields, found {len(row)}" for number, row in _data(rows) if len(row) != 7]
-    if not faults:
-        faults = [f"row {number}: {fault}" for number, row in _data(rows) for fault in _row_faults(row)]
-    if not rows[1:]:
-        faults = ["no rows"]
-    raise_all(path, faults)
+    numbered = enumerate(rows[1:], start=2)  # as an editor counts lines: the header is row 1
+    faults = [f"row {number}: {fault}" for number, row in numbered for fault in _row_faults(row)]
+    raise_all(path, faults if rows[1:] else ["no rows"])
     table = pd.DataFrame(rows[1:], columns=COLUMNS).replace("", UNKNOWN)
     raise_all(path, _table_faults(table))
     return table.sort_values("image_id", ignore_index=True)
@@ -46,29 +43,30 @@ def read_metadata(archive: Path) -> pd.DataFrame:
 def find_images(archive: Path, image_ids: Iterable[str]) -> dict[str, Path]:
     """Return the file of every image_id, in the order given.
 
-    Raises ValueError that lists images without a row, rows without an image, links that leave the archive, and
-    one id with two different files (Kaggle's archive holds each image twice, byte for byte: that is accepted).
+    ValueError lists images without a row, rows without an image, links that leave the archive, and two different
+    files of one id. Two equal files are accepted: Kaggle's archive holds each image twice.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     faults = []
     root = archive.resolve()
-    for path in _image_files(archive):
+    paths = (Path(folder) / name for folder, _, names in os.walk(archive) for name in names)
+    for path in sorted(path for path in paths if path.suffix.lower() in SUFFIXES):
         if not path.resolve().is_relative_to(root):
             faults.append(f"{path.relative_to(archive)}: a link out of the archive")
-        elif path.stem in found and path.read_bytes() != found[path.stem].read_bytes():
-            faults.append(f"{path.stem}: two different files, {found[path.stem]} and {path}")
+        elif path.stem in files and path.read_bytes() != files[path.stem].read_bytes():
+            faults.append(f"{path.stem}: two different files, {files[path.stem]} and {path}")
         else:
-            found.setdefault(path.stem, path)
-    wanted = list(image_ids)
-    faults += [f"{name}: an image without a metadata row" for name in sorted(set(found) - set(wanted))]
-    faults += [f"{name}: a metadata row without an image" for name in sorted(set(wanted) - set(found))]
+            files.setdefault(path.stem, path)
+    image_ids = list(image_ids)
+    faults += [f"{name}: an image without a metadata row" for name in sorted(set(files) - set(image_ids))]
+    faults += [f"{name}: a metadata row without an image" for name in sorted(set(image_ids) - set(files))]
     raise_all(archive, faults)
-    return {name: found[name] for name in wanted}
+    return {name: files[name] for name in image_ids}
 
 
 def content_hashes(paths: Iterable[Path]) -> list[str]:
     """Return the sha256 of each file's bytes."""
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    return [sha256_file(path) for path in paths]
 
 
 def raise_all(where: Path | str, faults: list[str]) -> None:
@@ -77,11 +75,9 @@ def raise_all(where: Path | str, faults: list[str]) -> None:
         raise ValueError(f"{where}: {len(faults)} faults\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-def _data(rows: list[list[str]]) -> list[tuple[int, list[str]]]:
-    return list(enumerate(rows[1:], start=2))  # as an editor counts lines: the header is row 1
-
-
 def _row_faults(row: list[str]) -> list[str]:
+    if len(row) != len(COLUMNS):
+        return [f"wanted {len(COLUMNS)} fields, found {len(row)}"]
     lesion_id, image_id, dx, _, age, *_ = row
     faults = [
         f"{name} {value!r}: wanted letters, digits, '_' and '-' only"
@@ -102,8 +98,3 @@ def _table_faults(table: pd.DataFrame) -> list[str]:
         if len(diagnoses) > 1:
             faults.append(f"lesion_id {lesion}: more than one diagnosis, {', '.join(sorted(diagnoses))}")
     return faults
-
-
-def _image_files(archive: Path) -> list[Path]:
-    files = (Path(folder) / name for folder, _, names in os.walk(archive) for name in names)
-    return sorted(path for path in files if path.suffix.lower() in SUFFIXES)

@@ -1,4 +1,4 @@
-"""The section `image`: the frame of a model's input and which pictures are refused."""
+"""The section `image`: the size of a model's input and the limits of a picture."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from stages.foundation.params import Part, Section
 
 
 class Limits(Section):
-    """Pictures outside are refused from their header, before a pixel is decoded."""
+    """A picture outside is refused by its header, before pixels are decoded."""
 
     min_side: int = Field(ge=1, le=10_000)  # pixels
     max_aspect: float = Field(ge=1, le=100)  # longer over shorter side
@@ -14,12 +14,12 @@ class Limits(Section):
 
 
 class ImageLimits(Part):
-    """The limits alone, for stages that take the frame's size from the pack."""
+    """The limits alone, for stages that take the size from the pack."""
 
     limits: Limits
 
 
 class Image(ImageLimits, extra="forbid"):
-    """size: side in pixels of the square that every picture is squashed to."""
+    """size: side in pixels of the square that every picture is resized to."""
 
     size: int = Field(ge=32, le=2048)

@@ -1,1 +1,1 @@
-"""Models and how they learn: the only wing that imports torch."""
+"""Networks in torch and how they are trained."""

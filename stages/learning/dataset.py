@@ -1,6 +1,5 @@
-"""What a network learns from and is judged by: the pack, the training images and the validation images."""
+"""The images a network is trained and validated on, and its predictions."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +14,13 @@ from stages.dataset.settings import Target
 from stages.dataset.splits import check_classes, check_disjoint, class_indices, classes_of, read_split
 from stages.foundation.probability import class_probability
 from stages.learning.device import Device
-from stages.learning.examples import TrainImages
 from stages.learning.scoring import score_images
+from stages.learning.views import TrainImages
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """scored_ids: every packed image that is not in train.csv; a model's predictions are of these."""
+    """val_rows: in the pack, int64 (images,); val_melanoma: 0 or 1; scored_ids: all packed images not in train.csv."""
 
     train: TrainImages
     val_rows: np.ndarray
@@ -30,12 +29,12 @@ class Dataset:
 
 
 def dataset_files(processed: Path) -> list[Path]:
-    """Return the files a dataset is read from; the manifest stands for the pack, whose pixels it hashes."""
+    """Return the files whose hashes identify a dataset; the manifest holds the hashes of the pack's pixels."""
     return [processed / name for name in ("pack/manifest.csv", "train.csv", "val.csv")]
 
 
 def open_train(processed: Path, target: Target) -> TrainImages:
-    """Return the training images below data/processed/<name>; ValueError where packed pixels were altered."""
+    """Return the training images below data/processed/<name>; ValueError on altered pixels."""
     pack = open_pack(processed / "pack")
     pack.verify()
     train = read_split(processed / "train.csv")
@@ -54,19 +53,15 @@ def open_dataset(processed: Path, target: Target) -> Dataset:
     return Dataset(train, val_rows, val["melanoma"].to_numpy(), scored_ids(train.pack, train.image_ids))
 
 
-def validator(dataset: Dataset, device: Device) -> Callable[[nn.Module], dict[str, float]]:
-    """Return what scores a model on the validation images: ROC-AUC, average precision and log loss of melanoma."""
-
-    def validate(model: nn.Module) -> dict[str, float]:
-        logits = score_images(model, dataset.train.pack, dataset.val_rows, device)
-        p, labels = class_probability(logits, dataset.train.melanoma), dataset.val_melanoma
-        return {
-            "val_roc_auc": float(roc_auc_score(labels, p)),
-            "val_average_precision": float(average_precision_score(labels, p)),
-            "val_loss": float(log_loss(labels, p)),
-        }
-
-    return validate
+def validate(model: nn.Module, dataset: Dataset, device: Device) -> dict[str, float]:
+    """Return ROC-AUC, average precision and log loss of melanoma on the validation images."""
+    logits = score_images(model, dataset.train.pack, dataset.val_rows, device)
+    p, labels = class_probability(logits, dataset.train.melanoma), dataset.val_melanoma
+    return {
+        "val_roc_auc": float(roc_auc_score(labels, p)),
+        "val_average_precision": float(average_precision_score(labels, p)),
+        "val_loss": float(log_loss(labels, p)),
+    }
 
 
 def predict(model: nn.Module, dataset: Dataset, device: Device) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where a model runs: device, threads and precision, and the record that explains a difference in bits."""
+"""The device a model runs on, its threads and precision, and their record."""
 
 import ctypes
 import os
@@ -14,23 +14,25 @@ from stages.learning.settings import Compute
 
 @dataclass(frozen=True)
 class Device:
+    """mixed: forward passes run in bfloat16 where torch's autocast takes it as safe."""
+
     device: torch.device
     mixed: bool
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return the context in which forward passes run."""
+        """Return the context manager for forward passes, in bfloat16 if `mixed`."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed)
 
     def place(self, model: torch.nn.Module) -> torch.nn.Module:
-        """Move a model to the device, channels last: 1.6 times as fast for MobileNetV3-Small on a CPU (measured)."""
+        """Move a model to the device in channels-last memory, in which convolutions are faster (docs/speed.md)."""
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def open_device(compute: Compute) -> Device:
-    """Return the device the parameters ask for, with deterministic algorithms and the given number of threads."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what makes cuBLAS deterministic, per its manual
+    """Return the device the parameters ask for, set to deterministic algorithms and the number of threads."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # makes cuBLAS deterministic, says its manual
     torch.use_deterministic_algorithms(True)
-    # Filling memory that nothing here reads before it is written would cost a fifth of the speed.
+    # Off: filling new memory costs a fifth of the speed, and nothing here reads memory before writing it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     _keep_freed_memory()
@@ -46,19 +48,19 @@ def open_device(compute: Compute) -> Device:
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep what is freed for the next allocation, instead of giving it back to the system.
+    """Have glibc reuse freed memory instead of returning it to the system; no effect with other C libraries.
 
-    It otherwise maps every tensor above 32 MB anew, and the system fills each with zeros: on a CPU EfficientNet-B0 at
-    224 px trains 2.8 times as fast without that (16.7 against 46.2 images/s, measured). No effect on other systems.
+    Otherwise every tensor above 32 MB is mapped anew and filled with zeros by the system: on a CPU, EfficientNet-B0
+    at 224 px trains at 16.7 instead of 46.2 images/s (docs/speed.md).
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
-        libc.mallopt(-4, 0)  # M_MMAP_MAX, malloc.h: no allocation is a mapping of its own
+        libc.mallopt(-4, 0)  # M_MMAP_MAX of malloc.h: no allocation is a mapping of its own
         libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD: the heap's top is never returned
 
 
 def describe_device(device: Device) -> dict[str, Any]:
-    """Return what of the machine and the libraries can change a model's bits."""
+    """Return what of the machine can change a model's bits: device, instruction set, threads, precision."""
     gpu = torch.cuda.get_device_name() if device.device.type == "cuda" else None
     return {
         "device": gpu or "cpu",

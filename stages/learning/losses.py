@@ -1,4 +1,4 @@
-"""The objective on the labels: focal loss, of which cross-entropy is a case."""
+"""The loss on the labels: focal loss; cross-entropy is the case gamma = 0."""
 
 import torch
 import torch.nn.functional as F
@@ -7,7 +7,7 @@ from stages.learning.settings import HardLoss
 
 
 def class_weights(classes: tuple[str, ...], melanoma: int, settings: HardLoss) -> torch.Tensor:
-    """Return float32 (classes,): twice melanoma_weight for melanoma, twice its complement for every other class."""
+    """Return float32 (classes,): 2 melanoma_weight for melanoma, 2 (1 - melanoma_weight) for every other class."""
     weights = torch.full((len(classes),), 2 * (1 - settings.melanoma_weight))
     weights[melanoma] = 2 * settings.melanoma_weight
     return weights

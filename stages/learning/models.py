@@ -1,9 +1,9 @@
-"""torchvision's architectures with our head, the weights they start from, and the files they are kept in."""
+"""torchvision's architectures with our last layer: building them, loading start weights, saving and loading."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 from urllib.error import URLError
 
 import torch
@@ -16,17 +16,17 @@ from stages.foundation.files import sha256_file
 from stages.learning.settings import LocalStart
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet channel means, RGB, torchvision
-STD = (0.229, 0.224, 0.225)  # ImageNet channel deviations, RGB, torchvision
-# torch's default. torchvision gives MobileNetV3 and EfficientNet-B5...B7 0.01, meant for runs of a million steps: after
-# a few hundred their running statistics still lag (the demo's student: ROC-AUC .83 on val with 0.01, .96 with 0.1).
+STD = (0.229, 0.224, 0.225)  # ImageNet channel standard deviations, RGB, torchvision
+# torch's default. torchvision sets 0.01 for MobileNetV3 and EfficientNet-B5...B7, made for a million steps: after a few
+# hundred the running statistics still lag behind (the demo's student on val: ROC-AUC .83 with 0.01, .96 with 0.1).
 BN_MOMENTUM = 0.1
-HELD = "held"  # metadata key of a weights file: architecture, classes, rotations and digest as JSON
+METADATA_KEY = "held"  # in a weights file; its value is JSON: architecture, classes, rotations and digest
 
 
 class Classifier(nn.Module):
-    """RGB in [0, 1], float32 (batch, 3, size, size), to logits (batch, classes): normalising is part of the model.
+    """A network from RGB in [0, 1], float32 (batch, 3, size, size), to logits (batch, classes), normalisation included.
 
-    In eval mode the logits are the mean over the image's first `tta_rotations` quarter turns.
+    In eval mode the logits are the mean over `tta_rotations` quarter turns of the image.
     """
 
     def __init__(self, backbone: nn.Module, tta_rotations: int = 1) -> None:
@@ -46,7 +46,7 @@ class Classifier(nn.Module):
         return self.backbone(turned).unflatten(0, (self.tta_rotations, -1)).mean(dim=0)
 
     def turn_by_turn(self, image: torch.Tensor) -> torch.Tensor:
-        """Return what `forward` returns in eval mode, one quarter turn at a time: a share of its memory."""
+        """Return what `forward` returns in eval mode, one quarter turn at a time, which takes less memory."""
         image = (image - self.mean) / self.std
         return torch.stack([self.backbone(turned) for turned in self._turns(image)]).mean(dim=0)
 
@@ -55,7 +55,7 @@ class Classifier(nn.Module):
 
 
 def build_model(architecture: str, classes: int, *, dropout: float = 0.0, tta_rotations: int = 1) -> Classifier:
-    """Return a randomly initialised classifier (torch's global seed) with dropout before its last layer."""
+    """Return a classifier with random weights, from torch's global seed, and dropout before its last layer."""
     backbone = torchvision.models.get_model(architecture, weights=None)
     if architecture.startswith("resnet"):
         backbone.fc = nn.Sequential(nn.Dropout(dropout), nn.Linear(backbone.fc.in_features, classes))
@@ -70,73 +70,67 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0, tta_ro
 
 
 def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:
-    """Load the weights a training starts from, all but the last layer; what is asked for and missing is an error."""
+    """Load the weights a training starts from into all but the last layer; ValueError when they do not fit.
+
+    start: "random" leaves the model as it is, "imagenet" loads torchvision's weights.
+    """
     if start == "random":
         return
     if isinstance(start, LocalStart):
         state = _read_local(Path(start.file), start.sha256)
     else:
-        state = _download_imagenet(architecture)
-    own = model.backbone.state_dict()
-    head = [name for name in own if name not in state or own[name].shape != state[name].shape]
-    last = {name for name in own if name.rsplit(".", 1)[0] == _last_layer(model.backbone)}
-    if not set(head) <= last:
-        raise ValueError(f"init.{architecture}: these weights do not fit, for example {sorted(set(head) - last)[0]}")
-    model.backbone.load_state_dict(
-        {name: state.get(name, own[name]) if name not in last else own[name] for name in own}
-    )
+        state = read_imagenet(torchvision.models.get_model_weights(architecture).DEFAULT.url, architecture)
+    linear = [name for name, module in model.backbone.named_modules() if isinstance(module, nn.Linear)]
+    body = {
+        name: tensor for name, tensor in model.backbone.state_dict().items() if name.rpartition(".")[0] != linear[-1]
+    }
+    misfits = sorted(name for name in body if name not in state or state[name].shape != body[name].shape)
+    if misfits:
+        raise ValueError(f"init.{architecture}: these weights do not fit, for example {misfits[0]}")
+    model.backbone.load_state_dict({name: state[name] for name in body}, strict=False)
 
 
 def save_weights(path: Path, model: Classifier, *, architecture: str, classes: tuple[str, ...]) -> None:
-    """Write safetensors whose metadata names architecture, classes and rotations, and has a digest of all tensors."""
+    """Write safetensors with metadata: architecture, classes, rotations and a digest of all tensors."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.backbone.state_dict().items()}
-    held = {
+    metadata = {
         "architecture": architecture,
         "classes": classes,
         "tta_rotations": model.tta_rotations,
         "sha256": _digest(state),
     }
-    save_file(state, path, {HELD: json.dumps(held)})  # one key: safetensors writes several in random order
+    save_file(state, path, {METADATA_KEY: json.dumps(metadata)})  # one key: safetensors writes several in random order
 
 
 def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> Classifier:
-    """Return the model a file of `save_weights` holds, in eval mode; ValueError in one line on any other file."""
-    metadata, state = _read_safetensors(path)
-    facts = json.loads(metadata.get(HELD, '{"architecture": "unnamed weights", "classes": [], "sha256": ""}'))
-    held = (facts["architecture"], tuple(facts["classes"]))
-    if held != (architecture, classes):
+    """Return the model in a file of `save_weights`, in eval mode; ValueError when it is another one or altered."""
+    header, state = _read_safetensors(path)
+    metadata = json.loads(header.get(METADATA_KEY, '{"architecture": "unnamed weights", "classes": [], "sha256": ""}'))
+    if (metadata["architecture"], tuple(metadata["classes"])) != (architecture, classes):
         raise ValueError(
-            f"{path}: holds {held[0]} with {len(held[1])} classes, wanted {architecture} with {len(classes)}"
+            f"{path}: holds {metadata['architecture']} with {len(metadata['classes'])} classes, "
+            f"wanted {architecture} with {len(classes)}"
         )
-    if "tta_rotations" not in facts:
+    if "tta_rotations" not in metadata:
         _refuse(path, "does not say its test-time rotations, as files of earlier versions")
-    if facts["sha256"] != _digest(state):
+    if metadata["sha256"] != _digest(state):
         _refuse(path, "its tensors differ from its own sha256")
-    model = build_model(architecture, len(classes), tta_rotations=facts["tta_rotations"])
+    model = build_model(architecture, len(classes), tta_rotations=metadata["tta_rotations"])
     model.backbone.load_state_dict(state)
     return model.eval()
-
-
-def _last_layer(backbone: nn.Module) -> str:
-    return [name for name, module in backbone.named_modules() if isinstance(module, nn.Linear)][-1]
 
 
 def _read_local(path: Path, sha256: str) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file, named in params.yaml under init")
-    found = sha256_file(path)
-    if found != sha256:
-        raise ValueError(f"{path}: wanted sha256 {sha256}, found {found}")
+    actual = sha256_file(path)
+    if actual != sha256:
+        raise ValueError(f"{path}: wanted sha256 {sha256}, found {actual}")
     return _read_safetensors(path)[1]
 
 
-def _download_imagenet(architecture: str) -> dict[str, torch.Tensor]:
-    weights = torchvision.models.get_model_weights(architecture).DEFAULT
-    return read_imagenet(weights.url, architecture)
-
-
 def read_imagenet(url: str, architecture: str) -> dict[str, torch.Tensor]:
-    """Return torchvision's weights from its cache or its server, checked against the hash in the file's name."""
+    """Return torchvision's weights from its cache or server; ValueError when their hash is not the name's."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
     prefix = path.stem.rsplit("-", 1)[-1]  # torchvision names files <model>-<first 8 digits of the sha256>.pth
     try:
@@ -150,14 +144,13 @@ def read_imagenet(url: str, architecture: str) -> dict[str, torch.Tensor]:
         ) from None
     if not sha256_file(path).startswith(prefix):
         raise ValueError(f"{path}: wanted a sha256 that begins with {prefix}; delete the file to have it fetched again")
-    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+    return cast(dict[str, torch.Tensor], torch.load(path, map_location="cpu", weights_only=True))
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not path.is_file():
         _refuse(path, "no such file")
-    if path.read_bytes()[:1] in (b"\x80", b"P"):  # how a pickle and torch's zip of pickles begin
+    if path.read_bytes()[:1] in (b"\x80", b"P"):  # first bytes of a pickle and of torch's zip of pickles
         _refuse(path, "a pickle; only safetensors are read")
     try:
         with safe_open(path, framework="pt") as file:
@@ -166,8 +159,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tenso
         _refuse(path, f"not a whole safetensors file ({error})")
 
 
-def _refuse(path: Path, why: str) -> NoReturn:
-    raise ValueError(f"{path}: {why}; remake it: dvc repro --force --single-item <the stage that writes it>")
+def _refuse(path: Path, reason: str) -> NoReturn:
+    raise ValueError(f"{path}: {reason}; remake it: dvc repro --force --single-item <the stage that writes it>")
 
 
 def _digest(state: dict[str, torch.Tensor]) -> str:

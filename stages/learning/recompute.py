@@ -1,7 +1,7 @@
-"""Activations computed again in the backward pass instead of kept: the same bits, in less than half of the memory.
+"""Gradient checkpointing (Chen et al. 2016): the same results in less than half of the memory.
 
-Gradient checkpointing (Chen et al. 2016), a stage of the network at a time. Splitting the batch would change the
-result: batch norm takes its statistics over the whole of it.
+The backward pass computes activations again, one feature stage of the network at a time. Splitting the batch instead
+would change the result, as batch norm takes its statistics over the whole batch.
 """
 
 from collections.abc import Iterator
@@ -12,42 +12,41 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-# Their training at 224 px and batch 32 would take more than 20 GB, or come near it: docs/speed.md has all thirteen.
+# At 224 px and batch 32 their training takes about 20 GB or more without it: docs/speed.md has all architectures.
 LARGE = ("efficientnet_b6", "efficientnet_b7")
 
 
 class Recomputed(nn.Sequential):
-    """A network's feature stages; in training each keeps its input alone and runs again for its gradients."""
+    """Feature stages of a network; in training each keeps only its input and runs again in the backward pass."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         if not (self.training and torch.is_grad_enabled()):
             return super().forward(images)  # type: ignore[no-untyped-call]
         for stage in self:
-            contexts = partial(_contexts, stage)
-            images = checkpoint(stage, images, use_reentrant=False, context_fn=contexts)
+            images = checkpoint(stage, images, use_reentrant=False, context_fn=partial(_contexts, stage))
         return images
 
 
 def recompute_features(backbone: nn.Module) -> None:
-    """Have an EfficientNet recompute the stages of its `features`; parameters keep their names."""
+    """Make an EfficientNet recompute its feature stages in the backward pass; parameters keep their names."""
     backbone.features = Recomputed(*backbone.get_submodule("features").children())
 
 
 def _contexts(stage: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Return what the forward pass and its repetition run in."""
-    return nullcontext(), _statistics_kept(stage)
+    """Return the context managers of the forward pass and of its repetition."""
+    return nullcontext(), _frozen_statistics(stage)
 
 
 @contextmanager
-def _statistics_kept(stage: nn.Module) -> Iterator[None]:
-    """Leave the running statistics of batch norms as they are: the first pass has moved them."""
+def _frozen_statistics(stage: nn.Module) -> Iterator[None]:
+    """Keep batch norms from updating their running statistics, which the first pass has updated."""
     norms = [module for module in stage.modules() if isinstance(module, nn.BatchNorm2d)]
-    before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
-    for norm, _, batches in before:
+    settings = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm, _, batches in settings:
         norm.momentum = 0.0
         norm.num_batches_tracked = None if batches is None else batches.clone()
     try:
         yield
     finally:
-        for norm, momentum, batches in before:
+        for norm, momentum, batches in settings:
             norm.momentum, norm.num_batches_tracked = momentum, batches

@@ -1,7 +1,8 @@
-"""From a model, a loss and a dataset to all that a training stage writes."""
+"""Train a model and write its weights, history, predictions and record: what both training stages share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +10,23 @@ import numpy as np
 import pandas as pd
 import torch
 
-from stages.dataset.predictions import write_predictions_folder
-from stages.foundation.files import write_csv, writing
+from stages.dataset.predictions import RECORD, TABLE, write_predictions
+from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.record import make_record
 from stages.learning.checkpoints import PACKAGES, checkpoint_path
-from stages.learning.dataset import Dataset, predict, validator
+from stages.learning.dataset import Dataset, predict, validate
 from stages.learning.device import Device, describe_device
-from stages.learning.examples import Examples, TrainImages
 from stages.learning.losses import class_weights, focal_loss
 from stages.learning.models import Classifier, build_model, load_start, save_weights
 from stages.learning.recompute import LARGE, recompute_features
 from stages.learning.settings import HardLoss, LocalStart, Schedule
 from stages.learning.training import Loss, fit
+from stages.learning.views import Examples, TrainImages
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model. p_melanoma: of the dataset's scored_ids, float64 (images,)."""
+    """A trained model. p_melanoma: predictions for the dataset's scored_ids, float64 (images,)."""
 
     model: Classifier
     history: pd.DataFrame
@@ -36,7 +37,7 @@ class Run:
 def start_model(
     architecture: str, start: str | LocalStart, classes: int, schedule: Schedule, device: Device
 ) -> Classifier:
-    """Return a classifier with its start weights; what is random follows from the schedule's seed."""
+    """Return a classifier with its start weights; random ones are drawn with the schedule's seed."""
     torch.manual_seed(schedule.seed)
     rotations = schedule.tta_rotations
     model = build_model(architecture, classes, dropout=schedule.dropout, tta_rotations=rotations)
@@ -47,7 +48,7 @@ def start_model(
 
 
 def label_loss(images: TrainImages, settings: HardLoss, device: torch.device) -> Callable[..., torch.Tensor]:
-    """Return the loss of (logits, positions in train.csv) against the labels."""
+    """Return the focal loss as a function of logits (batch, classes) and positions in train.csv, int64 (batch,)."""
     labels = images.labels.to(device)
     weights = class_weights(images.classes, images.melanoma, settings).to(device)
 
@@ -69,18 +70,17 @@ def train(
     code: tuple[str, ...],
     settings: dict[str, Any],
 ) -> Run:
-    """Fit `model` in place; `inputs`, `code` and `settings` are all its result depends on and name its checkpoint."""
+    """Train `model` in place and predict; inputs, code (units of stages/) and settings identify its checkpoint."""
     progress = fit(
         model,
         loss,
         examples,
-        validate=validator(dataset, device),
+        validate=partial(validate, dataset=dataset, device=device),
         schedule=schedule,
         device=device,
         checkpoint=checkpoint_path(inputs, repr(settings), code),
     )
-    facts = {**describe_device(device), "best_epoch": progress.best_epoch}
-    record = make_record(settings, inputs, list(PACKAGES), **facts)
+    record = make_record(settings, inputs, list(PACKAGES), **describe_device(device), best_epoch=progress.best_epoch)
     return Run(model, pd.DataFrame(progress.history), predict(model, dataset, device), record)
 
 
@@ -96,5 +96,7 @@ def write_run(run: Run, dataset: Dataset, architecture: str, *, name: str, kind:
         Path("plots", name, f"history/{kind}/{key}.csv"),
     ) as (weights, predictions, history):
         save_weights(weights, run.model, architecture=architecture, classes=dataset.train.classes)
-        write_predictions_folder(predictions, dataset.scored_ids, run.p_melanoma, run.record)
+        predictions.mkdir()
+        write_predictions(predictions / TABLE, dataset.scored_ids, run.p_melanoma)
+        write_json(predictions / RECORD, run.record)
         write_csv(history, run.history)

@@ -20,14 +20,17 @@ class Views(Section):
 
 
 class HardLoss(Section):
-    """Focal loss on the labels; gamma 0 with melanoma_weight 0.5 is cross-entropy, the study's is 2 and 0.75."""
+    """Focal loss on the labels; gamma 0 with melanoma_weight 0.5 is cross-entropy.
+
+    The study, the student project whose README this one started from, took 2 and 0.75.
+    """
 
     gamma: float = Field(ge=0, le=20)
     melanoma_weight: float = Field(gt=0, lt=1)
 
 
 def _quarter_turns(number: int) -> int:
-    if number not in (1, 2, 4):
+    if number not in (1, 2, 4):  # Literal[1, 2, 4] would accept True
         raise ValueError("wanted 1, 2 or 4")
     return number
 
@@ -35,8 +38,8 @@ def _quarter_turns(number: int) -> int:
 class Schedule(Section):
     """How a network is optimised: AdamW, linear warm-up then cosine to zero, averaged weights, early stopping.
 
-    mixup is the parameter of its Beta distribution, 0 for none (Zhang et al. 2018); tta_rotations counts the quarter
-    turns that are averaged at test time.
+    mixup: parameter of its Beta distribution, 0 for none (Zhang et al. 2018); tta_rotations: number of quarter turns
+    over which logits are averaged at test time.
     """
 
     seed: Seed
@@ -54,22 +57,22 @@ class Schedule(Section):
     loss: HardLoss
 
     def seeded(self, seed: int | None) -> Self:
-        """Return the schedule of a repeat with this seed, itself for None."""
+        """Return the schedule with a repeat's seed; None leaves it as it is."""
         return self if seed is None else self.model_copy(update={"seed": seed})
 
 
 class ViewCount(Part):
-    """How many views of each image the students are shown in turn: soft labels are computed for these."""
+    """views: number of views of each image that students see in turn and soft labels are computed for."""
 
     views: int = Field(ge=1, le=10_000)
 
 
 class Distill(Schedule, ViewCount, extra="forbid"):
-    """A student's schedule and its views."""
+    """The whole section: a student's schedule and its views."""
 
 
 class LocalStart(Section):
-    """A safetensors file to start from; its sha256 is its tracked identity."""
+    """A local safetensors file to start from, and its sha256, by which a change is noticed."""
 
     file: str = Field(min_length=1)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -80,14 +83,14 @@ Init = dict[Literal["mobilenet_v3_small"] | Teacher, Start]
 
 
 def start_of(init: Init, key: str) -> str | LocalStart:
-    """Return what a model starts from, by its key in params.yaml's init; ValueError when it is not there."""
+    """Return the weights that params.yaml's init names for a model's key; ValueError when it names none."""
     if key not in init:
         raise ValueError(f"params.yaml: init.{key}: missing; wanted imagenet, random or {{file, sha256}}")
     return init[key]
 
 
 class Compute(Threads, extra="forbid"):
-    """auto takes CUDA, and bfloat16 on it, where there is one; without AMX bfloat16 is slower on a CPU."""
+    """auto: CUDA with bfloat16 if there is a GPU, else the CPU with fp32: few CPUs compute bfloat16 fast."""
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "fp32", "bf16"]

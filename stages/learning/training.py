@@ -1,4 +1,4 @@
-"""The one training loop: what differs between a teacher and a student is the loss passed in."""
+"""The training loop of teachers and students, which differ in the loss passed in."""
 
 import copy
 import math
@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from stages.learning.checkpoints import forget_checkpoint, load_checkpoint, save_checkpoint
 from stages.learning.device import Device
-from stages.learning.examples import Examples
 from stages.learning.settings import Schedule
+from stages.learning.views import Examples
 
-CRITERION = "val_roc_auc"  # the epoch with the highest is kept
+CRITERION = "val_roc_auc"  # the weights of the epoch where it is highest are kept
 
 Loss = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]  # (logits, positions in train, view) -> scalar
 Validate = Callable[[nn.Module], dict[str, float]]
@@ -25,7 +25,7 @@ Validate = Callable[[nn.Module], dict[str, float]]
 
 @dataclass
 class Progress:
-    """Epochs done, their history, the best epoch and its score: what a checkpoint keeps beside tensors."""
+    """The plain values of a checkpoint; epoch: number of finished ones; best_score: CRITERION of best_epoch."""
 
     epoch: int = 0
     best_epoch: int = -1
@@ -45,15 +45,15 @@ def fit(
 ) -> Progress:
     """Train `model` in place and leave in it the averaged weights of the epoch with the highest validation ROC-AUC.
 
-    Order, mixtures and dropout are seeded by (seed, epoch) alone, so a run resumed from the checkpoint ends in the same
-    bytes. ValueError when the loss is no longer finite; the last checkpoint stays.
+    Order, mixup and dropout are seeded by (seed, epoch), so that a run resumed from the checkpoint gives the same
+    weights. ValueError when the loss is not finite; the last checkpoint stays.
     """
     device.place(model)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     best = copy.deepcopy(average)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=schedule.weight_decay, fused=True)
-    parts: dict[str, Any] = {"model": model, "average": average, "best": best, "optimizer": optimizer}
-    progress = _resume(checkpoint, parts)
+    stateful: dict[str, Any] = {"model": model, "average": average, "best": best, "optimizer": optimizer}
+    progress = _resume(checkpoint, stateful)
     while progress.epoch < schedule.epochs and progress.epoch - progress.best_epoch <= schedule.patience:
         train_loss = _train_epoch(
             model, average, optimizer, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
@@ -65,7 +65,7 @@ def fit(
             best.load_state_dict(average.state_dict())
         progress.epoch += 1
         save_checkpoint(
-            checkpoint, {name: part.state_dict() for name, part in parts.items()} | {"progress": vars(progress)}
+            checkpoint, {name: part.state_dict() for name, part in stateful.items()} | {"progress": vars(progress)}
         )
     model.load_state_dict(best.state_dict())
     forget_checkpoint(checkpoint)
@@ -73,7 +73,7 @@ def fit(
 
 
 def learning_rate(step: int, steps: int, schedule: Schedule) -> float:
-    """Return the rate of one step: linear to the peak over the warm-up's share of steps, then a cosine to zero."""
+    """Return the learning rate of a step: linear to the peak during warm-up, then a cosine to zero."""
     warmup = schedule.warmup * steps
     if step < warmup:
         return schedule.learning_rate * (step + 1) / (warmup + 1)
@@ -91,12 +91,14 @@ def _train_epoch(
     schedule: Schedule,
     device: Device,
 ) -> float:
-    """Return the mean loss of one pass over the examples."""
+    """Train for one epoch and return its mean loss."""
     model.train()
     torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
     order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.images.rows))
-    shares = np.random.default_rng([schedule.seed, epoch, 1])  # of each batch's images in its mixture
-    batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # no last batch of one image
+    shares = np.random.default_rng([schedule.seed, epoch, 1])  # of mixup
+    batches = np.array_split(
+        order, math.ceil(len(order) / schedule.batch_size)
+    )  # of nearly equal size: no last batch of one image
     view = epoch % examples.view_count
     total = 0.0
     for number, batch in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):
@@ -123,20 +125,20 @@ def _train_epoch(
 
 @torch.no_grad()
 def _move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the exponential average of all weights and statistics one step; early steps average over fewer."""
-    ours, theirs = average.state_dict(), model.state_dict()
-    floating = [name for name, tensor in ours.items() if tensor.is_floating_point()]
-    torch._foreach_lerp_([ours[name] for name in floating], [theirs[name] for name in floating], 1 - decay)
-    for name in ours.keys() - set(floating):
-        ours[name].copy_(theirs[name])  # counts of batches seen
+    """Update the exponential average of weights and batch-norm statistics: decay * average + (1 - decay) * model."""
+    averages, values = average.state_dict(), model.state_dict()
+    floating = [name for name, tensor in averages.items() if tensor.is_floating_point()]
+    torch._foreach_lerp_([averages[name] for name in floating], [values[name] for name in floating], 1 - decay)
+    for name in averages.keys() - set(floating):
+        averages[name].copy_(values[name])  # batch norm's count of batches
 
 
-def _resume(checkpoint: Path, parts: dict[str, Any]) -> Progress:
-    """Load a checkpoint's states into the parts and return how far it had come; a new start without one."""
+def _resume(checkpoint: Path, stateful: dict[str, Any]) -> Progress:
+    """Load a checkpoint into model, averages and optimizer and return its progress; a new one without a checkpoint."""
     state = load_checkpoint(checkpoint)
     if state is None:
         return Progress()
-    for name, part in parts.items():
+    for name, part in stateful.items():
         part.load_state_dict(state[name])
     progress = Progress(**state["progress"])
     print(f"resumed after epoch {progress.epoch - 1} from {checkpoint}", flush=True)

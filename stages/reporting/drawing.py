@@ -66,9 +66,9 @@ def on_white(svg: str) -> str:
 def intervals(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     """Draw value, low and high of a table as points with whiskers, one row of the axes each, the first on top."""
     y = np.arange(len(table))[::-1]
-    colour, _, marker = LOOKS[0]
+    color, _, marker = LOOKS[0]
     whiskers = np.abs(np.stack([table["value"] - table["low"], table["high"] - table["value"]]))
-    axes.errorbar(table["value"], y, xerr=whiskers, fmt=marker, color=colour, capsize=2, markersize=4, linewidth=1.2)
+    axes.errorbar(table["value"], y, xerr=whiskers, fmt=marker, color=color, capsize=2, markersize=4, linewidth=1.2)
     axes.set_yticks(np.arange(len(names))[::-1], names)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.grid(axis="x", alpha=0.3)

@@ -1,5 +1,7 @@
 """Figures of curves: ROC, precision-recall, thresholds, training, reliability, decisions."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,10 +15,10 @@ def bands(
 ) -> Figure:
     """Return one curve with its 95 % band per model of a table with the columns model, `x`, value, low, high."""
     with canvas(6.5, 4.6) as (figure, (axis,)):
-        for number, (name, own) in enumerate(table.groupby("model", sort=False)):
-            colour, line, _ = LOOKS[number % len(LOOKS)]
-            axis.plot(own[x], own["value"], color=colour, linestyle=line, label=str(name))
-            axis.fill_between(own[x], own["low"], own["high"], color=colour, alpha=0.12, linewidth=0)
+        for number, (name, curve) in enumerate(table.groupby("model", sort=False)):
+            color, line, _ = LOOKS[number % len(LOOKS)]
+            axis.plot(curve[x], curve["value"], color=color, linestyle=line, label=str(name))
+            axis.fill_between(curve[x], curve["low"], curve["high"], color=color, alpha=0.12, linewidth=0)
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.set_ylim(*ylim)
         axis.grid(alpha=0.3)
@@ -26,69 +28,54 @@ def bands(
 
 def small_panels(table: pd.DataFrame, names: list[str], x: str, y: str, *, xlabel: str, ylabel: str) -> Figure:
     """Return the curve of each of these models that the table has, as a small panel of its own."""
+
+    def draw(axis: Axes, name: str) -> None:
+        curve = table[table["model"] == name]
+        axis.plot(curve[x], curve[y], color=LOOKS[0][0])
+
     names = [name for name in names if name in set(table["model"])]
-    columns = 5
-    rows = -(-len(names) // columns)
-    with canvas(11, 2.3 * rows, rows, columns) as (figure, axes):
-        for axis, name in zip(axes, names, strict=False):
-            own = table[table["model"] == name]
-            axis.plot(own[x], own[y], color=LOOKS[0][0])
-            axis.set_title(name, fontsize=8)
-        _label(axes, len(names), columns, xlabel, ylabel)
-    return figure
+    return _panels(names, draw, [xlabel, ylabel], (2.2, 2.3, 0), most=5)
 
 
 def threshold_curves(table: pd.DataFrame, names: list[str]) -> Figure:
     """Return sensitivity, specificity and F1 by threshold, one panel per model."""
-    columns = min(4, len(names))
-    rows = -(-len(names) // columns)
-    with canvas(2.8 * columns, 2.4 * rows + 0.3, rows, columns) as (figure, axes):
-        for axis, name in zip(axes, names, strict=False):
-            own = table[table["model"] == name]
-            for (colour, line, _), metric in zip(LOOKS, ("sensitivity", "specificity", "f1"), strict=False):
-                axis.plot(own["threshold"], own[metric], color=colour, linestyle=line, label=metric)
-            axis.set_title(name, fontsize=8)
-        axes[0].legend(fontsize=7)
-        _label(axes, len(names), columns, "threshold", "share")
-    return figure
+
+    def draw(axis: Axes, name: str) -> None:
+        curve = table[table["model"] == name]
+        for (color, line, _), metric in zip(LOOKS, ("sensitivity", "specificity", "f1"), strict=False):
+            axis.plot(curve["threshold"], curve[metric], color=color, linestyle=line, label=metric)
+        if name == names[0]:
+            axis.legend(fontsize=7)
+
+    return _panels(names, draw, ["threshold", "share"], (2.8, 2.4, 0.3))
 
 
 def training(histories: dict[str, pd.DataFrame]) -> Figure:
     """Return training loss, and ROC-AUC on val, by epoch, one panel per model; a dot marks the epoch kept."""
-    names = list(histories)
-    columns = min(4, len(names))
-    rows = -(-len(names) // columns)
-    with canvas(2.8 * columns, 2.3 * rows, rows, columns) as (figure, axes):
-        for axis, name in zip(axes, names, strict=False):
-            own = histories[name]
-            best = own.iloc[int(own["val_roc_auc"].to_numpy().argmax())]
-            axis.plot(own["epoch"], own["val_roc_auc"], color=LOOKS[0][0])
-            axis.plot(best["epoch"], best["val_roc_auc"], "o", color=LOOKS[0][0])
-            second = axis.twinx()
-            second.plot(own["epoch"], own["train_loss"], color=LOOKS[1][0], linestyle="--")
-            second.tick_params(labelsize=7, colors=LOOKS[1][0])
-            axis.set_title(name, fontsize=8)
-        _label(axes, len(names), columns, "epoch", "ROC-AUC on val (solid)\ntraining loss (dashed)")
-    return figure
+
+    def draw(axis: Axes, name: str) -> None:
+        history = histories[name]
+        best = history.iloc[int(history["val_roc_auc"].to_numpy().argmax())]
+        axis.plot(history["epoch"], history["val_roc_auc"], color=LOOKS[0][0])
+        axis.plot(best["epoch"], best["val_roc_auc"], "o", color=LOOKS[0][0])
+        second = axis.twinx()
+        second.plot(history["epoch"], history["train_loss"], color=LOOKS[1][0], linestyle="--")
+        second.tick_params(labelsize=7, colors=LOOKS[1][0])
+
+    labels = ["epoch", "ROC-AUC on val (solid)\ntraining loss (dashed)"]
+    return _panels(list(histories), draw, labels, (2.8, 2.3, 0))
 
 
 def reliability(table: pd.DataFrame, names: list[str]) -> Figure:
     """Return observed against predicted melanoma rate, before and after scaling; below, images per bin."""
     with canvas(2.9 * len(names), 3.9, 2, len(names)) as (figure, axes):
-        for number, name in enumerate(names):
-            own, axis, counts = table[table["model"] == name], axes[number], axes[len(names) + number]
+        for name, axis, counts in zip(names, axes, axes[len(names) :], strict=False):
             axis.plot([0, 1], [0, 1], color=INK, linewidth=0.7)
-            for (colour, line, marker), (kind, part) in zip(LOOKS, own.groupby("calibration"), strict=False):
-                axis.plot(
-                    part["mean_p"],
-                    part["melanoma_rate"],
-                    marker,
-                    linestyle=line,
-                    color=colour,
-                    markersize=3,
-                    label=kind,
-                )
-                counts.step(part["mean_p"], part["images"], color=colour, linestyle=line, where="mid")
+            scalings = table[table["model"] == name].groupby("calibration")
+            for (color, line, marker), (scaling, bins) in zip(LOOKS, scalings, strict=False):
+                x, y = bins["mean_p"], bins["melanoma_rate"]
+                axis.plot(x, y, marker, linestyle=line, color=color, markersize=3, label=scaling)
+                counts.step(x, bins["images"], color=color, linestyle=line, where="mid")
             axis.set_title(name, fontsize=8)
             counts.set(yscale="log", xlabel="mean probability", xlim=(0, 1))
         axes[0].set_ylabel("melanomas observed")
@@ -101,18 +88,10 @@ def confidence(table: pd.DataFrame, names: list[str]) -> Figure:
     """Return how many melanomas and others get which probability."""
     with canvas(2.9 * len(names), 2.6, columns=len(names)) as (figure, axes):
         for axis, name in zip(axes, names, strict=True):
-            own = table[table["model"] == name]
-            edges = np.append(own["from_p"], 1.0)
-            for (colour, _, _), kind, hatch in zip(LOOKS, ("others", "melanomas"), ("", "///"), strict=False):
-                axis.stairs(
-                    own[kind],
-                    edges,
-                    fill=not hatch,
-                    alpha=0.5 if not hatch else 1,
-                    color=colour,
-                    label=kind,
-                    hatch=hatch,
-                )
+            bins = table[table["model"] == name]
+            edges = np.append(bins["from_p"], 1.0)
+            axis.stairs(bins["others"], edges, fill=True, alpha=0.5, color=LOOKS[0][0], label="others", hatch="")
+            axis.stairs(bins["melanomas"], edges, alpha=1, color=LOOKS[1][0], label="melanomas", hatch="///")
             axis.set(yscale="symlog", xlabel="probability of melanoma")
             axis.set_title(name, fontsize=8)
         axes[0].set_ylabel("images")
@@ -120,13 +99,30 @@ def confidence(table: pd.DataFrame, names: list[str]) -> Figure:
     return figure
 
 
-def _label(axes: list[Axes], used: int, columns: int, xlabel: str, ylabel: str) -> None:
-    for number, axis in enumerate(axes):
-        if number >= used:
-            axis.set_axis_off()
-            continue
-        axis.tick_params(labelsize=7)
-        if number + columns >= used:
-            axis.set_xlabel(xlabel, fontsize=8)
-        if number % columns == 0:
-            axis.set_ylabel(ylabel, fontsize=8)
+def _panels(
+    names: list[str],
+    draw: Callable[[Axes, str], None],
+    labels: list[str],
+    size: tuple[float, float, float],
+    most: int = 4,
+) -> Figure:
+    """Return a grid of panels titled by these names, each filled by `draw`, at most so many in a row.
+
+    labels: of x and y, at the outer panels only; size: a panel's width and height and the figure's margin, inches.
+    """
+    columns = min(most, len(names))
+    rows = -(-len(names) // columns)
+    width, height, margin = size
+    with canvas(width * columns, height * rows + margin, rows, columns) as (figure, axes):
+        for number, axis in enumerate(axes):
+            if number >= len(names):
+                axis.set_axis_off()
+                continue
+            draw(axis, names[number])
+            axis.set_title(names[number], fontsize=8)
+            axis.tick_params(labelsize=7)
+            if number + columns >= len(names):
+                axis.set_xlabel(labels[0], fontsize=8)
+            if number % columns == 0:
+                axis.set_ylabel(labels[1], fontsize=8)
+    return figure

@@ -1,9 +1,11 @@
-"""Models' names for people, from the evaluation's model_index.csv: every table that is read is relabelled once."""
+"""How models, metrics and numbers are written for people. Every table that is read is relabelled once."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+Tables = dict[str, pd.DataFrame]  # by the stem of their files
 METRIC_NAMES = {
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC (trapezoid)",
@@ -26,7 +28,7 @@ def read_index(folder: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path, index: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose models, in cells or as column heads, go by their labels."""
+    """Return a table whose models, in cells or as column heads, are called by their labels."""
     table = pd.read_csv(path, dtype={"at": str, "p_delong": str}, keep_default_na=False)
     labels = dict(zip(index["model"], index["label"], strict=True))
     for column in {"model", "reference"} & set(table.columns):
@@ -34,14 +36,34 @@ def read_table(path: Path, index: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=labels)
 
 
-def labels_of(index: pd.DataFrame, **facts: str) -> list[str]:
+def labels_of(index: pd.DataFrame, **values: str) -> list[str]:
     """Return the labels of the models whose columns hold these values, for example `kind="teacher"`."""
-    for column, value in facts.items():
+    for column, value in values.items():
         index = index[index[column] == value]
     return list(index["label"])
 
 
-def label_of(index: pd.DataFrame, **facts: str) -> str:
+def label_of(index: pd.DataFrame, **values: str) -> str:
     """Return the label of the one model whose columns hold these values; ValueError unless it is one."""
-    (label,) = labels_of(index, **facts)
+    (label,) = labels_of(index, **values)
     return label
+
+
+def metric_name(metric: str) -> str:
+    """Return a metric's name for people."""
+    return METRIC_NAMES.get(metric, metric.replace("_", " "))
+
+
+def metric_text(row: Any) -> str:
+    """Return a row's metric by name, with the threshold it was computed at where one decides."""
+    return metric_name(row["metric"]) + ("" if row["at"] == "all" else f" at the {row['at']}")
+
+
+def interval_text(value: float, low: float, high: float) -> str:
+    """Return a metric with its interval, three decimals."""
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def difference_text(row: Any, detail: str = "") -> str:
+    """Return the difference of a row of comparisons with its interval, signed, four decimals; detail: after it."""
+    return f"{row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}{detail})"

@@ -13,34 +13,42 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-HERE = Path(__file__).parent
+from stages.reporting.labels import interval_text
+
+TEMPLATES = Path(__file__).parent
 SIDE = 144  # pixels of a picture in a gallery
+Columns = dict[str, tuple[str, str]]  # a column's head -> where its metric is computed ("all", a threshold), the metric
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the page: rows of text, sortable by a number or text each cell holds."""
+    """A table of text. The report also shows its title, source (a file) and note."""
 
-    title: str
-    source: str
-    note: str
     head: list[str]
     rows: list[list[str]]
+    title: str = ""
+    source: str = ""
+    note: str = ""
+
+    def markdown(self) -> str:
+        """Return head and rows as a Markdown table."""
+        lines = ["| " + " | ".join(cells) + " |" for cells in (self.head, *self.rows)]
+        return "\n".join([lines[0], "|---" * len(self.head) + "|", *lines[1:]])
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image of a gallery beside what the student looks at, as data addresses, and the words below."""
+    """An image of a gallery and the same with the student's heat map over it, as data URLs."""
 
     image: str
     heat: str
-    words: str
+    caption: str
 
 
 def render(template: str, **content: Any) -> str:
     """Return a template of this folder filled in; a name it lacks is an error."""
     environment = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=template.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -50,33 +58,37 @@ def render(template: str, **content: Any) -> str:
     return environment.get_template(template).render(**content)
 
 
-def with_interval(value: float, low: float, high: float) -> str:
-    """Return a number and its interval as the page and the README write them."""
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+def pictures(examples: pd.DataFrame, pixels: np.ndarray, heat: np.ndarray) -> dict[str, list[Picture]]:
+    """Return the galleries by kind of example.
 
-
-def pictures(shown: pd.DataFrame, pixels: np.ndarray, heat: np.ndarray) -> dict[str, list[Picture]]:
-    """Return the galleries by kind. pixels: uint8 (examples, size, size, 3); heat: uint8 (examples, size, size)."""
+    pixels: uint8 (examples, size, size, 3); heat: Grad-CAM, uint8 (examples, size, size).
+    """
     galleries: dict[str, list[Picture]] = {}
-    for row, image, warmth in zip(shown.to_dict("records"), pixels, heat, strict=True):
-        colours = (mpl.colormaps["inferno"](warmth)[..., :3] * 255).astype(np.uint8)
-        overlay = (0.55 * image + 0.45 * colours).astype(np.uint8)
-        words = f"{row['image_id']} ({row['dx']}): teacher {row['p_teacher']:.2f}, student {row['p_student']:.2f}"
-        galleries.setdefault(row["kind"], []).append(Picture(_address(image), _address(overlay), words))
+    for row, image, intensity in zip(examples.to_dict("records"), pixels, heat, strict=True):
+        colors = (mpl.colormaps["inferno"](intensity)[..., :3] * 255).astype(np.uint8)
+        overlay = (0.55 * image + 0.45 * colors).astype(np.uint8)
+        caption = f"{row['image_id']} ({row['dx']}): teacher {row['p_teacher']:.2f}, student {row['p_student']:.2f}"
+        galleries.setdefault(row["kind"], []).append(Picture(_data_url(image), _data_url(overlay), caption))
     return galleries
 
 
-def models_table(models: pd.DataFrame, names: Iterable[str], columns: dict[str, tuple[str, str]]) -> list[list[str]]:
-    """Return a row per model: its name and these holdout metrics, columns' (at, metric), with intervals."""
-    found = models[models["split"] == "holdout"].set_index(["model", "at", "metric"])
-    rows = []
-    for name in names:
-        cells = [found.xs((name, *key))[["value", "low", "high"]].to_numpy(float) for key in columns.values()]
-        rows.append([name, *(with_interval(*cell) for cell in cells)])
-    return rows
+def metric_rows(models: pd.DataFrame, names: Iterable[str], columns: Columns) -> list[list[str]]:
+    """Return a row per model: its name and its metrics on the holdout with intervals, "-" for one it lacks.
+
+    models: the columns model, split, at, metric, value, low and high.
+    """
+    holdout = models[models["split"] == "holdout"].set_index(["model", "at", "metric"])
+    intervals = holdout[["value", "low", "high"]].astype(float).T.to_dict("list")
+    return [
+        [
+            name,
+            *(interval_text(*intervals[name, *key]) if (name, *key) in intervals else "-" for key in columns.values()),
+        ]
+        for name in names
+    ]
 
 
-def _address(pixels: np.ndarray) -> str:
+def _data_url(pixels: np.ndarray) -> str:
     target = io.BytesIO()
     Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR).save(target, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(target.getvalue()).decode()

@@ -3,27 +3,26 @@
 import pandas as pd
 
 from stages.foundation.names import HEADLINE
-from stages.reporting.findings import signed
-from stages.reporting.labels import METRIC_NAMES
-from stages.reporting.page import Table, models_table, with_interval
+from stages.reporting.labels import Tables, difference_text, interval_text, metric_name, metric_text
+from stages.reporting.page import Table, metric_rows
 
-RANKING = {
-    "ROC-AUC": ("all", "roc_auc"),
-    "average precision": ("all", "average_precision"),
-    "PR-AUC (trapezoid)": ("all", "pr_auc"),
-    "Brier score": ("all", "brier_score"),
-    "ECE": ("all", "ece"),
+SCORES = ("roc_auc", "average_precision", "pr_auc", "brier_score", "ece")
+RANKING = {metric_name(name): ("all", name) for name in SCORES} | {
     "ECE, equal mass": ("all", "ece_equal_mass"),
     "MCE": ("all", "mce"),
     "calibration slope": ("all", "calibration_slope"),
     "calibration intercept": ("all", "calibration_intercept"),
 }
-BINS = "Holdout; 15 bins of equal width (as the study) and of equal mass; slope 1 and intercept 0 are perfect."
-DECIDED = {
+DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "f1", "accuracy", "balanced_accuracy")
+# "the study" is the original student project that this one started from
+CALIBRATION_NOTE = (
+    "Holdout; 15 bins of equal width (as the study) and of equal mass; slope 1 and intercept 0 are perfect."
+)
+THRESHOLDS = {  # of models.csv, each with the note of its table
     "operating point": "Holdout, at the threshold that reaches the wanted sensitivity on val.",
     "0.5": "Holdout, as the study decided.",
 }
-TIDY = {
+TIDY = {  # tables with the columns metric, value, low and high: title and note
     "calibration": (
         "Calibration",
         "Holdout, before (none) and after scaling fitted on val: log odds times slope plus intercept.",
@@ -39,120 +38,90 @@ TIDY = {
         "lesion up to other_up_to; one possible decides, else refer. Coverage: share whose class stays possible.",
     ),
 }
-DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "f1", "accuracy", "balanced_accuracy")
-HEADLINE_HEADS = {
-    METRIC_NAMES.get(metric, metric) + ("" if at == "all" else " reached"): (at, metric)
-    for at, metric in HEADLINE.values()
-}
-
-Tables = dict[str, pd.DataFrame]
+HEADLINE_HEADS = {metric_name(name) + ("" if at == "all" else " reached"): (at, name) for at, name in HEADLINE.values()}
 
 
 def headline(tables: Tables, names: list[str]) -> Table:
     """Return the few numbers of the selected student and of what it is compared with."""
     note = "Holdout; sensitivity and specificity at each model's own threshold, chosen on val."
-    rows = models_table(tables["models"], names, HEADLINE_HEADS)
-    return Table("Headline", "models.csv", note, ["model", *HEADLINE_HEADS], rows)
+    rows = metric_rows(tables["models"], names, HEADLINE_HEADS)
+    return Table(["model", *HEADLINE_HEADS], rows, "Headline", "models.csv", note)
 
 
 def report_tables(tables: Tables) -> list[Table]:
-    """Return all tables of the report in reading order."""
-    tidy = {name: _tidy(title, f"{name}.csv", note, tables[name]) for name, (title, note) in TIDY.items()}
+    """Return all tables of the report in reading order. tables: the evaluation's and quantize's, by stem."""
+    ablation = "The study's table: the grid and the control (alpha 0); F1, sensitivity, PPV and accuracy at 0.5."
+    features = "On hand-crafted colour, texture and shape features combined."
+    methods = "On val, where the first method that passes the gate is taken."
     return [
         *_models(tables["models"]),
         _comparisons(tables["comparisons"]),
-        _wide(
-            "Distillation ablation",
-            "kd_ablation.csv",
-            "The study's table: the grid and the control (alpha 0); F1, sensitivity, PPV and accuracy at 0.5.",
-            tables["kd_ablation"],
-            ["temperature", "alpha"],
-        ),
-        _wide(
-            "scikit-learn baselines",
-            "baselines.csv",
-            "On hand-crafted colour, texture and shape features combined.",
-            tables["baselines"],
-            ["features"],
-        ),
-        _plain(
-            "Quantisation",
-            "quantization.csv",
-            "On val, where the first method that passes the gate is taken.",
-            tables["quantization"],
-        ),
+        _plain("Distillation ablation", "kd_ablation.csv", ablation, tables["kd_ablation"]),
+        _plain("scikit-learn baselines", "baselines.csv", features, tables["baselines"]),
+        _plain("Quantisation", "quantization.csv", methods, tables["quantization"]),
         _plain("Teacher against student", "agreement.csv", "Both decide at 0.5.", tables["agreement"]),
         _plain("Decisions, counted", "confusion.csv", "Images of the holdout.", tables["confusion"]),
-        *tidy.values(),
+        *(_tidy(title, f"{name}.csv", note, tables[name]) for name, (title, note) in TIDY.items()),
     ]
 
 
 def _models(models: pd.DataFrame) -> list[Table]:
     names = list(dict.fromkeys(models["model"]))
-    cuts = models[models["at"] == "operating point"].drop_duplicates("model").set_index("model")["threshold"]
-    ranking = models_table(models, names, RANKING)
-    tables = [Table("Ranking and calibration", "models.csv", BINS, ["model", *RANKING], ranking)]
-    for at, note in DECIDED.items():
-        columns = {METRIC_NAMES.get(name, name.replace("_", " ")): (at, name) for name in DECISIONS}
-        rows = models_table(models, names, columns)
-        used = [f"{float(cuts[name]):.4f}" if at != "0.5" else "0.5" for name in names]
-        rows = [[row[0], cut, *row[1:]] for row, cut in zip(rows, used, strict=True)]
-        tables.append(Table(f"Decisions at {at}", "models.csv", note, ["model", "threshold", *columns], rows))
+    chosen = models[models["at"] == "operating point"].drop_duplicates("model").set_index("model")["threshold"]
+    rows = metric_rows(models, names, RANKING)
+    tables = [Table(["model", *RANKING], rows, "Ranking and calibration", "models.csv", CALIBRATION_NOTE)]
+    for at, note in THRESHOLDS.items():
+        columns = {metric_name(name): (at, name) for name in DECISIONS}
+        rows = [
+            [name, at if at == "0.5" else f"{float(chosen[name]):.4f}", *cells]
+            for name, *cells in metric_rows(models, names, columns)
+        ]
+        tables.append(Table(["model", "threshold", *columns], rows, f"Decisions at {at}", "models.csv", note))
     return tables
 
 
 def _comparisons(table: pd.DataFrame) -> Table:
-    rows = [
-        [
-            row["family"],
-            row["model"],
-            row["reference"],
-            METRIC_NAMES.get(row["metric"], row["metric"]) + ("" if row["at"] == "all" else f" at the {row['at']}"),
-            f"{signed(row['difference'])} ({signed(row['low'])} to {signed(row['high'])})",
-            f"{row['p']:.4f}",
-            row["p_delong"] if row["p_delong"] == "-" else f"{float(row['p_delong']):.4f}",
-            f"{row['p_holm']:.4f}",
-            row["verdict"],
-        ]
-        for row in table.to_dict("records")
-    ]
-    head = ["family", "model", "reference", "metric", "difference", "p", "p (DeLong)", "p (Holm)", "verdict"]
+    columns = ["family", "model", "reference", "metric", "difference", "p", "p_delong", "p_holm", "verdict"]
+    texts = table.assign(
+        metric=[metric_text(row) for row in table.to_dict("records")],
+        difference=[difference_text(row) for row in table.to_dict("records")],
+        p_delong=["-" if p == "-" else f"{float(p):.4f}" for p in table["p_delong"]],
+    )[columns].rename(columns={"p_delong": "p (DeLong)", "p_holm": "p (Holm)"})
     note = "Model minus reference on the same images of the holdout; p by the bootstrap over lesions."
-    return Table("Paired comparisons", "comparisons.csv", note, head, rows)
-
-
-def _wide(title: str, source: str, note: str, table: pd.DataFrame, facts: list[str]) -> Table:
-    metrics = [name for name in table.columns if f"{name}_low" in table.columns]
-    rows = [
-        [
-            row["model"],
-            *(f"{row[name]:g}" for name in facts),
-            *(with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in metrics),
-        ]
-        for row in table.to_dict("records")
-    ]
-    return Table(title, source, note, ["model", *facts, *(METRIC_NAMES.get(name, name) for name in metrics)], rows)
+    return _plain("Paired comparisons", "comparisons.csv", note, texts)
 
 
 def _tidy(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
     """Return a tidy table with its metrics side by side, "-" where a row has none of a metric."""
-    facts = [name for name in table.columns if name not in ("metric", "value", "low", "high")]
+    keys = [name for name in table.columns if name not in ("metric", "value", "low", "high")]
     metrics = list(dict.fromkeys(table["metric"]))
     rows = []
-    for key, part in table.groupby(facts, sort=False):
-        found = part.set_index("metric")[["value", "low", "high"]]
-        cells = [with_interval(*found.xs(metric)) if metric in found.index else "-" for metric in metrics]
-        rows.append([*(_text(name, value) for name, value in zip(facts, key, strict=True)), *cells])
-    head = [*facts, *(METRIC_NAMES.get(name, name) for name in metrics)]
-    return Table(title, source, note, [name.replace("_", " ") for name in head], rows)
+    for key, group in table.groupby(keys, sort=False):
+        estimates = group.set_index("metric")[["value", "low", "high"]]
+        cells = [interval_text(*estimates.xs(metric)) if metric in estimates.index else "-" for metric in metrics]
+        rows.append([*(_text(name, value) for name, value in zip(keys, key, strict=True)), *cells])
+    head = [name.replace("_", " ") for name in (*keys, *(metric_name(name) for name in metrics))]
+    return Table(head, rows, title, source, note)
 
 
 def _plain(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
-    rows = [[_text(str(name), value) for name, value in row.items()] for row in table.to_dict("records")]
-    return Table(title, source, note, [name.replace("_", " ") for name in table.columns], rows)
+    """Return a table as it is, but the columns <metric>, <metric>_low and <metric>_high as one."""
+    metrics = [name for name in table.columns if f"{name}_low" in table.columns]
+    bounds = {f"{name}_{end}" for name in metrics for end in ("low", "high")}
+    columns = [name for name in table.columns if name not in bounds]
+    rows = [
+        [
+            interval_text(row[name], row[f"{name}_low"], row[f"{name}_high"])
+            if name in metrics
+            else _text(name, row[name])
+            for name in columns
+        ]
+        for row in table.to_dict("records")
+    ]
+    return Table([metric_name(name) for name in columns], rows, title, source, note)
 
 
 def _text(column: str, value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return f"{value:g}" if column in ("temperature", "alpha") else f"{value:.4f}"
     return str(value) if column == "model" else str(value).replace("_", " ")

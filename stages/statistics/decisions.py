@@ -1,4 +1,4 @@
-"""What a decision rule is worth: net benefit, referral by conformal prediction, and error by share decided."""
+"""Decision rules and what they are worth: net benefit, referral by conformal prediction, risk against coverage."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from stages.statistics.calibration import fit_platt
 from stages.statistics.metrics import Metrics, threshold_at_sensitivity
 
 THRESHOLD_PROBABILITIES = np.round(np.arange(0.01, 0.51, 0.01), 2)
-SHARES = np.round(np.arange(0.05, 1.001, 0.05), 2)
+SHARES = np.round(np.arange(0.05, 1.001, 0.05), 2)  # of images that are decided
 
 
 def fit_decision(labels: np.ndarray, p: np.ndarray, *, sensitivity: float, coverage: float) -> Decision:
-    """Return what val's labels and one model's probabilities of val choose: threshold, Platt's scaling, referral."""
+    """Return one model's threshold, Platt scaling and referral bounds, fitted on val."""
     return Decision(
         threshold=threshold_at_sensitivity(labels, p, sensitivity),
         sensitivity=sensitivity,
@@ -21,39 +21,35 @@ def fit_decision(labels: np.ndarray, p: np.ndarray, *, sensitivity: float, cover
 
 
 def net_benefit(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return true minus weighed false positives per image (Vickers & Elkin 2006): (weightings, thresholds).
+    """Return net benefit at each threshold probability (Vickers & Elkin 2006): float (weightings, thresholds).
 
-    p must be calibrated: a threshold probability is also how many false alarms a melanoma is worth.
+    It is true positives minus false positives times the odds t / (1 - t), per image. p must be calibrated.
     """
+    odds = THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES)
     called = p[:, None] >= THRESHOLD_PROBABILITIES
     hits = weights @ (called & (labels == 1)[:, None])
     alarms = weights @ (called & (labels == 0)[:, None])
-    return (hits - alarms * odds()) / weights.sum(axis=1, keepdims=True)
-
-
-def odds() -> np.ndarray:
-    """Return how many false alarms a hit is worth at each threshold probability, inverted."""
-    return THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES)
+    return (hits - alarms * odds) / weights.sum(axis=1, keepdims=True)
 
 
 def fit_referral(labels: np.ndarray, p: np.ndarray, coverage: float) -> Referral:
     """Return class-conditional split-conformal bounds from val (Vovk 2012; Angelopoulos & Bates 2023, section 4.3).
 
-    Of new melanomas, and of new other lesions, at least this share keeps its class possible, if val is like them
-    and images are exchangeable. A class with too few images to promise that always stays possible.
+    For at least this share of new melanomas, and of new other lesions, the true class stays possible, provided that
+    they and val's images are exchangeable. A class with too few images to promise that always stays possible.
     """
-    melanoma_from = _lowest(p[labels == 1], coverage, otherwise=0.0)
-    return Referral(melanoma_from, -_lowest(-p[labels == 0], coverage, otherwise=-1.0))
+    melanoma_from = _lower_quantile(p[labels == 1], coverage, otherwise=0.0)
+    return Referral(melanoma_from, -_lower_quantile(-p[labels == 0], coverage, otherwise=-1.0))
 
 
-def _lowest(scores: np.ndarray, coverage: float, *, otherwise: float) -> float:
-    """Return the score that all but the least conforming images of a class reach, or `otherwise` if too few."""
-    spared = int(np.floor((len(scores) + 1) * (1 - coverage) + 1e-9))  # one less than this may lie below
-    return float(np.sort(scores)[spared - 1]) if spared >= 1 else otherwise
+def _lower_quantile(scores: np.ndarray, coverage: float, *, otherwise: float) -> float:
+    """Return the finite-sample (1 - coverage) quantile of a class's scores, or `otherwise` if they are too few."""
+    rank = int(np.floor((len(scores) + 1) * (1 - coverage) + 1e-9))  # from 1, the lowest score
+    return float(np.sort(scores)[rank - 1]) if rank >= 1 else otherwise
 
 
 def referral_metrics(labels: np.ndarray, bands: np.ndarray, weights: np.ndarray) -> Metrics:
-    """Return coverage of both classes, the share referred and the shares of each band."""
+    """Return coverage of both classes and the shares of images in each of the bands of `Referral.bands`."""
     total, melanoma = weights.sum(axis=1), labels == 1
     melanomas, others = weights @ melanoma, weights @ ~melanoma
     missed, alarmed = weights @ (melanoma & (bands == "benign")), weights @ (~melanoma & (bands == "suspicious"))
@@ -68,9 +64,9 @@ def referral_metrics(labels: np.ndarray, bands: np.ndarray, weights: np.ndarray)
 
 
 def risk_coverage(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the error of max-probability decisions on the surest share of images: (weightings, SHARES).
+    """Return the error rate at threshold 0.5 on the surest SHARES of the images, float (weightings, shares).
 
-    Geifman & El-Yaniv 2017; p must be calibrated.
+    Surest: furthest from 0.5 (Geifman & El-Yaniv 2017). p must be calibrated.
     """
     order = np.argsort(-np.abs(p - 0.5), kind="stable")
     wrong = ((p >= 0.5) != (labels == 1))[order]

@@ -1,35 +1,36 @@
 """Metrics of one model on one set of images, for one or many weightings of the images at once.
 
 labels: 0 or 1, int (images,); p: probability of melanoma, float (images,); weights: float (weightings, images), ones
-for the plain metric, counts for a bootstrap replicate. Each metric comes out as float (weightings,).
+for the metric itself, counts for a bootstrap replicate. Each metric comes out as float (weightings,).
+"The study" is the original student project whose README this project started from.
 """
 
 import numpy as np
 
 from stages.foundation.probability import log_odds
 
-BINS = 15  # as the study
-STEEPEST = 100.0  # calibration slopes and intercepts are cut here: a perfectly separated sample has none
-INFLATED = ("ece", "mce", "ece_equal_mass")  # resampled images are off by more than fresh ones would be
-LINE = ("calibration_slope", "calibration_intercept")  # the metrics that do not lie in [0, 1]
+BINS = 15  # of p, as in the study
+STEEPEST = 100.0  # bound on calibration slopes and intercepts: on a perfectly separated sample they are infinite
+BIASED_UP = ("ece", "mce", "ece_equal_mass")  # calibration errors, which bootstrap samples overstate
+CALIBRATION_LINE = ("calibration_slope", "calibration_intercept")  # the metrics that do not lie in [0, 1]
 
 Metrics = dict[str, np.ndarray]
 
 
-def plain(labels: np.ndarray) -> np.ndarray:
-    """Return the weights of the metric itself: ones, float (1, images)."""
+def unit_weights(labels: np.ndarray) -> np.ndarray:
+    """Return one weighting that counts every image once: ones, float (1, images)."""
     return np.ones((1, len(labels)))
 
 
-def first(found: Metrics) -> dict[str, float]:
-    """Return each metric under the first weighting."""
-    return {name: float(values[0]) for name, values in found.items()}
+def point_estimate(metrics: Metrics) -> dict[str, float]:
+    """Return each metric's value under the first weighting, which counts every image once."""
+    return {name: float(values[0]) for name, values in metrics.items()}
 
 
-def cumulated(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of melanomas and of others at or above each distinct p, falling: (weightings, thresholds)."""
+def cumulative_counts(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return true and false positives at each distinct p as threshold, highest first: two (weightings, thresholds)."""
     order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))  # images of equal p are one step
+    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))  # the last image of each distinct p
     melanoma = labels[order]
     sorted_weights = weights[:, order]
     above = np.cumsum(sorted_weights, axis=1)[:, ends]
@@ -38,12 +39,15 @@ def cumulated(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[n
 
 
 def ranking_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> Metrics:
-    """Return what depends on the order alone. pr_auc is the trapezoidal area, as the study's."""
-    hits, alarms = (np.pad(found, ((0, 0), (1, 0))) for found in cumulated(labels, p, weights))
+    """Return the metrics that depend on the order of p alone: ROC-AUC, average precision and PR-AUC.
+
+    pr_auc is the trapezoidal area under the precision-recall curve, as in the study.
+    """
+    hits, alarms = (np.pad(counts, ((0, 0), (1, 0))) for counts in cumulative_counts(labels, p, weights))
     sensitivity = hits / hits[:, -1:]
     called = hits + alarms
     ppv = np.divide(hits, called, out=np.ones_like(hits), where=called > 0)
-    ppv[:, 0] = 1.0  # where the curve starts, at sensitivity 0
+    ppv[:, 0] = 1.0  # the curve starts at sensitivity 0, precision 1
     step = np.diff(sensitivity, axis=1)
     area = ((sensitivity[:, 1:] + sensitivity[:, :-1]) * np.diff(alarms, axis=1)).sum(axis=1) / 2
     return {
@@ -54,26 +58,26 @@ def ranking_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> M
 
 
 def equal_width(p: np.ndarray) -> np.ndarray:
-    """Return the bin of each image, of 15 of equal width."""
+    """Return each image's bin of p, int (images,) from 0 to 14; the bins are equally wide."""
     return np.minimum((p * BINS).astype(int), BINS - 1)
 
 
 def equal_mass(p: np.ndarray) -> np.ndarray:
-    """Return the bin of each image, of 15 that hold as equal a number as ties allow."""
+    """Return each image's bin of p, int (images,) from 0 to 14; the bins hold equally many images but for ties."""
     return np.searchsorted(np.quantile(p, np.arange(1, BINS) / BINS), p, side="right")
 
 
 def reliability(labels: np.ndarray, p: np.ndarray, bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the summed weight, probability and melanomas of each bin: (3, weightings, BINS)."""
+    """Return the sums of weight, of p and of melanomas in each bin, float (3, weightings, BINS)."""
     member = bins[:, None] == np.arange(BINS)
     sums = weights @ np.hstack([member, member * p[:, None], member * labels[:, None]])
     return np.stack(np.split(sums, 3, axis=1))
 
 
 def calibration_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> Metrics:
-    """Return Brier score, expected and maximum calibration error, and the calibration line.
+    """Return Brier score, expected and maximum calibration error, and slope and intercept of the calibration line.
 
-    ece and mce: 15 bins of equal width (Naeini et al. 2015); ece_equal_mass: 15 of equal number.
+    ece and mce: 15 bins of equal width (Naeini et al. 2015); ece_equal_mass: 15 bins of equally many images.
     """
     total = weights.sum(axis=1)
     mass, mean_p, melanomas = reliability(labels, p, equal_width(p), weights)
@@ -85,19 +89,20 @@ def calibration_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) 
         "ece": gap.sum(axis=1) / total,
         "mce": np.divide(gap, mass, out=np.zeros_like(gap), where=mass > 0).max(axis=1),
         "ece_equal_mass": np.abs(mass_p - mass_melanomas).sum(axis=1) / total,
-        **dict(zip(LINE, (slope, intercept), strict=True)),
+        **dict(zip(CALIBRATION_LINE, (slope, intercept), strict=True)),
     }
 
 
 def calibration_line(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return slope and intercept of the labels on the log odds of p; 1 and 0 are perfect (Cox 1958).
+    """Return slope and intercept of a logistic regression of the labels on the log odds of p (Cox 1958).
 
-    The intercept is calibration in the large, with the slope held at 1 (Van Calster et al. 2019).
+    1 and 0 are perfect. The intercept is calibration in the large, fitted with the slope fixed at 1 (Van Calster et
+    al. 2019). Both are float (weightings,).
     """
     x = log_odds(p)
-    start = _newton(labels, x, plain(labels), np.zeros((1, 2)), steps=25)
+    start = _newton(labels, x, unit_weights(labels), np.zeros((1, 2)), steps=25)
     line = _newton(labels, x, weights, np.repeat(start, len(weights), axis=0), steps=3)
-    start = _newton(labels, x, plain(labels), np.array([[0.0, 1.0]]), steps=25, slope=False)
+    start = _newton(labels, x, unit_weights(labels), np.array([[0.0, 1.0]]), steps=25, slope=False)
     large = _newton(labels, x, weights, np.repeat(start, len(weights), axis=0), steps=3, slope=False)
     return line[:, 1], large[:, 0]
 
@@ -105,7 +110,10 @@ def calibration_line(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> 
 def _newton(
     labels: np.ndarray, x: np.ndarray, weights: np.ndarray, line: np.ndarray, *, steps: int, slope: bool = True
 ) -> np.ndarray:
-    """Return (intercept, slope) of a logistic regression per weighting after some Newton steps: (weightings, 2)."""
+    """Return a logistic regression of the labels on x for each weighting: (intercept, slope), float (weightings, 2).
+
+    line: where Newton's method starts, float (weightings, 2); slope: whether the slope is fitted or stays as it is.
+    """
     powers = np.stack([np.ones_like(x), x, x * x], axis=1)
     ridge = 1e-6 * weights.sum(axis=1)  # keeps the steps finite where x hardly varies
     for _ in range(steps):
@@ -123,7 +131,7 @@ def _newton(
 
 
 def decision_metrics(labels: np.ndarray, p: np.ndarray, threshold: float, weights: np.ndarray) -> Metrics:
-    """Return what deciding "melanoma" at p >= threshold reaches; ppv is 0 where nothing is called melanoma."""
+    """Return the metrics of calling p >= threshold melanoma; ppv is 0 where nothing is called melanoma."""
     called = p >= threshold
     hits, calls, melanomas, total = (
         weights @ np.stack([called & (labels == 1), called, labels, np.ones(len(p))], axis=1)

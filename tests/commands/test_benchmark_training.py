@@ -8,8 +8,8 @@ from stages.commands.benchmark_training import extrapolate, speeds
 
 
 def test_the_grid_is_extrapolated_from_its_parts():
-    found = {"soft labels": 50.0, "student": 100.0, "plain loop": 20.0, "plain loop, workers": 10.0}
-    grid = extrapolate(found, images=7200, views=8, epochs=16)
+    rates = {"soft labels": 50.0, "student": 100.0, "plain loop": 20.0, "plain loop, workers": 10.0}
+    grid = extrapolate(rates, images=7200, views=8, epochs=16)
     assert grid["hours"] == pytest.approx(7200 * 8 / 50 / 3600 + 4 * 16 * 7200 / 100 / 3600)
     assert grid["plain_hours"] == pytest.approx(4 * 16 * 7200 / 20 / 3600)  # its faster setting
     assert grid["ratio"] == pytest.approx(grid["hours"] / grid["plain_hours"])
@@ -18,9 +18,9 @@ def test_the_grid_is_extrapolated_from_its_parts():
 def test_blocks_take_turns_and_the_first_round_only_warms_up(monkeypatch):
     monkeypatch.setattr(benchmark_training, "ROUNDS", 2)
     order = []
-    found = speeds({name: lambda name=name: order.append(name) for name in "ab"}, 10)
+    rates = speeds({name: lambda name=name: order.append(name) for name in "ab"}, 10)
     assert order == list("ababab")
-    assert set(found) == {"a", "b"}
+    assert set(rates) == {"a", "b"}
 
 
 def test_both_loops_run(tiny, monkeypatch):

@@ -9,19 +9,19 @@ from conftest import ROOT, copy_project
 from stages.commands.check_lock import faults
 
 
-def done(code: int, output: str) -> subprocess.CompletedProcess[str]:
+def dry_run(code: int, output: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess([], code, output, "")
 
 
 def test_a_clean_dry_run_has_no_faults():
-    assert faults(done(0, "Data and pipelines are up to date.\n"), {"a"}, {"a"}) == []
+    assert faults(dry_run(0, "Data and pipelines are up to date.\n"), {"a"}, {"a"}) == []
 
 
 def test_every_way_to_be_stale_is_a_fault():
-    assert faults(done(0, "Running stage 'a':\n> python"), {"a"}, {"a"}) == ["Running stage 'a':"]
-    assert faults(done(1, "ERROR: busy\n"), {"a"}, {"a"}) == ["ERROR: busy"]
-    assert faults(done(1, "something else\n"), {"a"}, {"a"}) == ["something else"]
-    assert faults(done(0, ""), {"a", "gone"}, {"a", "new"}) == [
+    assert faults(dry_run(0, "Running stage 'a':\n> python"), {"a"}, {"a"}) == ["Running stage 'a':"]
+    assert faults(dry_run(1, "ERROR: busy\n"), {"a"}, {"a"}) == ["ERROR: busy"]
+    assert faults(dry_run(1, "something else\n"), {"a"}, {"a"}) == ["something else"]
+    assert faults(dry_run(0, ""), {"a", "gone"}, {"a", "new"}) == [
         "gone: in dvc.lock but not in dvc.yaml",
         "new: in dvc.yaml but not in dvc.lock",
     ]

@@ -10,10 +10,10 @@ from stages.commands.keep_run import last_seconds
 
 
 def test_the_last_duration_of_a_stage_counts_and_one_that_never_ran_has_none():
-    found = last_seconds(
+    seconds = last_seconds(
         ["pack_images,9.1", "distill@T1_alpha0.5,50.0", "pack_images,7.2"], ["pack_images", "quantize"]
     )
-    assert found.to_dict("records") == [
+    assert seconds.to_dict("records") == [
         {"stage": "pack_images", "seconds": "7.2"},
         {"stage": "quantize", "seconds": "-"},
     ]

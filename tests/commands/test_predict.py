@@ -22,9 +22,9 @@ from stages.deployment.session import open_session, score_pixels
 from stages.foundation.probability import class_probability
 
 
-def run(*words, stdin=None):
+def run(*argv, stdin=None):
     return subprocess.run(
-        [sys.executable, "-m", "stages.commands.predict", *map(str, words)],
+        [sys.executable, "-m", "stages.commands.predict", *map(str, argv)],
         cwd=ROOT,
         input=stdin,
         capture_output=True,
@@ -32,8 +32,8 @@ def run(*words, stdin=None):
     )
 
 
-def rows(done):
-    return list(csv.DictReader(io.StringIO(done.stdout.decode())))
+def rows(process):
+    return list(csv.DictReader(io.StringIO(process.stdout.decode())))
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +53,16 @@ def test_the_holdouts_images_get_the_pipelines_probabilities(finished, model):
         .set_index("image_id")
     )
     paths = [path for path in (finished / "data/raw/demo").rglob("*.jpg") if path.stem in table.index]
-    done = run("--model", model, "--format", "csv", *paths)
-    assert done.returncode == 0, done.stderr
-    found = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(done)}
-    assert len(found) == len(table)
-    assert max(abs(found[name] - table.loc[name, "student_int8"]) for name in found) < 1e-3
+    process = run("--model", model, "--format", "csv", *paths)
+    assert process.returncode == 0, process.stderr
+    probabilities = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(process)}
+    assert len(probabilities) == len(table)
+    assert max(abs(probabilities[name] - table.loc[name, "student_int8"]) for name in probabilities) < 1e-3
     threshold = pd.read_csv(finished / "metrics/demo/evaluation/models.csv", dtype={"at": str}).set_index(
         ["model", "split", "at"]
     )
     cut = float(threshold.loc[("student_int8", "holdout", "operating point"), "threshold"].iloc[0])
-    for row in rows(done):
+    for row in rows(process):
         p = float(row["p_melanoma"])
         if abs(p - cut) > 1e-6:
             assert row["decision"] == ("melanoma" if p >= cut else "other")
@@ -73,11 +73,11 @@ def test_predict_is_packing_and_scoring(finished, sensitive):
     pack = open_pack(processed / "pack")
     logits = score_pixels(open_session(sensitive, threads=2), pack.pixels, pack.rows(pack.image_ids))
     expected = dict(zip(pack.image_ids, class_probability(logits, 4), strict=True))
-    done = run("--model", sensitive, "--format", "csv", finished / "data/raw/demo")
-    found = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(done)}
-    assert set(found) == set(expected)
-    assert max(abs(found[name] - expected[name]) for name in found) < 1e-5
-    assert np.std(list(found.values())) > 0.02
+    process = run("--model", sensitive, "--format", "csv", finished / "data/raw/demo")
+    probabilities = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(process)}
+    assert set(probabilities) == set(expected)
+    assert max(abs(probabilities[name] - expected[name]) for name in probabilities) < 1e-5
+    assert np.std(list(probabilities.values())) > 0.02
 
 
 def test_calibration_and_band_are_the_evaluations(finished, model, image):
@@ -125,26 +125,26 @@ def folder(tmp_path, image):
 
 
 def test_bad_files_are_reported_and_skipped(model, folder):
-    done = run("--model", model, "--format", "csv", folder)
-    assert done.returncode == 1
-    found = {Path(row["file"]).name: row for row in rows(done)}
-    assert set(found) == {path.name for path in folder.iterdir()} - {"notes.txt"}
+    process = run("--model", model, "--format", "csv", folder)
+    assert process.returncode == 1
+    answers = {Path(row["file"]).name: row for row in rows(process)}
+    assert set(answers) == {path.name for path in folder.iterdir()} - {"notes.txt"}
     bad = {"empty.jpg", "page.jpg", "half.jpg", "cut.jpg", "dot.png", "strip.png", "exif.jpg"}
-    assert {name for name, row in found.items() if row["error"]} == bad
-    assert all(row["p_melanoma"] == "" and row["decision"] == "" for name, row in found.items() if name in bad)
-    assert "7 of 11 images could not be read" in done.stderr.decode()
-    assert "Traceback" not in done.stderr.decode()
+    assert {name for name, row in answers.items() if row["error"]} == bad
+    assert all(row["p_melanoma"] == "" and row["decision"] == "" for name, row in answers.items() if name in bad)
+    assert "7 of 11 images could not be read" in process.stderr.decode()
+    assert "Traceback" not in process.stderr.decode()
 
 
 def test_a_name_is_no_formula_in_a_spreadsheet(model, folder, monkeypatch):
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "stages.commands.predict", "--model", str(model), "--format", "csv", "=formula.jpg"],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"},
         capture_output=True,
         check=False,
     )
-    assert rows(done)[0]["file"] == "./=formula.jpg"
+    assert rows(process)[0]["file"] == "./=formula.jpg"
 
 
 def test_exif_orientation_counts(model, image, tmp_path):
@@ -154,11 +154,11 @@ def test_exif_orientation_counts(model, image, tmp_path):
         exif[0x0112] = 6  # turn clockwise to show
         upright.save(tmp_path / "upright.png")
         turned.save(tmp_path / "turned.png", exif=exif)
-    found = rows(run("--model", model, "--format", "csv", tmp_path / "upright.png", tmp_path / "turned.png"))
-    assert found[0]["p_melanoma"] == found[1]["p_melanoma"]
+    answers = rows(run("--model", model, "--format", "csv", tmp_path / "upright.png", tmp_path / "turned.png"))
+    assert answers[0]["p_melanoma"] == answers[1]["p_melanoma"]
 
 
-def without_facts(model, target):
+def without_metadata(model, target):
     content = onnx.load(model)
     del content.metadata_props[:]
     onnx.save(content, target)
@@ -179,31 +179,31 @@ def test_a_model_that_cannot_be_used_is_one_line(model, image, tmp_path, kind):
     elif kind == "html":
         path.write_text("<html></html>")
     elif kind == "plain":
-        without_facts(model, path)
+        without_metadata(model, path)
     elif kind == "odd":
-        content = onnx.load(without_facts(model, path))
+        content = onnx.load(without_metadata(model, path))
         entry = content.metadata_props.add()
         entry.key, entry.value = KEY, '{"student": 1}'
         onnx.save(content, path)
-    done = run("--model", path, image)
-    assert done.returncode == 1
-    assert done.stdout == b""
-    message = done.stderr.decode().strip()
+    process = run("--model", path, image)
+    assert process.returncode == 1
+    assert process.stdout == b""
+    message = process.stderr.decode().strip()
     assert message.startswith("predict: ")
     assert message.count("\n") == 0
     assert str(path) in message
 
 
 def test_nothing_to_do_is_said(model, tmp_path):
-    done = run("--model", model, tmp_path)
-    assert done.returncode == 1
-    assert "no images in this folder" in done.stderr.decode()
+    process = run("--model", model, tmp_path)
+    assert process.returncode == 1
+    assert "no images in this folder" in process.stderr.decode()
 
 
 def test_a_missing_file_is_a_row(model, tmp_path):
-    done = run("--model", model, "--format", "csv", tmp_path / "gone.jpg")
-    assert done.returncode == 1
-    assert rows(done)[0]["error"]
+    process = run("--model", model, "--format", "csv", tmp_path / "gone.jpg")
+    assert process.returncode == 1
+    assert rows(process)[0]["error"]
 
 
 def test_a_model_that_gives_no_number_is_an_error_row_not_a_class(model, image, monkeypatch):
@@ -212,8 +212,8 @@ def test_a_model_that_gives_no_number_is_an_error_row_not_a_class(model, image, 
             return [np.full((len(feeds["image"]), 7), np.nan, np.float32)]
 
     content = onnx.load(model)
-    facts = predict.read_metadata(content.metadata_props[0].value, "model")
-    (row,) = predict.predict(Broken(), facts, [str(image)], threads=1)
+    metadata = predict.read_metadata(content.metadata_props[0].value, "model")
+    (row,) = predict.predict(Broken(), metadata, [str(image)], threads=1)
     assert row.error == "the model gives no number for this image"
     assert row.p_melanoma is None
     assert row.decision == ""
@@ -222,8 +222,8 @@ def test_a_model_that_gives_no_number_is_an_error_row_not_a_class(model, image, 
 def test_it_starts_without_torch_pandas_or_sklearn():
     heavy = "{'torch', 'pandas', 'sklearn', 'scipy', 'matplotlib'}"
     program = f"import sys; import stages.commands.predict; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 def test_one_image_takes_less_than_a_second(model, image):

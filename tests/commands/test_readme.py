@@ -8,8 +8,17 @@ import pytest
 from conftest import ROOT
 
 from stages.commands import compare_published
-from stages.commands.readme import HAM10000, diagram, render, replace_part
-from stages.reporting.markdown import Results, comparison_rows, every_model, results, shown
+from stages.commands.readme import (
+    HAM10000,
+    comparison_table,
+    diagram,
+    difference_list,
+    headline_table,
+    model_table,
+    render,
+    replace_part,
+)
+from stages.reporting.results import Results
 
 SELECTED = "student_T1_alpha0.5"
 PUBLISHED = ROOT / "metrics/published/models.csv"
@@ -55,24 +64,24 @@ def tables(finished):
 
 def test_results_are_the_tables_with_intervals(tables, finished):
     models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv", dtype={"at": str})
-    found = models.set_index(["model", "split", "at", "metric"]).sort_index()
-    row = found.loc[("student_int8", "holdout", "operating point", "specificity")]
-    for part in (results(tables), every_model(tables)):
+    metrics = models.set_index(["model", "split", "at", "metric"]).sort_index()
+    row = metrics.loc[("student_int8", "holdout", "operating point", "specificity")]
+    for part in (headline_table(tables), model_table(tables)):
         (line,) = [line for line in part.splitlines() if line.startswith("| student ONNX int8 |")]
         assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in line
         assert part.count("| student T=1 α=0.5 |") == 1
 
 
-def test_each_pair_is_told_as_shown_or_not_by_its_verdicts(tables):
+def test_each_pair_is_listed_as_different_or_not_by_its_verdicts(tables):
     """Every metric with a difference shown stands in the first list, and in that alone."""
     tables.comparisons = tables.comparisons.query("family == 'int8 against fp32'").assign(
         verdict=lambda table: ["worse" if name == "ece" else "no difference shown" for name in table["metric"]]
     )
     assert re.fullmatch(
         r"- student ONNX int8 against student ONNX fp32: ECE \S+ \(\S+ to \S+\), worse\.",
-        shown(tables, difference=True),
+        difference_list(tables, significant=True),
     )
-    not_shown = shown(tables, difference=False)
+    not_shown = difference_list(tables, significant=False)
     assert re.fullmatch(
         r"- student ONNX int8 against student ONNX fp32: ROC-AUC [^;]+; average precision [^;]+\.", not_shown
     )
@@ -80,9 +89,9 @@ def test_each_pair_is_told_as_shown_or_not_by_its_verdicts(tables):
 
 def test_a_difference_that_is_shown_says_which_way_it_goes():
     row = {"model": "student ONNX int8", "reference": "student ONNX fp32", "at": "all", "low": -0.01, "high": 0.03}
-    told = {"metric": "roc_auc", "difference": 0.01, "p_holm": 0.04, "verdict": "better"}
-    open_ = {"metric": "ece", "difference": -0.01, "p_holm": 0.5, "verdict": "no difference shown"}
-    *_, line = comparison_rows(pd.DataFrame([row | told, row | open_])).splitlines()
+    better = {"metric": "roc_auc", "difference": 0.01, "p_holm": 0.04, "verdict": "better"}
+    equal = {"metric": "ece", "difference": -0.01, "p_holm": 0.5, "verdict": "no difference shown"}
+    *_, line = comparison_table(pd.DataFrame([row | better, row | equal])).splitlines()
     assert line == (
         "| student ONNX int8 | student ONNX fp32 | +0.0100 (-0.0100 to +0.0300, p = 0.040): **better** | - | - "
         "| -0.0100 (-0.0100 to +0.0300, p = 0.500) |"
@@ -109,12 +118,12 @@ def test_published_models_and_the_measured_speed_stand_beside_ours(tiny):
     compare_published.main()
     for name in ("deployment.csv", "machine.json"):
         shutil.copy(ROOT / "metrics/demo" / name, folder)
-    found = Results(folder, PUBLISHED)
-    rows = {line.split(" | ")[0]: line for line in results(found).splitlines()}
+    tables = Results(folder, PUBLISHED)
+    rows = {line.split(" | ")[0]: line for line in headline_table(tables).splitlines()}
     ours, theirs = (rows[name].split(" | ")[1:] for name in ("| ResNet-18", "| published student T=1 α=0.5"))
     assert theirs[:4] == [*ours[:2], "-", "-"]
     speed = pd.read_csv(folder / "deployment.csv").set_index(["model", "runtime"])["ms_p50_1_thread"]
     for name, key in (("ResNet-18", ("resnet18", "pytorch")), ("student ONNX int8", (SELECTED, "onnx int8"))):
         assert f"| {speed[key]:.1f} (" in rows[f"| {name}"]
-    assert "| student ONNX int8 | published EfficientNet-B1 | " in comparison_rows(found.comparisons)
-    assert "one thread" in results(found)
+    assert "| student ONNX int8 | published EfficientNet-B1 | " in comparison_table(tables.comparisons)
+    assert "one thread" in headline_table(tables)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stages.commands import predict, release
-from stages.deployment import metadata as facts
+from stages.deployment.metadata import RELEASED, metadata_of
 from stages.deployment.session import open_session
 from stages.images.decoding import load_rgb, to_square
 from stages.images.settings import Limits
@@ -17,8 +17,8 @@ from stages.images.settings import Limits
 def test_the_folder_has_the_layout(tiny):
     release.release("demo", released=False)
     folder = tiny / "build/huggingface/demo"
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == {
+    paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert paths == {
         "README.md", "config.json", "preprocessor_config.json", "onnx/model.onnx", "onnx/model_int8.onnx",
     }  # fmt: skip
     card = (folder / "README.md").read_text()
@@ -52,15 +52,15 @@ def test_the_demos_student_is_never_released(tiny, monkeypatch):
 
 
 def test_the_released_student_is_one_of_ham10000_that_predict_takes_by_default(tiny, capsys):
-    model = onnx.load(facts.RELEASED)
+    model = onnx.load(RELEASED)
     onnx.checker.check_model(model, full_check=True)
-    assert facts.RELEASED.stat().st_size < 1_700_000
-    found = facts.facts_of(model, "the released student")
-    assert found.data == "ham10000"
-    assert "CC BY-NC" in found.licence
-    assert len(found.hashes["code"]) == 64
-    assert "CC BY-NC 4.0" in facts.RELEASED.with_name("README.md").read_text()
-    assert "data ham10000" in facts.RELEASED.with_name("README.md").read_text()
+    assert RELEASED.stat().st_size < 1_700_000
+    metadata = metadata_of(model, "the released student")
+    assert metadata.data == "ham10000"
+    assert "CC BY-NC" in metadata.licence
+    assert len(metadata.hashes["code"]) == 64
+    assert "CC BY-NC 4.0" in RELEASED.with_name("README.md").read_text()
+    assert "data ham10000" in RELEASED.with_name("README.md").read_text()
     path = next((tiny / "data/raw/demo").rglob("*.jpg"))
     predict.main([str(path), "--format", "json"])
     assert 0 < json.loads(capsys.readouterr().out)["p_melanoma"] < 1

@@ -40,10 +40,10 @@ def site(sensitive, tmp_path_factory):
 def wait_for(browser, *statuses):
     from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415 - only where there is a browser
 
-    found = WebDriverWait(browser, 60).until(
+    probability = WebDriverWait(browser, 60).until(
         lambda b: (text := b.find_element("id", "status").text) and any(s in text for s in statuses) and text
     )
-    return str(found)
+    return str(probability)
 
 
 @pytest.fixture
@@ -64,22 +64,22 @@ def give(browser, path):
 
 
 def expected_rows(model, paths):
-    facts = read_metadata(onnx.load(model).metadata_props[0].value, "model")
-    return list(predict.predict(open_session(model, threads=1), facts, [str(path) for path in paths], 1))
+    metadata = read_metadata(onnx.load(model).metadata_props[0].value, "model")
+    return list(predict.predict(open_session(model, threads=1), metadata, [str(path) for path in paths], 1))
 
 
 def test_ten_images_get_predicts_probabilities(page, finished, sensitive):
     paths = sorted((finished / "data/raw/demo").rglob("*.jpg"))[:10]
     rows = expected_rows(sensitive, paths)
     expected = [row.p_melanoma for row in rows]
-    found = [give(page, path) for path in paths]
-    assert np.abs(np.array(found) - np.array(expected)).max() < 1e-3
+    probabilities = [give(page, path) for path in paths]
+    assert np.abs(np.array(probabilities) - np.array(expected)).max() < 1e-3
     assert np.std(expected) > 0.02
     decision = page.find_element("id", "decision").text
     assert decision.startswith("above" if rows[-1].decision == "melanoma" else "below")
     assert page.find_element("id", "band").text == rows[-1].band
-    shown = float(page.find_element("id", "calibrated").text.removesuffix(" %"))
-    assert shown == pytest.approx(100 * rows[-1].calibrated, abs=0.15)
+    calibrated = float(page.find_element("id", "calibrated").text.removesuffix(" %"))
+    assert calibrated == pytest.approx(100 * rows[-1].calibrated, abs=0.15)
 
 
 def test_a_large_turned_and_a_transparent_picture_agree_too(page, finished, sensitive, tmp_path):

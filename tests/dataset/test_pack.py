@@ -1,4 +1,4 @@
-"""Rows 6, 13 and 15 of the fault list: the pack is whole, named and checked."""
+"""Writing, opening and verifying the pack (faults 6, 13, 15)."""
 
 import hashlib
 

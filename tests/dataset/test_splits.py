@@ -1,4 +1,4 @@
-"""Row 30 of the fault list: a lesion in two splits is refused."""
+"""Split tables: classes, other tables, and lesions in two splits, which are refused (fault 30)."""
 
 import pandas as pd
 import pytest

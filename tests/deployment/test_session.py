@@ -49,21 +49,21 @@ def test_external_data_is_refused_altogether(tmp_path, monkeypatch):
     node = helper.make_node("Constant", [], ["other"])
     node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.CopyFrom(model.graph.initializer[0])
     constant.graph.node.append(node)
-    for found in (model, constant):
+    for external in (model, constant):
         with pytest.raises(ValueError, match="keeps tensors in other files"):
-            open_session(found.SerializeToString(), threads=1)
+            open_session(external.SerializeToString(), threads=1)
 
 
 def test_a_weight_only_model_is_folded_to_float():
     """Without this option of the session it runs 3.6 times as slowly (measured)."""
-    for quantised in (False, True):
+    for quantized in (False, True):
         model = small_model()
-        if quantised:
+        if quantized:
             constants = [("scale", np.float32(1)), ("zero", np.uint8(0))]
             model.graph.initializer.extend(numpy_helper.from_array(np.array(value), name) for name, value in constants)
             model.graph.node.insert(0, helper.make_node("QuantizeLinear", ["image", "scale", "zero"], ["q"]))
         options = open_session(model.SerializeToString(), threads=1).get_session_options()
-        if not quantised:
+        if not quantized:
             assert options.get_session_config_entry("session.disable_quant_qdq") == "1"
         else:
             with pytest.raises(RuntimeError, match="disable_quant_qdq"):

@@ -13,11 +13,11 @@ STUDENT = np.array([0.9, 0.2, 0.2, 0.7, 0.8, 0.1])
 
 
 def test_outcomes_by_hand():
-    found = outcomes(LABELS, TEACHER, STUDENT, 0.5)
-    assert found.tolist() == [
+    outcome = outcomes(LABELS, TEACHER, STUDENT, 0.5)
+    assert outcome.tolist() == [
         "both right", "teacher alone right", "both wrong", "both wrong", "teacher alone right", "both right",
     ]  # fmt: skip
-    table = agreement_table(LABELS, found).set_index("outcome")
+    table = agreement_table(LABELS, outcome).set_index("outcome")
     assert table.loc["models agree", "images"] == 4
     assert table.loc["both wrong", ["melanomas", "others"]].tolist() == [1, 1]
     assert table.loc["teacher right", "images"] == 4
@@ -26,18 +26,18 @@ def test_outcomes_by_hand():
 
 def test_examples_show_each_kind_and_the_most_telling_first():
     table = pd.DataFrame({"image_id": list("abcdef"), "lesion_id": list("ABCDEF"), "dx": "nv", "melanoma": LABELS})
-    shown = examples(table, TEACHER, STUDENT, 0.5, each=1).set_index("kind")["image_id"]
-    assert shown["shared misses"] == "c"
-    assert shown["shared false alarms"] == "d"
-    assert shown["high-confidence misses"] in {"b", "c"}
-    assert shown["high-confidence false alarms"] == "e"
-    assert shown["both right, melanoma"] == "a"
+    images = examples(table, TEACHER, STUDENT, 0.5, each=1).set_index("kind")["image_id"]
+    assert images["shared misses"] == "c"
+    assert images["shared false alarms"] == "d"
+    assert images["high-confidence misses"] in {"b", "c"}
+    assert images["high-confidence false alarms"] == "e"
+    assert images["both right, melanoma"] == "a"
 
 
 def test_a_lesion_is_shown_once_a_kind():
     table = pd.DataFrame({"image_id": list("ab"), "lesion_id": ["A", "A"], "dx": "mel", "melanoma": [1, 1]})
-    shown = examples(table, np.array([0.1, 0.2]), np.array([0.1, 0.2]), 0.5, each=8)
-    assert (shown["kind"] == "shared misses").sum() == 1
+    images = examples(table, np.array([0.1, 0.2]), np.array([0.1, 0.2]), 0.5, each=8)
+    assert (images["kind"] == "shared misses").sum() == 1
 
 
 @pytest.mark.skipif(not (SHARED / "reference").is_dir(), reason="needs the study's per-image predictions")
@@ -45,8 +45,8 @@ def test_the_studys_counts_come_out_again():
     table = pd.read_csv(SHARED / "reference/published_holdout_predictions.csv")
     labels = table["melanoma"].to_numpy()
     teacher, student = (table[name].to_numpy() for name in ("p_efficientnet_b1", "p_student_T1_alpha0.5"))
-    found = agreement_table(labels, outcomes(labels, teacher, student, 0.5)).set_index("outcome")
-    assert found["images"].to_dict() == {
+    counts = agreement_table(labels, outcomes(labels, teacher, student, 0.5)).set_index("outcome")
+    assert counts["images"].to_dict() == {
         "all images": 1513,
         "models agree": 1331,
         "models disagree": 182,
@@ -57,4 +57,4 @@ def test_the_studys_counts_come_out_again():
         "student alone right": 122,
         "both wrong": 84,
     }
-    assert found.loc["both wrong", ["melanomas", "others"]].tolist() == [29, 55]
+    assert counts.loc["both wrong", ["melanomas", "others"]].tolist() == [29, 55]

@@ -17,16 +17,16 @@ SETTINGS = {"sensitivity": 0.95, "replicates": 100, "seed": 1}
 
 def test_the_published_numbers_come_out_and_ours_are_tested_against_them():
     models, tests = compare(OURS.sample(frac=1, random_state=0), PUBLISHED, ["ours"], **SETTINGS)
-    found = models.set_index(["model", "at", "metric"])["value"]
+    values = models.set_index(["model", "at", "metric"])["value"]
     for name, *expected in (  # as the study's own tables and a recomputation of them have it
         ("published_efficientnet_b1", 0.9193, 0.7073, 0.174, 0.637),
         ("published_student_T1_alpha0.5", 0.9214, 0.6646, 0.072, 0.620),
     ):
         keys = [("all", "roc_auc"), ("all", "average_precision"), ("all", "ece"), (AT, "specificity")]
-        assert [found[(name, *key)] for key in keys] == pytest.approx(expected, abs=0.0006)
-        assert found[name, AT, "sensitivity"] >= 0.95
+        assert [values[(name, *key)] for key in keys] == pytest.approx(expected, abs=0.0006)
+        assert values[name, AT, "sensitivity"] >= 0.95
     row = tests.set_index(["reference", "at", "metric"]).loc[("published_efficientnet_b1", "all", "roc_auc")]
-    auc = [found[name, "all", "roc_auc"] for name in ("ours", "published_efficientnet_b1")]
+    auc = [values[name, "all", "roc_auc"] for name in ("ours", "published_efficientnet_b1")]
     assert row["difference"] == pytest.approx(auc[0] - auc[1])
     assert row["low"] < row["difference"] < row["high"]
     assert set(tests["model"]) == {"ours"}

@@ -31,21 +31,21 @@ def test_ages():
 
 
 def test_each_grouping_holds_each_image_once():
-    found = list(groups(TABLE))
+    members = list(groups(TABLE))
     for grouping in ("age", "sex", "site"):
-        assert (sum(member.astype(int) for name, _, member in found if name == grouping) == 1).all()
-    against = {level: member for name, level, member in found if name == "melanoma against"}
+        assert (sum(member.astype(int) for name, _, member in members if name == grouping) == 1).all()
+    against = {level: member for name, level, member in members if name == "melanoma against"}
     assert set(against) == {"bkl", "nv"}
     assert against["bkl"].sum() == 100 + (TABLE["dx"] == "bkl").sum()
 
 
 @pytest.fixture(scope="module")
-def found():
+def tables():
     return subgroup_tables(TABLE, {"m": P}, {"m": 0.4}, replicates=200, seed=0)
 
 
-def test_numbers_are_those_of_the_group_alone(found):
-    rows = found[0].set_index(["group", "level", "metric"])
+def test_numbers_are_those_of_the_group_alone(tables):
+    rows = tables[0].set_index(["group", "level", "metric"])
     female = TABLE["sex"] == "female"
     row = rows.loc[("sex", "female", "roc_auc")]
     assert row["value"] == pytest.approx(roc_auc_score(TABLE["melanoma"][female], P[female]))
@@ -54,8 +54,8 @@ def test_numbers_are_those_of_the_group_alone(found):
     assert rows.loc[("sex", "female", "sensitivity"), "value"] == np.mean(P[female & (TABLE["melanoma"] == 1)] >= 0.4)
 
 
-def test_small_groups_are_marked_and_left_out_of_the_gaps(found):
-    rows, gaps = found
+def test_small_groups_are_marked_and_left_out_of_the_gaps(tables):
+    rows, gaps = tables
     marks = rows.drop_duplicates(["group", "level"]).set_index(["group", "level"])["few"]
     assert marks["sex", "unknown"] == "few melanomas"
     assert marks["sex", "female"] == "-"

@@ -22,12 +22,12 @@ def model():
     torch.manual_seed(0)
     built = build_model(STUDENT, 7)
     built.train()
-    optimiser = torch.optim.AdamW(built.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(built.parameters(), lr=3e-3)
     images, labels = plain_view(torch.from_numpy(PIXELS)).repeat(3, 1, 1, 1), torch.arange(15) % 5
     for _ in range(60):  # a model that tells the images apart: of a random one all logits are the same
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         torch.nn.functional.cross_entropy(built(images), labels).backward()
-        optimiser.step()
+        optimizer.step()
     return built.eval()
 
 
@@ -84,8 +84,8 @@ def test_least_squares_errs_less_and_clips_what_stands_apart():
     rng = np.random.default_rng(0)
     weights = np.append(rng.normal(0, 0.1, (4, 400)), [[1.0], [0.1], [3.0], [0.0]], axis=1).astype(np.float32)
     errors = []
-    for found in (largest_value(weights), least_squares(weights)):
-        errors.append(((round_to_int8(weights, found) * found[:, None] - weights) ** 2).sum(axis=1))
+    for scales in (largest_value(weights), least_squares(weights)):
+        errors.append(((round_to_int8(weights, scales) * scales[:, None] - weights) ** 2).sum(axis=1))
     assert (errors[1] <= errors[0]).all()
     assert errors[1].sum() < errors[0].sum()
 

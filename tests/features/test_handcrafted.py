@@ -1,4 +1,4 @@
-"""Hand-crafted features: finite, of one length, and blind to where up is as far as they claim."""
+"""Hand-crafted features are finite and of one length; those of colour do not change with rotation."""
 
 import numpy as np
 

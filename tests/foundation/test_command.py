@@ -1,4 +1,4 @@
-"""A stage's failure is one message and exit status 1; a stage runs once at a time and stops cleanly (rows 1, 5, 8)."""
+"""A failing stage prints one message and exits with 1; one process a stage; clean interruption (faults 1, 5, 8)."""
 
 import signal
 import subprocess
@@ -26,17 +26,17 @@ command.run(main)
 """
 
 
-def run(folder, *words):
+def run(folder, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
 
 
 def test_a_users_error_is_a_message(project):
-    done = run(project, "stages.prepare_splits")
-    assert done.returncode == 1
-    assert done.stderr.startswith("prepare_splits: data/raw/demo/HAM10000_metadata.csv: no such file")
-    assert "Traceback" not in done.stderr
+    process = run(project, "stages.prepare_splits")
+    assert process.returncode == 1
+    assert process.stderr.startswith("prepare_splits: data/raw/demo/HAM10000_metadata.csv: no such file")
+    assert "Traceback" not in process.stderr
     assert not (project / "data").exists()
 
 

@@ -1,4 +1,4 @@
-"""Rows 4, 7, 32 and 44 of the fault list: files are whole or absent, and the same everywhere."""
+"""Files are whole or absent, and have the same bytes on every system (faults 4, 7, 32, 44)."""
 
 import subprocess
 import sys

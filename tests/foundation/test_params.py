@@ -1,4 +1,4 @@
-"""Row 36 of the fault list: params.yaml is read strictly."""
+"""params.yaml is validated, and every error names the key (fault 36)."""
 
 from dataclasses import dataclass
 from pathlib import Path

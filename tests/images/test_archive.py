@@ -1,4 +1,4 @@
-"""Rows 26-29, 33 and 45 of the fault list: an archive's faults, all of them, before anything is written."""
+"""All faults of an archive are listed before anything is written (faults 26-29, 33, 45)."""
 
 import pytest
 from PIL import Image
@@ -91,9 +91,9 @@ def test_an_empty_or_missing_table_is_refused(tmp_path):
 def test_every_layout_is_found_by_stem(tmp_path, places):
     folder = add_images(archive(tmp_path / "an archive, ünïcode"), *places)
     (folder / "attribution.txt").write_text("what isic-cli leaves beside the images")
-    found = find_images(folder, ["ISIC_3", "ISIC_1", "ISIC_2"])
-    assert list(found) == ["ISIC_3", "ISIC_1", "ISIC_2"]
-    assert found["ISIC_1"] == folder / places[0]
+    images = find_images(folder, ["ISIC_3", "ISIC_1", "ISIC_2"])
+    assert list(images) == ["ISIC_3", "ISIC_1", "ISIC_2"]
+    assert images["ISIC_1"] == folder / places[0]
 
 
 def test_kaggles_second_copy_is_accepted_if_identical(tmp_path):

@@ -1,4 +1,4 @@
-"""Rows 13, 14, 16-20 of the fault list, and the golden image that holds the eval transform in place."""
+"""Decoding of good and bad image files, and the eval transform against a golden image (faults 13, 14, 16-20)."""
 
 import io
 from pathlib import Path
@@ -99,8 +99,8 @@ def test_transparency_is_laid_on_white(tmp_path):
 
 def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
     sixteen = (np.arange(64)[None] * 1040 * np.ones((64, 1))).astype(np.uint16)
-    found = np.asarray(load_rgb(save(tmp_path / "16.png", Image.fromarray(sixteen)), LIMITS))
-    assert np.abs(found[0, :, 0].astype(int) - sixteen[0] // 257).max() == 0
+    scaled = np.asarray(load_rgb(save(tmp_path / "16.png", Image.fromarray(sixteen)), LIMITS))
+    assert np.abs(scaled[0, :, 0].astype(int) - sixteen[0] // 257).max() == 0
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

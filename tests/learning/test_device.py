@@ -1,4 +1,4 @@
-"""Row 40 of the fault list, as far as a machine without a GPU can show it."""
+"""Choice of device, threads and precision, on a machine without a GPU (fault 40)."""
 
 import platform
 import subprocess
@@ -47,5 +47,5 @@ for _ in range(8):  # the heap settles within three
     torch.empty(32 * 2**20).fill_(1)  # 128 MB, four times what glibc would keep at most
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert int(done.stdout.split()[-1]) < 1000  # pages of 4 KB: 32,768 when each is mapped and cleared again
+    process = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(process.stdout.split()[-1]) < 1000  # pages of 4 KB: 32,768 when each is mapped and cleared again

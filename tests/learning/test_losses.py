@@ -24,5 +24,5 @@ def test_focal_loss_by_hand():
     logits = torch.tensor([[math.log(3), 0.0]])  # p = (3/4, 1/4)
     weights = class_weights(("mel", "other"), 0, HardLoss(gamma=2.0, melanoma_weight=0.75))
     assert weights.tolist() == [1.5, 0.5]
-    found = focal_loss(logits, torch.tensor([0]), weights=weights, gamma=2.0).item()
-    assert found == pytest.approx(-1.5 * 0.25**2 * math.log(0.75), abs=1e-6)
+    loss = focal_loss(logits, torch.tensor([0]), weights=weights, gamma=2.0).item()
+    assert loss == pytest.approx(-1.5 * 0.25**2 * math.log(0.75), abs=1e-6)

@@ -1,4 +1,4 @@
-"""Rows 9-11 and 39 of the fault list: weights are safetensors of this very model, or refused in one line."""
+"""Weights of another model, altered, truncated or pickled are refused in one line (faults 9-11, 39)."""
 
 import hashlib
 import json
@@ -95,9 +95,9 @@ def test_another_architecture_or_class_count_is_one_line(saved):
 
 def test_a_file_of_an_earlier_version_is_one_line(saved):
     with safe_open(saved, framework="pt") as file:
-        held = json.loads(file.metadata()["held"])
-    del held["tta_rotations"]
-    save_file(load_file(saved), saved, {"held": json.dumps(held)})
+        metadata = json.loads(file.metadata()["held"])
+    del metadata["tta_rotations"]
+    save_file(load_file(saved), saved, {"held": json.dumps(metadata)})
     with pytest.raises(ValueError, match=r"student\.safetensors: does not say its test-time rotations.*remake it"):
         load(saved)
 
@@ -158,9 +158,9 @@ def server(tmp_path, monkeypatch):
     state = {"conv.weight": torch.ones(2)}
     path = tmp_path / "server.pth"
     torch.save(state, path)
-    named = path.with_name(f"net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth")
-    path.rename(named)
-    return named
+    hashed = path.with_name(f"net-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth")
+    path.rename(hashed)
+    return hashed
 
 
 def test_torchvisions_weights_are_fetched_checked_and_kept(server):

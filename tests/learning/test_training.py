@@ -1,4 +1,4 @@
-"""Rows 2, 3, 12 and 38 of the fault list, and the loop's own promises."""
+"""The training loop: same bits, resuming, early stopping, mixup, checkpoints (faults 2, 3, 12, 38)."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from stages.foundation import record
 from stages.learning import checkpoints
 from stages.learning.checkpoints import checkpoint_path
 from stages.learning.device import open_device
-from stages.learning.examples import Examples, TrainImages
 from stages.learning.settings import Compute, HardLoss, Schedule, Views
 from stages.learning.training import fit, learning_rate
+from stages.learning.views import Examples, TrainImages
 
 SCHEDULE = Schedule(
     seed=1, epochs=4, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, warmup=0.1, averaging=0.9,
@@ -138,8 +138,8 @@ def test_mixup_weighs_the_losses_of_both_images_as_their_pixels(tmp_path, device
     for share, first, second in zip(shares, losses[::2], losses[1::2], strict=True):
         assert torch.equal(second, first.flip(0))
         assert share.sum() == pytest.approx(1)
-        own = share[first.argmax()]  # what the white image keeps of itself
-        assert torch.allclose(share, own * first + (1 - own) * second)
+        kept = share[first.argmax()]  # the share of the white image in its own mixture
+        assert torch.allclose(share, kept * first + (1 - kept) * second)
 
 
 def test_mixtures_are_resumed_too(tmp_path, device):

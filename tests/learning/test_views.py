@@ -14,10 +14,10 @@ PIXELS = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (8, 32, 32, 
 
 
 def test_a_view_depends_on_seed_image_and_view_alone():
-    drawn = draw_view(IDS, 3, VIEWS)
-    assert torch.equal(drawn[[5, 2]], draw_view([IDS[5], IDS[2]], 3, VIEWS))
-    assert not torch.equal(drawn, draw_view(IDS, 4, VIEWS))
-    assert not torch.equal(drawn, draw_view(IDS, 3, VIEWS.model_copy(update={"seed": 2})))
+    parameters = draw_view(IDS, 3, VIEWS)
+    assert torch.equal(parameters[[5, 2]], draw_view([IDS[5], IDS[2]], 3, VIEWS))
+    assert not torch.equal(parameters, draw_view(IDS, 4, VIEWS))
+    assert not torch.equal(parameters, draw_view(IDS, 3, VIEWS.model_copy(update={"seed": 2})))
 
 
 def test_rendering_does_not_depend_on_the_batch():
@@ -34,16 +34,16 @@ def test_values_stay_in_range_and_shape():
 
 
 def test_without_augmentation_a_view_is_the_image_or_its_mirror():
-    drawn = draw_view(IDS, 0, STILL)
-    assert set(drawn[:, 1].tolist()) == {-1.0, 1.0}
-    plain, rendered = plain_view(PIXELS), render_view(PIXELS, drawn)
-    for image, view, flip in zip(plain, rendered, drawn[:, 1], strict=True):
+    parameters = draw_view(IDS, 0, STILL)
+    assert set(parameters[:, 1].tolist()) == {-1.0, 1.0}
+    plain, rendered = plain_view(PIXELS), render_view(PIXELS, parameters)
+    for image, view, flip in zip(plain, rendered, parameters[:, 1], strict=True):
         assert torch.allclose(view, image if flip > 0 else image.flip(2), atol=1e-4)
 
 
 def test_half_a_turn_is_half_a_turn():
-    drawn = torch.tensor([[torch.pi, 1.0, 1.0, 0.0, 1.0]])
-    assert torch.allclose(render_view(PIXELS[:1], drawn), plain_view(PIXELS[:1]).flip(2, 3), atol=1e-3)
+    parameters = torch.tensor([[torch.pi, 1.0, 1.0, 0.0, 1.0]])
+    assert torch.allclose(render_view(PIXELS[:1], parameters), plain_view(PIXELS[:1]).flip(2, 3), atol=1e-3)
 
 
 def test_angles_cover_the_circle_evenly():

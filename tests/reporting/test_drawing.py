@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, on_white
-from stages.reporting.findings import findings
+from stages.reporting.verdicts import findings
 
 
 def drawn():

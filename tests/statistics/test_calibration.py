@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 
 from stages.foundation.probability import log_odds
 from stages.statistics.calibration import RAW, fit_platt, fit_temperature
-from stages.statistics.metrics import calibration_metrics, first, plain
+from stages.statistics.metrics import calibration_metrics, point_estimate, unit_weights
 
 RNG = np.random.default_rng(0)
 TRUE = RNG.beta(1, 4, 6000)
@@ -18,11 +18,12 @@ def distorted(slope, intercept):
 
 
 def test_platt_undoes_a_slope_and_a_shift():
-    found = fit_platt(LABELS, distorted(2.0, 1.0))
-    assert found.slope == pytest.approx(0.5, abs=0.03)
-    assert found.intercept == pytest.approx(-0.5, abs=0.08)
+    calibration = fit_platt(LABELS, distorted(2.0, 1.0))
+    assert calibration.slope == pytest.approx(0.5, abs=0.03)
+    assert calibration.intercept == pytest.approx(-0.5, abs=0.08)
     before, after = (
-        first(calibration_metrics(LABELS, p, plain(LABELS))) for p in (distorted(2.0, 1.0), found(distorted(2.0, 1.0)))
+        point_estimate(calibration_metrics(LABELS, p, unit_weights(LABELS)))
+        for p in (distorted(2.0, 1.0), calibration(distorted(2.0, 1.0)))
     )
     assert after["ece"] < 0.02 < before["ece"]
 
@@ -36,9 +37,9 @@ def test_temperature_is_the_one_of_least_log_loss():
         return -np.mean(LABELS * np.log(q) + (1 - LABELS) * np.log(1 - q))
 
     best = minimize_scalar(log_loss, bounds=(0.1, 10), method="bounded").x
-    found = fit_temperature(LABELS, p)
-    assert found.slope == pytest.approx(1 / best, rel=1e-3)
-    assert found.intercept == 0
+    calibration = fit_temperature(LABELS, p)
+    assert calibration.slope == pytest.approx(1 / best, rel=1e-3)
+    assert calibration.intercept == 0
 
 
 def test_ranks_stay_and_certainty_is_finite():

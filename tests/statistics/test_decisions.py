@@ -11,7 +11,7 @@ from stages.statistics.decisions import (
     referral_metrics,
     risk_coverage,
 )
-from stages.statistics.metrics import first, plain
+from stages.statistics.metrics import point_estimate, unit_weights
 
 LABELS = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
 P = np.array([0.9, 0.15, 0.6, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05])
@@ -22,10 +22,10 @@ def at(threshold):
 
 
 def test_net_benefit_by_hand():
-    found = net_benefit(LABELS, P, plain(LABELS))[0]
-    assert found[at(0.2)] == pytest.approx(1 / 10 - 1 / 10 * 0.2 / 0.8)  # one hit, one false alarm
-    assert found[at(0.5)] == pytest.approx(1 / 10 - 1 / 10)
-    everything = net_benefit(LABELS, np.ones(10), plain(LABELS))[0]
+    benefit = net_benefit(LABELS, P, unit_weights(LABELS))[0]
+    assert benefit[at(0.2)] == pytest.approx(1 / 10 - 1 / 10 * 0.2 / 0.8)  # one hit, one false alarm
+    assert benefit[at(0.5)] == pytest.approx(1 / 10 - 1 / 10)
+    everything = net_benefit(LABELS, np.ones(10), unit_weights(LABELS))[0]
     assert everything == pytest.approx(2 / 10 - 8 / 10 * THRESHOLD_PROBABILITIES / (1 - THRESHOLD_PROBABILITIES))
 
 
@@ -54,14 +54,14 @@ def test_coverage_holds_for_both_classes_on_new_data():
         labels = np.repeat([1, 0], [150, 1350])
         p = [1 / (1 + np.exp(-(2 * labels - 1 + rng.normal(size=1500)))) for _ in range(2)]
         bands = fit_referral(labels, p[0], 0.95).bands(p[1])
-        found = first(referral_metrics(labels, bands, plain(labels)))
-        reached.append((found["coverage_melanoma"], found["coverage_other"]))
-        assert found["benign"] + found["referred"] + found["suspicious"] == pytest.approx(1)
+        metrics = point_estimate(referral_metrics(labels, bands, unit_weights(labels)))
+        reached.append((metrics["coverage_melanoma"], metrics["coverage_other"]))
+        assert metrics["benign"] + metrics["referred"] + metrics["suspicious"] == pytest.approx(1)
     assert np.mean(reached, axis=0) == pytest.approx([0.95, 0.95], abs=0.01)
 
 
 def test_error_grows_to_that_of_all_images():
-    found = risk_coverage(LABELS, P, plain(LABELS))[0]
+    errors = risk_coverage(LABELS, P, unit_weights(LABELS))[0]
     wrong = np.mean((P >= 0.5) != (LABELS == 1))
-    assert found[-1] == pytest.approx(wrong)
-    assert found[SHARES == 0.1][0] == 0
+    assert errors[-1] == pytest.approx(wrong)
+    assert errors[SHARES == 0.1][0] == 0

@@ -33,13 +33,13 @@ def test_the_seed_decides():
 
 def test_the_interval_is_the_percentiles():
     estimates = np.append(0.5, np.linspace(0, 1, 1001))
-    found = interval(estimates)
-    assert found == pytest.approx({"value": 0.5, "low": 0.025, "high": 0.975})
+    bounds = interval(estimates)
+    assert bounds == pytest.approx({"value": 0.5, "low": 0.025, "high": 0.975})
 
 
-def test_what_resampling_inflates_is_moved_back():
-    found = interval(np.append(0.1, np.linspace(0.1, 0.3, 1001)), inflated=True)
-    assert found == pytest.approx({"value": 0.1, "low": 0.005, "high": 0.195})
+def test_an_upward_bias_of_resampling_is_corrected():
+    bounds = interval(np.append(0.1, np.linspace(0.1, 0.3, 1001)), biased_up=True)
+    assert bounds == pytest.approx({"value": 0.1, "low": 0.005, "high": 0.195})
 
 
 def test_a_share_of_everything_has_the_exact_binomial_interval():
@@ -55,8 +55,8 @@ def test_an_ece_near_zero_lies_in_its_interval():
     sample = draw_sample(
         pd.DataFrame({"melanoma": labels, "lesion_id": np.arange(1500).astype(str)}), replicates=300, seed=0
     )
-    found = interval(calibration_metrics(labels, p, sample.weights)["ece"], inflated=True)
-    assert found["low"] < found["value"] < found["high"]
+    bounds = interval(calibration_metrics(labels, p, sample.weights)["ece"], biased_up=True)
+    assert bounds["low"] < bounds["value"] < bounds["high"]
 
 
 def clustered(seed, lesions=300, melanomas=60):
@@ -70,10 +70,10 @@ def clustered(seed, lesions=300, melanomas=60):
 
 
 def test_the_intervals_coverage_over_200_data_sets_of_clustered_lesions():
-    truth, held = norm.cdf(1.5 / np.sqrt(2)), 0
+    truth, covered = norm.cdf(1.5 / np.sqrt(2)), 0
     for seed in range(200):
         table, score = clustered(seed)
         sample = draw_sample(table, replicates=400, seed=seed)
-        found = interval(ranking_metrics(sample.labels, score, sample.weights)["roc_auc"])
-        held += found["low"] <= truth <= found["high"]
-    assert 0.92 <= held / 200 <= 0.98
+        bounds = interval(ranking_metrics(sample.labels, score, sample.weights)["roc_auc"])
+        covered += bounds["low"] <= truth <= bounds["high"]
+    assert 0.92 <= covered / 200 <= 0.98

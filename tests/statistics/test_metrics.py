@@ -14,11 +14,11 @@ from stages.statistics.metrics import (
     decision_metrics,
     equal_mass,
     equal_width,
-    first,
-    plain,
+    point_estimate,
     ranking_metrics,
     reliability,
     threshold_at_sensitivity,
+    unit_weights,
 )
 
 RNG = np.random.default_rng(0)
@@ -33,18 +33,18 @@ def repeated(row):
 
 
 def test_ranking_equals_scikit_learns_under_every_weighting():
-    found = ranking_metrics(LABELS, P, COUNTS)
+    metrics = ranking_metrics(LABELS, P, COUNTS)
     for number, row in enumerate(COUNTS):
         labels, p = repeated(row)
         precision, recall, _ = sk.precision_recall_curve(labels, p)
-        assert found["roc_auc"][number] == pytest.approx(sk.roc_auc_score(labels, p), abs=1e-12)
-        assert found["average_precision"][number] == pytest.approx(sk.average_precision_score(labels, p), abs=1e-12)
-        assert found["pr_auc"][number] == pytest.approx(sk.auc(recall, precision), abs=1e-12)
+        assert metrics["roc_auc"][number] == pytest.approx(sk.roc_auc_score(labels, p), abs=1e-12)
+        assert metrics["average_precision"][number] == pytest.approx(sk.average_precision_score(labels, p), abs=1e-12)
+        assert metrics["pr_auc"][number] == pytest.approx(sk.auc(recall, precision), abs=1e-12)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.1])
 def test_decisions_equal_scikit_learns_under_every_weighting(threshold):
-    found = decision_metrics(LABELS, P, threshold, COUNTS)
+    metrics = decision_metrics(LABELS, P, threshold, COUNTS)
     for number, row in enumerate(COUNTS):
         labels, p = repeated(row)
         called = (threshold <= p).astype(int)
@@ -57,27 +57,27 @@ def test_decisions_equal_scikit_learns_under_every_weighting(threshold):
             "accuracy": sk.accuracy_score(labels, called),
             "balanced_accuracy": sk.balanced_accuracy_score(labels, called),
         }
-        assert {name: values[number] for name, values in found.items()} == pytest.approx(expected, abs=1e-12)
+        assert {name: values[number] for name, values in metrics.items()} == pytest.approx(expected, abs=1e-12)
 
 
 def test_calibration_by_hand():
     labels, p = np.array([0, 1, 1, 0]), np.array([0.05, 0.05, 0.95, 0.95])
-    found = first(calibration_metrics(labels, p, plain(labels)))  # two bins, each with a rate of 1/2
-    assert found["ece"] == pytest.approx(0.45)
-    assert found["ece_equal_mass"] == pytest.approx(0.45)
-    assert found["mce"] == pytest.approx(0.45)
-    assert found["brier_score"] == pytest.approx(np.mean([0.05**2, 0.95**2, 0.05**2, 0.95**2]))
-    assert found["calibration_slope"] == pytest.approx(0, abs=1e-6)
-    assert found["calibration_intercept"] == pytest.approx(0, abs=1e-6)
+    metrics = point_estimate(calibration_metrics(labels, p, unit_weights(labels)))  # two bins, each with a rate of 1/2
+    assert metrics["ece"] == pytest.approx(0.45)
+    assert metrics["ece_equal_mass"] == pytest.approx(0.45)
+    assert metrics["mce"] == pytest.approx(0.45)
+    assert metrics["brier_score"] == pytest.approx(np.mean([0.05**2, 0.95**2, 0.05**2, 0.95**2]))
+    assert metrics["calibration_slope"] == pytest.approx(0, abs=1e-6)
+    assert metrics["calibration_intercept"] == pytest.approx(0, abs=1e-6)
 
 
 def test_calibration_lines_equal_scikit_learns_under_every_weighting():
     p = np.clip(P, 0.02, 0.98)
-    found = calibration_metrics(LABELS, p, COUNTS)
+    metrics = calibration_metrics(LABELS, p, COUNTS)
     for number, row in enumerate(COUNTS):
         model = LogisticRegression(C=np.inf, tol=1e-10).fit(log_odds(p)[:, None], LABELS, sample_weight=row)
-        assert found["calibration_slope"][number] == pytest.approx(model.coef_[0, 0], abs=1e-3)
-        large = found["calibration_intercept"][number]
+        assert metrics["calibration_slope"][number] == pytest.approx(model.coef_[0, 0], abs=1e-3)
+        large = metrics["calibration_intercept"][number]
         fitted = 1 / (1 + np.exp(-(large + log_odds(p))))
         assert (row * fitted).sum() == pytest.approx((row * LABELS).sum(), rel=1e-4)  # what the intercept is for
 
@@ -85,23 +85,23 @@ def test_calibration_lines_equal_scikit_learns_under_every_weighting():
 def test_a_calibrated_model_has_slope_1_and_intercept_0():
     p = RNG.uniform(0.02, 0.98, 40_000)
     labels = (RNG.uniform(size=40_000) < p).astype(int)
-    found = first(calibration_metrics(labels, p, plain(labels)))
-    assert found["calibration_slope"] == pytest.approx(1, abs=0.05)
-    assert found["calibration_intercept"] == pytest.approx(0, abs=0.05)
-    assert found["ece"] < 0.02
+    metrics = point_estimate(calibration_metrics(labels, p, unit_weights(labels)))
+    assert metrics["calibration_slope"] == pytest.approx(1, abs=0.05)
+    assert metrics["calibration_intercept"] == pytest.approx(0, abs=0.05)
+    assert metrics["ece"] < 0.02
 
 
 def test_perfect_separation_has_a_finite_line():
     labels = np.array([0, 0, 1, 1])
-    found = first(calibration_metrics(labels, np.array([0.0, 0.1, 0.9, 1.0]), plain(labels)))
-    assert 0 < found["calibration_slope"] <= STEEPEST
+    metrics = point_estimate(calibration_metrics(labels, np.array([0.0, 0.1, 0.9, 1.0]), unit_weights(labels)))
+    assert 0 < metrics["calibration_slope"] <= STEEPEST
 
 
 def test_every_image_falls_into_a_bin():
     for bins in (equal_width, equal_mass):
         ends = np.array([0.0, 1.0])
-        assert reliability(np.array([0, 1]), ends, bins(ends), plain(ends))[0].sum() == 2
-        assert reliability(LABELS, P, bins(P), plain(P))[0].sum() == 400
+        assert reliability(np.array([0, 1]), ends, bins(ends), unit_weights(ends))[0].sum() == 2
+        assert reliability(LABELS, P, bins(P), unit_weights(P))[0].sum() == 400
     spread = RNG.uniform(size=1500)
     assert np.bincount(equal_mass(spread)).tolist() == [100] * 15
 
@@ -109,8 +109,8 @@ def test_every_image_falls_into_a_bin():
 def test_the_operating_point_reaches_its_sensitivity_and_rejects_what_it_can():
     labels, p = np.array([1, 1, 1, 1, 0, 0]), np.array([0.9, 0.8, 0.7, 0.2, 0.6, 0.1])
     assert threshold_at_sensitivity(labels, p, 0.75) == 0.7
-    found = first(decision_metrics(labels, p, 0.7, plain(labels)))
-    assert (found["sensitivity"], found["specificity"]) == (0.75, 1.0)  # the study's code found specificity 0 here
+    metrics = point_estimate(decision_metrics(labels, p, 0.7, unit_weights(labels)))
+    assert (metrics["sensitivity"], metrics["specificity"]) == (0.75, 1.0)  # the study's code gave specificity 0 here
     assert threshold_at_sensitivity(labels, p, 0.76) == 0.2
     assert threshold_at_sensitivity(labels, p, 1.0) == 0.2
     assert threshold_at_sensitivity(np.ones(20), np.arange(20) / 20, 0.95) == 0.05  # 19 of 20, not 20 of 20
@@ -123,11 +123,15 @@ def test_the_studys_numbers_come_out_again():
     published = {"p_student_T1_alpha0.5": (0.9214, 0.072, 0.620), "p_efficientnet_b1": (0.9193, 0.174, 0.637)}
     for name, (roc_auc, ece, specificity) in published.items():
         p = table[name].to_numpy()
-        assert first(ranking_metrics(labels, p, plain(labels)))["roc_auc"] == pytest.approx(roc_auc, abs=5e-5)
-        assert first(calibration_metrics(labels, p, plain(labels)))["ece"] == pytest.approx(ece, abs=5e-4)
+        assert point_estimate(ranking_metrics(labels, p, unit_weights(labels)))["roc_auc"] == pytest.approx(
+            roc_auc, abs=5e-5
+        )
+        assert point_estimate(calibration_metrics(labels, p, unit_weights(labels)))["ece"] == pytest.approx(
+            ece, abs=5e-4
+        )
         threshold = threshold_at_sensitivity(labels, p, 0.95)  # from the holdout, for this check only
-        found = first(decision_metrics(labels, p, threshold, plain(labels)))
-        assert found["specificity"] == pytest.approx(specificity, abs=5e-4)
-    student = first(ranking_metrics(labels, table["p_student_T1_alpha0.5"].to_numpy(), plain(labels)))
+        metrics = point_estimate(decision_metrics(labels, p, threshold, unit_weights(labels)))
+        assert metrics["specificity"] == pytest.approx(specificity, abs=5e-4)
+    student = point_estimate(ranking_metrics(labels, table["p_student_T1_alpha0.5"].to_numpy(), unit_weights(labels)))
     assert student["average_precision"] == pytest.approx(0.6646, abs=5e-5)
     assert student["pr_auc"] == pytest.approx(0.6634, abs=5e-5)

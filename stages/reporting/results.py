@@ -1,0 +1,60 @@
+"""The tables of a finished run that README.md and docs/ show, read once."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stages.reporting.labels import label_of, read_index, read_table
+from stages.reporting.page import Columns, metric_rows
+
+PUBLISHED = Path("metrics/published/models.csv")
+RUNTIMES = {"pytorch": "teacher", "onnx fp32": "fp32", "onnx int8": "int8"}  # of deployment.csv, to kind or role
+
+
+class Results:
+    """The tables below metrics/<name> that README and docs/ are drawn from, models by their labels.
+
+    published: models.csv of the published models, whose metrics on the same holdout stand among `models` and whose
+    comparisons with the int8 file stand among `comparisons` once `compare_published` ran.
+    The calibration metrics after Platt's scaling stand in `models` too, at "platt".
+    """
+
+    def __init__(self, folder: Path, published: Path = PUBLISHED) -> None:
+        self.folder = folder
+        self.index = read_index(folder / "evaluation")
+        self.int8 = label_of(self.index, role="int8")
+        labels = pd.read_csv(published)
+        self.published = list(labels["label"])
+        calibration = read_table(folder / "evaluation/calibration.csv", self.index).query("calibration == 'platt'")
+        models = read_table(folder / "evaluation/models.csv", self.index)
+        self.models = pd.concat([models, calibration.assign(split="holdout", at="platt")])
+        self.comparisons = read_table(folder / "evaluation/comparisons.csv", self.index)
+        names = pd.concat([self.index, labels])
+        if (folder / "published_comparisons.csv").is_file():
+            comparisons = read_table(folder / "published_comparisons.csv", names)
+            self.comparisons = pd.concat([self.comparisons, comparisons[comparisons["model"] == self.int8]])
+        if (folder / "published.csv").is_file():
+            models = read_table(folder / "published.csv", names).assign(split="holdout")
+            self.models = pd.concat([self.models, models[models["model"].isin(self.published)]])
+
+    def rows(self, names: list[str], columns: Columns) -> list[list[str]]:
+        """Return `metric_rows` of those models that were evaluated.
+
+        Published models have no predictions for val, hence no operating point: there they have "-".
+        """
+        evaluated = set(self.models["model"])
+        return metric_rows(self.models, [name for name in names if name in evaluated], columns)
+
+    def speed(self) -> dict[str, list[str]]:
+        """Return megabytes and milliseconds, p50 with p95, of each model that `benchmark` timed."""
+        if not (self.folder / "deployment.csv").is_file():
+            return {}
+        selected = label_of(self.index, role="selected")
+        cells = {}
+        for row in read_table(self.folder / "deployment.csv", self.index).to_dict("records"):
+            role = RUNTIMES.get(row["runtime"])
+            if role and (role == "teacher" or row["model"] == selected):
+                name = row["model"] if role == "teacher" else label_of(self.index, role=role)
+                milliseconds = f"{row['ms_p50_1_thread']:.1f} ({row['ms_p95_1_thread']:.1f})"
+                cells[name] = [f"{row['megabytes']:.2f}", milliseconds]
+        return cells
