@@ -25,7 +25,7 @@ from stages.reporting.results import Results
 from stages.reporting.verdicts import DIFFERENT
 
 README, RESULTS = Path("README.md"), Path("docs/results.md")
-FIGURE = Path("docs/figures/deployment.svg")
+FIGURE = Path("plots/ham10000/deployment.svg")
 HAM10000 = Path("metrics/ham10000")
 PAIRED = (
     "Paired, on the same images of the holdout: the first minus the second, with a 95 % interval and p by the "

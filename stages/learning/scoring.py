@@ -12,6 +12,9 @@ from stages.learning.models import Classifier
 from stages.learning.views import Examples, plain_view
 
 BATCH = 64
+# Pixels of a batch with all its turns, above which turns are computed one at a time: 256 images of 224 px took
+# EfficientNet-B0 5.4 GB, 64 take 2.0 (docs/speed.md). The rule looks at shapes alone, so that bits stay repeatable.
+AT_ONCE = 4_000_000
 
 
 def score_images(model: nn.Module, pack: Pack, rows: np.ndarray, device: Device) -> np.ndarray:
@@ -30,10 +33,15 @@ def _score(
     model: nn.Module, indices: np.ndarray, load: Callable[[np.ndarray], torch.Tensor], device: Device
 ) -> np.ndarray:
     model.eval()
-    forward = model.turn_by_turn if isinstance(model, Classifier) else model
     logits = []
     for batch in np.array_split(indices, max(1, -(-len(indices) // BATCH))):
         images = load(batch)
         with device.autocast():
-            logits.append(forward(images).float().cpu().numpy())
+            logits.append(_forward(model, images).float().cpu().numpy())
     return np.concatenate(logits)
+
+
+def _forward(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    if isinstance(model, Classifier) and model.tta_rotations * images[:, 0].numel() > AT_ONCE:
+        return model.turn_by_turn(images)
+    return model(images)
