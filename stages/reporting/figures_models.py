@@ -57,6 +57,7 @@ def kd_effectiveness(models: pd.DataFrame, table: pd.DataFrame, index: pd.DataFr
         left.set_xlabel("ROC-AUC on the holdout")
         intervals(right, pair.rename(columns={"difference": "value"}), ["distilled minus control,\nmean of seeds"])
         right.axvline(0, color=INK, linewidth=0.8)
+        right.locator_params(axis="x", nbins=4)
         right.set_xlabel(f"difference in ROC-AUC, p = {row['p_holm']:.3f}")
     return figure
 
