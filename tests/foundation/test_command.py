@@ -100,3 +100,21 @@ def test_a_stage_whose_dvc_was_killed_stops(tmp_path):
     wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
     wait_for(lambda: not orphan.exists() or (orphan / "stat").read_text().split()[2] == "Z")
     assert not (tmp_path / "out.txt").exists()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [([], "found none"), (["a", "b"], "found a b")])
+def test_a_stage_without_its_key_or_with_one_too_many_says_so(project, arguments, message):
+    argv = [sys.executable, "-m", "stages.train_teacher", *arguments]
+    process = subprocess.run(argv, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    assert process.stderr == f"train_teacher: wanted KEY, {message}\n"
+
+
+def test_a_reader_that_closes_the_pipe_ends_it_quietly(project):
+    program = "from stages.foundation import command\ncommand.run(lambda: print('x' * 1_000_000, flush=True))"
+    argv = [sys.executable, "-c", program]
+    with subprocess.Popen(argv, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait() == 1
+        assert process.stderr.read() == ""
