@@ -1,4 +1,4 @@
-"""Gradient checkpointing (Chen et al. 2016): the same results in less than half of the memory.
+"""Gradient checkpointing (Chen et al. 2016): the same results for less memory.
 
 The backward pass computes activations again, one feature stage of the network at a time. Splitting the batch instead
 would change the result, as batch norm takes its statistics over the whole batch.

@@ -1,4 +1,4 @@
-"""Recomputed activations give the same bits: weights, running statistics and gradients."""
+"""Recomputed activations give the same bits: weights and running statistics after some steps."""
 
 import copy
 
