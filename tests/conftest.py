@@ -152,19 +152,14 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A headless Chromium; tests that want one are skipped where there is none."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs chromium and chromedriver")
-    from selenium import webdriver  # noqa: PLC0415 - only where there is a browser
+    from stages.commands.screenshots import start_browser  # noqa: PLC0415 - only for tests that need it
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
+    try:
+        driver = start_browser(**{"goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}})
+    except ValueError as error:
+        pytest.skip(str(error))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture

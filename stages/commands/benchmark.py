@@ -126,9 +126,8 @@ def measure(candidate: Candidate, classes: int, size: int, every: int) -> list[d
 def join(table: pd.DataFrame, models: pd.DataFrame, selected: str) -> pd.DataFrame:
     """Return the measured rows with ROC-AUC and ECE on the holdout, and those of the grid's other students.
 
-    The others cost what the selected one does, since they share its architecture: its row of PyTorch is repeated.
-
-    A file that was not scored, such as a teacher's int8, has "-" for both.
+    The others cost what the selected one does, since they share its architecture: its row of PyTorch is repeated. A
+    file that was not scored, such as a teacher's int8, has "-" for both.
     """
     students = [f"student_{key}" for key in GRID if f"student_{key}" != selected]
     measured = table[(table["model"] == selected) & (table["runtime"] == "pytorch")]

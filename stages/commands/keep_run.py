@@ -5,7 +5,7 @@
 Reads params.yaml, dvc.lock and logs/seconds.csv. Writes metrics/<name>/run: params.yaml as it is, dvc.lock without the
 stages that last ran on another data set (with both put back in place, `dvc repro` runs again what has changed since)
 and seconds.csv, the last duration that each stage in that lock had in this working tree ("-" for one that never ran
-here). Hardware and versions stand in metrics/<name>/run.csv.
+here). Hardware and versions stand in metrics/<name>/evaluation/run.csv.
 """
 
 import math

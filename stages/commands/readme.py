@@ -40,7 +40,7 @@ def headline_table(results: Results) -> str:
     Below it stands a sentence on the machine, where `benchmark` ran.
     """
     names = [
-        *results.published[-1:],
+        results.published_student,
         *labels_of(results.index, role="distilling")[:1],
         label_of(results.index, role="selected"),
         *labels_of(results.index, role="control"),
@@ -86,7 +86,7 @@ def principal_pairs(results: Results) -> pd.DataFrame:
     auc = results.models.query("split == 'holdout' and at == 'all' and metric == 'roc_auc'").set_index("model")["value"]
     best = auc.loc[labels_of(results.index, kind="baseline")].idxmax()
     families = ["student against teacher", "distillation against control, all seeds", "int8 against fp32"]
-    principal = table["family"].isin(families) | table["reference"].isin([best, *results.published[-1:]])
+    principal = table["family"].isin(families) | table["reference"].isin([best, results.published_student])
     return table[principal & table["at"].isin(["all", "operating point"])]
 
 

@@ -31,9 +31,8 @@ class Params:
     data: Data
 
 
-@contextmanager
-def open_browser(size: tuple[int, int]) -> Iterator[Any]:
-    """Yield a headless Chromium whose window shows so many pixels; ValueError where there is none."""
+def start_browser(**capabilities: Any) -> Any:
+    """Return selenium's driver of a headless Chromium with these capabilities; ValueError where there is none."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         raise ValueError("wanted chromium and chromedriver, found none on the PATH")
@@ -41,9 +40,17 @@ def open_browser(size: tuple[int, int]) -> Iterator[Any]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    for name, value in capabilities.items():
+        options.set_capability(name, value)
+    return webdriver.Chrome(options, webdriver.ChromeService(driver))
+
+
+@contextmanager
+def open_browser(size: tuple[int, int]) -> Iterator[Any]:
+    """Yield a headless Chromium whose window shows so many pixels; ValueError where there is none."""
+    browser = start_browser()
     try:
         metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

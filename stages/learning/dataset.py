@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 from torch import nn
@@ -35,22 +36,24 @@ def dataset_files(processed: Path) -> list[Path]:
 
 def open_train(processed: Path, target: Target) -> TrainImages:
     """Return the training images below data/processed/<name>; ValueError on altered pixels."""
-    pack = open_pack(processed / "pack")
-    pack.verify()
-    train = read_split(processed / "train.csv")
-    image_ids = list(train["image_id"])
-    labels = torch.tensor(class_indices(train, target))
-    return TrainImages(pack, image_ids, pack.rows(image_ids), labels, classes_of(target))
+    return _train_images(processed, read_split(processed / "train.csv"), target)
 
 
 def open_dataset(processed: Path, target: Target) -> Dataset:
     """Return the dataset below data/processed/<name>; ValueError on overlapping splits and on altered pixels."""
-    val = read_split(processed / "val.csv")
-    check_disjoint({"train": read_split(processed / "train.csv"), "val": val})
+    train_table, val = read_split(processed / "train.csv"), read_split(processed / "val.csv")
+    check_disjoint({"train": train_table, "val": val})
     check_classes(val, "val.csv")
-    train = open_train(processed, target)
+    train = _train_images(processed, train_table, target)
     val_rows = train.pack.rows(list(val["image_id"]))
     return Dataset(train, val_rows, val["melanoma"].to_numpy(), scored_ids(train.pack, train.image_ids))
+
+
+def _train_images(processed: Path, table: pd.DataFrame, target: Target) -> TrainImages:
+    pack = open_pack(processed / "pack")
+    pack.verify()
+    image_ids, labels = list(table["image_id"]), torch.tensor(class_indices(table, target))
+    return TrainImages(pack, image_ids, pack.rows(image_ids), labels, classes_of(target))
 
 
 def validate(model: nn.Module, dataset: Dataset, device: Device) -> dict[str, float]:

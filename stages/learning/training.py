@@ -96,9 +96,7 @@ def _train_epoch(
     torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
     order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.images.rows))
     shares = np.random.default_rng([schedule.seed, epoch, 1])  # of mixup
-    batches = np.array_split(
-        order, math.ceil(len(order) / schedule.batch_size)
-    )  # of nearly equal size: no last batch of one image
+    batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # equal sizes: none of one image
     view = epoch % examples.view_count
     total = 0.0
     for number, batch in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):

@@ -14,8 +14,9 @@ RUNTIMES = {"pytorch": "teacher", "onnx fp32": "fp32", "onnx int8": "int8"}  # o
 class Results:
     """The tables below metrics/<name> that README and docs/ are drawn from, models by their labels.
 
-    published: models.csv of the published models, whose metrics on the same holdout stand among `models` and whose
-    comparisons with the int8 file stand among `comparisons` once `compare_published` ran.
+    published: labels of the published models, whose metrics on the same holdout stand among `models` and whose
+    comparisons with the int8 file stand among `comparisons` once `compare_published` ran; published_student: the
+    student among them.
     The calibration metrics after Platt's scaling stand in `models` too, at "platt".
     """
 
@@ -25,6 +26,7 @@ class Results:
         self.int8 = label_of(self.index, role="int8")
         labels = pd.read_csv(published)
         self.published = list(labels["label"])
+        self.published_student = label_of(labels, kind="student")
         calibration = read_table(folder / "evaluation/calibration.csv", self.index).query("calibration == 'platt'")
         models = read_table(folder / "evaluation/models.csv", self.index)
         self.models = pd.concat([models, calibration.assign(split="holdout", at="platt")])
