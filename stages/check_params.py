@@ -2,10 +2,12 @@
 
     python -m stages.check_params
 
-Reads params.yaml. Writes data/params_checked, a constant marker file, so that it never makes later stages rerun.
+Reads params.yaml. Writes data/params_checked, a constant marker file, so that it never makes later stages rerun, and
+data/starts/<teacher>.json: what init says each teacher starts from.
 """
 
 import difflib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +15,11 @@ from stages.dataset.settings import Splits, Target
 from stages.demo.settings import Demo
 from stages.export.settings import Quantize
 from stages.foundation import command, files
-from stages.foundation.names import CONTROL, GRID, REPEAT_SEEDS, STUDENT, Teachers, parse_teacher
+from stages.foundation.names import CONTROL, GRID, STUDENT, Teachers, parse_teacher
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd, Tracking
 from stages.images.settings import Image
-from stages.learning.settings import Compute, Distill, Init, Schedule, Views, start_of
+from stages.learning.settings import STARTS, Compute, Distill, Init, Schedule, Views, start_of, write_start
 
 MARKER = Path("data/params_checked")
 
@@ -57,22 +59,39 @@ def check_choices(params: Params) -> None:
     unknown = [key for key in params.kd.teachers if key not in params.teachers]
     if unknown:
         raise ValueError(f"{PARAMS}: kd.teachers: {unknown} not among the teachers {params.teachers}")
-    students = [*GRID, CONTROL, params.kd.selected]
+    students = [key for key in (*GRID, params.kd.selected) if key != CONTROL]
     if params.kd.repeated not in students:
         raise ValueError(f"{PARAMS}: kd.repeated: {params.kd.repeated}: wanted one of {students}")
-    if params.teacher.seed in {parse_teacher(key)[1] for key in params.teachers}:
+    if params.teacher.seed in {parse_teacher(key).seed for key in params.teachers}:
         raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")
-    if params.distill.seed in REPEAT_SEEDS:
-        raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's; take one not in {REPEAT_SEEDS}")
-    for key in (STUDENT, *params.teachers):
-        start_of(params.init, key)
+    if params.distill.seed in params.kd.seeds:
+        raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's, among kd.seeds")
+    start_of(params.init, STUDENT)
+
+
+def check_folds(params: Params) -> None:
+    """Raise ValueError unless each image of train.csv has a label from as many of kd.teachers as every other."""
+    folds = Counter(parse_teacher(key).fold for key in params.kd.teachers)
+    del folds[None]
+    wanted = range(params.splits.folds)
+    if folds and (set(folds) != set(wanted) or len(set(folds.values())) > 1):
+        raise ValueError(
+            f"{PARAMS}: kd.teachers: cross-fitting wants as many teachers of each fold from 0 to {wanted[-1]}, "
+            f"found {dict(sorted(folds.items()))}"
+        )
 
 
 def main() -> None:
     check_sections(set(read_yaml(PARAMS)))
-    check_choices(read_params(Params))
-    with files.writing(MARKER) as (marker,):
+    params = read_params(Params)
+    check_choices(params)
+    check_folds(params)
+    starts = {key: start_of(params.init, key) for key in params.teachers}
+    with files.writing(MARKER, STARTS) as (marker, folder):
         files.write_text(marker, "params.yaml is consistent\n")
+        folder.mkdir()
+        for key, start in starts.items():
+            write_start(folder / f"{key}.json", start)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Train one MobileNetV3-Small on labels and soft labels and keep its best epoch on val.
+"""Train one MobileNetV3-Small on labels and soft labels.
 
     python -m stages.distill T1_alpha0.5
 
 Reads data/processed/<name>: pack, train.csv, val.csv; models/<name>/soft_labels of kd.teachers, which are averaged.
-Writes models/<name>/students/<key>.safetensors; models/<name>/predictions/students/<key>: predictions.csv (every packed
-image that is not in train.csv) and record.json; plots/<name>/history/students/<key>.csv.
-alpha 0 is the control: the same student without distillation. T1_alpha0.5_seed43 is a repeat with another seed.
+Writes models/<name>/students/<key>.safetensors; models/<name>/predictions/students/<key>: predictions.csv and
+turned.csv (every packed image that is not in train.csv, as it is and over four quarter turns), record.json;
+plots/<name>/history/students/<key>.csv. alpha 0 is the control: the same student without distillation.
+T1_alpha0.5_seed43 is a repeat with another seed; it is written below repeats.
 """
 
 import dataclasses
@@ -17,15 +18,15 @@ from stages.dataset.settings import Target
 from stages.distillation.objective import distillation_loss
 from stages.distillation.soft_labels import load_soft_labels
 from stages.foundation import command
-from stages.foundation.names import STUDENT, Student, parse_student
+from stages.foundation.names import STUDENT, Student, parse_student, parse_teacher
 from stages.foundation.params import dump_params, read_params
-from stages.foundation.settings import Data, Distilling
+from stages.foundation.settings import Data, Distilling, Divergence
 from stages.learning.dataset import dataset_files, open_dataset
 from stages.learning.device import open_device
 from stages.learning.run import label_loss, start_model, train, write_run
-from stages.learning.settings import Compute, Distill, HardLoss, Init, Views, start_of
+from stages.learning.settings import Compute, Distill, Init, Views, start_of
 from stages.learning.training import Loss
-from stages.learning.views import Examples, TrainImages
+from stages.learning.views import Batch, Examples, TrainImages
 
 CODE = ("distill.py", "foundation", "dataset", "learning", "distillation")
 
@@ -41,21 +42,28 @@ class Params:
     compute: Compute
 
 
-def mean_logits(paths: list[Path], views: int, images: TrainImages) -> torch.Tensor:
-    """Return the mean of the teachers' soft labels, float32 (views, images, classes)."""
-    shape = (views, len(images.image_ids), len(images.classes))
-    return torch.stack([load_soft_labels(path, shape, images.image_ids) for path in paths]).mean(dim=0)
+def mean_logits(folder: Path, teachers: list[str], views: int, images: TrainImages) -> torch.Tensor:
+    """Return the mean of the teachers' soft labels, float32 (views, images, classes).
+
+    Where a teacher is of a fold, the mean of an image is over the teachers that labelled it.
+    """
+    total = torch.zeros(views, len(images.image_ids), len(images.classes))
+    count = torch.zeros(len(images.image_ids), 1)
+    for key in teachers:
+        labelled = images.of_fold(parse_teacher(key).fold)
+        image_ids = [images.image_ids[i] for i in labelled]
+        shape = (views, len(image_ids), len(images.classes))
+        total[:, labelled] += load_soft_labels(folder / f"{key}.safetensors", shape, image_ids)
+        count[labelled] += 1
+    return total / count
 
 
-def student_loss(
-    images: TrainImages, teacher: torch.Tensor, settings: HardLoss, student: Student, device: torch.device
-) -> Loss:
+def student_loss(hard_loss: Loss, teacher: torch.Tensor, student: Student, divergence: Divergence) -> Loss:
     """Return a student's loss against the teacher's logits (views, images, classes) on the view the student sees."""
-    hard_loss, teacher = label_loss(images, settings, device), teacher.to(device)
 
-    def loss(logits: torch.Tensor, positions: torch.Tensor, view: int) -> torch.Tensor:
-        hard = hard_loss(logits, positions)
-        return distillation_loss(logits, teacher[view, positions], hard, T=student.T, alpha=student.alpha)
+    def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+        soft, hard = teacher[batch.view, batch.positions], hard_loss(logits, batch)
+        return distillation_loss(logits, soft, hard, T=student.T, alpha=student.alpha, divergence=divergence)
 
     return loss
 
@@ -68,20 +76,22 @@ def main(key: str) -> None:
     device = open_device(params.compute)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     dataset = open_dataset(processed, params.target)
-    soft_labels = [models / f"soft_labels/{name}.safetensors" for name in params.kd.teachers]
-    teacher = mean_logits(soft_labels, params.distill.views, dataset.train)
+    views, labels = params.distill.view_count, models / "soft_labels"
+    teacher = mean_logits(labels, params.kd.teachers, views, dataset.train).to(device.device)
+    hard_loss = label_loss(dataset.train, params.distill.loss, device.device)
     run = train(
         start_model(STUDENT, start, len(dataset.train.classes), params.distill, device),
-        student_loss(dataset.train, teacher, params.distill.loss, student, device.device),
+        student_loss(hard_loss, teacher, student, params.kd.loss),
         dataset,
-        examples=Examples(dataset.train, params.views, params.distill.views),
+        examples=Examples(dataset.train, params.views, views),
         schedule=params.distill,
         device=device,
-        inputs=[*dataset_files(processed), *soft_labels],
+        inputs=[*dataset_files(processed), *(labels / f"{name}.safetensors" for name in params.kd.teachers)],
         code=CODE,
-        settings={"student": key, "start": str(start), **dump_params(params, leave_out="init")},
+        settings={"key": key, "start": str(start), **dump_params(params, leave_out="init")},
     )
-    write_run(run, dataset, STUDENT, name=params.data.name, kind="students", key=key)
+    kind = "students" if student.seed is None else "repeats"
+    write_run(run, dataset, STUDENT, name=params.data.name, kind=kind, key=key)
 
 
 if __name__ == "__main__":

@@ -15,19 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from stages.dataset.predictions import DECISIONS, RECORD, TABLE, read_predictions, read_record
+from stages.dataset.predictions import DECISIONS, RECORD, TABLE, TURNED, read_predictions, read_record
 from stages.dataset.splits import SPLITS, check_classes, check_disjoint, read_split
 from stages.deployment.decision import Decision
 from stages.evaluation.evaluation import Evaluation, Predictions
 from stages.evaluation.plot_data import overview, plot_data
-from stages.evaluation.roles import Model, Roles, index_table, roles_of
+from stages.evaluation.roles import ENSEMBLE, Model, Roles, index_table, roles_of
 from stages.evaluation.tables import TABLES, wide
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import HEADLINE, Teachers
 from stages.foundation.params import read_params
+from stages.foundation.probability import mean_probability
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd
 
 ABLATION = [  # (at, metric): the columns of two of the study's tables
@@ -47,9 +49,29 @@ class Params:
 
 def prediction_file(model: Model) -> Path:
     """Return the path of a model's predictions below models/<name>/predictions; its record stands beside them."""
-    if model.kind in ("teacher", "student"):
-        return Path(f"{model.kind}s", model.key, TABLE)
-    return Path("onnx" if model.kind == "onnx" else "baselines", f"{model.key}.csv")
+    if model.kind in ("onnx", "baseline"):
+        return Path("onnx" if model.kind == "onnx" else "baselines", f"{model.key}.csv")
+    kind = "teachers" if model.temperature is None else "students" if model.seed is None else "repeats"
+    return Path(kind, model.key, TURNED if model.kind == "turned" else TABLE)
+
+
+def read_all(folder: Path, roles: Roles, scored: dict[str, pd.DataFrame]) -> Predictions:
+    """Return every model's probabilities of the scored images; the ensemble's are those of the mean log odds."""
+    image_ids = {split: list(table["image_id"]) for split, table in scored.items()}
+
+    def read(path: Path) -> dict[str, np.ndarray]:
+        return {split: read_predictions(folder / path, ids) for split, ids in image_ids.items()}
+
+    def ensemble(table: str) -> dict[str, np.ndarray]:
+        members = [read(Path("teachers", key, table)) for key in roles.names("distilling")]
+        return {split: mean_probability([member[split] for member in members]) for split in scored}
+
+    return {
+        model.name: ensemble(TURNED if model.kind == "turned" else TABLE)
+        if model.key == ENSEMBLE
+        else read(prediction_file(model))
+        for model in roles.models
+    }
 
 
 def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +82,7 @@ def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
     }
     versions = " ".join(f"{package} {version}" for package, version in record["versions"].items())
     machine = {key: record.get(key, "-") for key in ("device", "instruction_set", "precision", "threads", "machine")}
-    return {"model": name, "best_epoch": record.get("best_epoch", 0), **machine, **hashed, "versions": versions}
+    return {"model": name, "epochs": record.get("epochs", 0), **machine, **hashed, "versions": versions}
 
 
 def ablation(models: pd.DataFrame, roles: Roles) -> pd.DataFrame:
@@ -115,11 +137,9 @@ def main() -> None:
     splits = read_splits(Path("data/processed", params.data.name))
     scored = {name: splits[name] for name in ("val", "holdout")}
     roles = roles_of(params.teachers, params.kd, params.baselines)
-    p, records = {}, {}
-    for model in roles.models:
-        path = folder / prediction_file(model)
-        p[model.name] = {name: read_predictions(path, list(table["image_id"])) for name, table in scored.items()}
-        records[model.name] = read_record(path.with_name(RECORD))
+    p = read_all(folder, roles, scored)
+    trained = [model for model in roles.models if model.kind not in ("ensemble", "turned")]
+    records = {model.name: read_record((folder / prediction_file(model)).with_name(RECORD)) for model in trained}
     exported = {name: Decision(**values) for name, values in read_record(folder / "onnx" / DECISIONS).items()}
     evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
     headline_metrics = headline(evaluation)

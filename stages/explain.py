@@ -64,7 +64,6 @@ def main() -> None:
     classes = classes_of(params.target)
     weights = models / f"students/{params.kd.selected}.safetensors"
     student = load_weights(weights, architecture=STUDENT, classes=classes)
-    student.tta_rotations = 1  # upright, as it is shown
     images = plain_view(torch.from_numpy(pack.pixels[rows]))
     heat = grad_cam(student, images, classes.index(MELANOMA))
     with writing(models / "explanations.npy") as (target,), target.open("wb") as file:

@@ -2,9 +2,11 @@
 
     python -m stages.prepare_splits
 
-Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv and split_metadata.json.
-With the archive HAM10000, seed 42 and 70/15/15 the splits are those of the study, the original student project whose
-README this project started from, image for image.
+Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv and split_metadata.json. Each lesion of
+train.csv is in one of splits.folds folds, for cross-fitting. With the archive HAM10000, seed 42 and 70/15/15 the splits
+are those of the study, the original student project whose README this project started from, image for image.
+splits.fold k makes a run that compares procedures: its holdout is fold k of the study's train and val, the rest of
+these is its train and val, and the study's holdout is in none of its tables.
 """
 
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from stages.dataset.settings import Splits
 from stages.dataset.splits import MELANOMA, SPLIT_COLUMNS, SPLITS, UNKNOWN
@@ -47,16 +49,15 @@ def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict
     labels = melanoma.groupby(groups).max().sort_index()
     rest_share = 1 - splits.train
     val_share = round(splits.val / rest_share, 9)  # 1 - .7 is .30000000000000004, and .15 is to be half of it
-    try:
-        train, rest = train_test_split(labels.index, test_size=rest_share, random_state=splits.seed, stratify=labels)
-        rest = sorted(rest)
-        val, holdout = train_test_split(rest, test_size=1 - val_share, random_state=splits.seed, stratify=labels[rest])
-    except ValueError as error:
-        raise ValueError(
-            f"too few lesions to split: {len(labels)}, of them {labels.sum()} melanomas ({error})"
-        ) from None
+    train, rest = _draw(labels, rest_share, splits.seed)
+    val, holdout = _draw(labels[rest], 1 - val_share, splits.seed)
+    if splits.fold != "none":
+        folds = draw_folds(labels[sorted(train + val)], splits.folds, splits.seed)
+        holdout = list(folds.index[folds == splits.fold])
+        others = labels[folds.index[folds != splits.fold]]
+        train, val = _draw(others, splits.val / (splits.train + splits.val), splits.seed)
     for name, members in zip(SPLITS, (train, val, holdout), strict=True):
-        melanomas, lesions = labels[list(members)].sum(), len(members)
+        melanomas, lesions = labels[members].sum(), len(members)
         if min(melanomas, lesions - melanomas) < FEWEST_LESIONS:
             raise ValueError(
                 f"{name}: wanted {FEWEST_LESIONS} lesions of each class, found {melanomas} melanomas of {lesions}"
@@ -64,10 +65,34 @@ def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict
     return dict(zip(SPLITS, (set(train), set(val), set(holdout)), strict=True))
 
 
+def draw_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
+    """Return each group's fold, int from 0, stratified; labels: group -> 1 if it holds a melanoma, else 0."""
+    fewest = int(min(labels.sum(), len(labels) - labels.sum()))
+    if fewest < folds:
+        raise ValueError(f"splits.folds: {folds} folds want as many lesions of each class, found {fewest}")
+    fold_of = pd.Series(-1, index=labels.index)
+    drawn = StratifiedKFold(folds, shuffle=True, random_state=seed).split(labels, labels)
+    for fold, (_, members) in enumerate(drawn):
+        fold_of.iloc[members] = fold
+    return fold_of
+
+
+def _draw(labels: pd.Series, share: float, seed: int) -> tuple[list[str], list[str]]:
+    """Return the groups of two parts, stratified and sorted; share: the second's."""
+    try:
+        first, second = train_test_split(labels.index, test_size=share, random_state=seed, stratify=labels)
+    except ValueError as error:
+        raise ValueError(
+            f"too few lesions to split: {len(labels)}, of them {labels.sum()} melanomas ({error})"
+        ) from None
+    return sorted(first), sorted(second)
+
+
 def describe(tables: dict[str, pd.DataFrame], shared: list[list[str]], splits: Splits) -> dict[str, Any]:
     """Return each split's counts of images, lesions, melanomas and unknown values, and the lesions sharing an image."""
     return {
         "seed": splits.seed,
+        "fold": splits.fold,
         "splits": {
             name: {
                 "images": len(table),
@@ -86,9 +111,12 @@ def main() -> None:
     archive = Path("data/raw", params.data.name)
     processed = Path("data/processed", params.data.name)
     table = read_metadata(archive)
-    table = table.assign(melanoma=(table["dx"] == MELANOMA).astype(int))[SPLIT_COLUMNS]
+    table = table.assign(melanoma=(table["dx"] == MELANOMA).astype(int), fold=-1)[SPLIT_COLUMNS]
     groups = group_lesions(table, content_hashes(find_images(archive, table["image_id"]).values()))
     members = split_groups(groups, table["melanoma"], params.splits)
+    in_train = groups.isin(members["train"])
+    labels = table["melanoma"][in_train].groupby(groups[in_train]).max().sort_index()
+    table.loc[in_train, "fold"] = groups[in_train].map(draw_folds(labels, params.splits.folds, params.splits.seed))
     tables = {name: table[groups.isin(members[name])] for name in SPLITS}
     shared = [sorted(set(rows)) for _, rows in table["lesion_id"].groupby(groups) if rows.nunique() > 1]
     metadata = describe(tables, shared, params.splits)

@@ -25,7 +25,6 @@ from stages.deployment.metadata import (
     INTENDED_USE,
     LICENCE,
     PREPROCESSING,
-    ROTATIONS,
     Frame,
     Metadata,
     write_metadata,
@@ -97,14 +96,14 @@ def score_onnx(model: onnx.ModelProto, dataset: Dataset, threads: int) -> np.nda
     return as_written(class_probability(logits, dataset.train.melanoma))
 
 
-def describe(params: Params, images: TrainImages, decision: Decision, turns: int, hashes: dict[str, str]) -> Metadata:
-    """Return the metadata of one file. turns: quarter turns that the model averages."""
+def describe(params: Params, images: TrainImages, decision: Decision, hashes: dict[str, str]) -> Metadata:
+    """Return the metadata of one file."""
     return Metadata(
         student=params.kd.selected,
         data=params.data.name,
         classes=list(images.classes),
         melanoma=MELANOMA,
-        preprocessing=PREPROCESSING + (ROTATIONS.format(turns) if turns > 1 else ""),
+        preprocessing=PREPROCESSING,
         frame=Frame(size=images.pack.size, **params.image.limits.model_dump()),
         decision=decision,
         hashes=hashes,
@@ -132,7 +131,7 @@ def main() -> None:
     inputs = [*dataset_files(processed), weights]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
     for name, model in onnx_models.items():
-        write_metadata(model, describe(params, dataset.train, decisions[name], student.tta_rotations, hashes))
+        write_metadata(model, describe(params, dataset.train, decisions[name], hashes))
     files = {name: serialize(model) for name, model in onnx_models.items()}
     p_val = {"pytorch": score_val(student, dataset, threads)} | {name: p[val] for name, p in p_melanoma.items()}
     table = compare(labels, p_val, settings.sensitivity)

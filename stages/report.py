@@ -19,7 +19,7 @@ from stages.dataset.settings import Target
 from stages.dataset.splits import classes_of
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
-from stages.foundation.names import Teachers, student_keys
+from stages.foundation.names import Teachers, parse_student
 from stages.foundation.params import read_params
 from stages.foundation.settings import Data, Evaluate, Kd
 from stages.reporting.drawing import on_white
@@ -36,6 +36,8 @@ EVALUATION = (
     "subgroups",
     "subgroup_gaps",
     "referral",
+    "repeatability",
+    "consequences",
     "agreement",
     "confusion",
     "kd_ablation",
@@ -50,6 +52,7 @@ PLOTS = (
     "thresholds",
     "confidence",
     "reliability",
+    "calibration_curve",
     "decision_curve",
     "risk_coverage",
     "data_overview",
@@ -77,10 +80,10 @@ def read_tables(name: str, index: pd.DataFrame) -> Tables:
 
 def read_histories(name: str, params: Params, index: pd.DataFrame) -> Tables:
     """Return the training history of each model by its label."""
-    folder = Path("plots", name, "history")
-    keys = student_keys(params.kd.selected, params.kd.repeated)
+    folder, kd = Path("plots", name, "history"), params.kd
+    kinds = {key: "students" if parse_student(key).seed is None else "repeats" for key in kd.students}
     paths = [folder / f"teachers/{key}.csv" for key in params.teachers]
-    paths += [folder / f"students/{key}.csv" for key in keys]
+    paths += [folder / kind / f"{key}.csv" for key, kind in kinds.items()]
     labels = [*labels_of(index, kind="teacher"), *labels_of(index, kind="student")]
     return {label: pd.read_csv(path) for label, path in zip(labels, paths, strict=True)}
 

@@ -2,8 +2,10 @@
 
     python -m stages.soft_labels resnet18
 
-Reads data/processed/<name>: pack, train.csv; models/<name>/teachers/<key>.safetensors. Writes
-models/<name>/soft_labels/<key>.safetensors: float32 (views, training images, classes).
+A teacher of a fold, such as resnet18_fold0, labels the images of this fold alone, which it was not trained on
+(cross-fitting, Dao et al. 2021, "Knowledge distillation as semiparametric inference"). Reads data/processed/<name>:
+pack, train.csv; models/<name>/teachers/<key>.safetensors. Writes models/<name>/soft_labels/<key>.safetensors: float32
+(views, labelled images, classes).
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from stages.foundation.files import writing
 from stages.foundation.names import parse_teacher
 from stages.foundation.params import read_params
 from stages.foundation.progress import track
-from stages.foundation.settings import Data
+from stages.foundation.settings import Data, Labelling
 from stages.learning.dataset import open_train
 from stages.learning.device import open_device
 from stages.learning.models import load_weights
@@ -33,23 +35,28 @@ class Params:
     target: Target
     views: Views
     distill: ViewCount
+    kd: Labelling
     compute: Compute
 
 
 def main(key: str) -> None:
+    name = parse_teacher(key)
     params = read_params(Params)
     device = open_device(params.compute)
     images = open_train(Path("data/processed", params.data.name), params.target)
+    labelled, count = images.of_fold(name.fold), params.distill.view_count
     models = Path("models", params.data.name)
     weights = models / f"teachers/{key}.safetensors"
-    teacher = load_weights(weights, architecture=parse_teacher(key)[0], classes=images.classes)
-    teacher.tta_rotations = 1  # no test-time rotations: the views are rotated
+    teacher = load_weights(weights, architecture=name.architecture, classes=images.classes)
     device.place(teacher)
-    count = params.distill.views
     examples = Examples(images, params.views, count)
-    logits = np.stack([score_view(teacher, examples, view, device) for view in track(range(count), count, "views")])
+    turns = params.kd.label_turns
+    logits = [
+        score_view(teacher, examples, labelled, view, device, turns=turns)
+        for view in track(range(count), count, "views")
+    ]
     with writing(models / f"soft_labels/{key}.safetensors") as (target,):
-        save_soft_labels(target, logits, images.image_ids)
+        save_soft_labels(target, np.stack(logits), [images.image_ids[i] for i in labelled])
 
 
 if __name__ == "__main__":

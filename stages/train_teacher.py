@@ -1,9 +1,11 @@
-"""Fine-tune one teacher on the training images and keep its best epoch on val.
+"""Fine-tune one teacher on the training images.
 
-    python -m stages.train_teacher resnet18          (resnet18_seed43 for a repeat with another seed)
+    python -m stages.train_teacher resnet18
 
-Reads data/processed/<name>: pack, train.csv, val.csv. Writes models/<name>/teachers/<key>.safetensors;
-models/<name>/predictions/teachers/<key>: predictions.csv (every packed image that is not in train.csv) and record.json;
+resnet18_seed43 is a repeat with another seed; resnet18_fold0 is not trained on fold 0 of train.csv. Reads
+data/starts/<key>.json; data/processed/<name>: pack, train.csv, val.csv. Writes
+models/<name>/teachers/<key>.safetensors; models/<name>/predictions/teachers/<key>: predictions.csv and turned.csv
+(every packed image that is not in train.csv, as it is and over four quarter turns), record.json;
 plots/<name>/history/teachers/<key>.csv.
 """
 
@@ -18,7 +20,7 @@ from stages.foundation.settings import Data
 from stages.learning.dataset import dataset_files, open_dataset
 from stages.learning.device import open_device
 from stages.learning.run import label_loss, start_model, train, write_run
-from stages.learning.settings import Compute, Init, Schedule, Views, start_of
+from stages.learning.settings import STARTS, Compute, Schedule, Views, read_start
 from stages.learning.views import Examples
 
 CODE = ("train_teacher.py", "foundation", "dataset", "learning")
@@ -30,31 +32,29 @@ class Params:
     target: Target
     views: Views
     teacher: Schedule
-    init: Init
     compute: Compute
 
 
 def main(key: str) -> None:
-    architecture, seed = parse_teacher(key)
+    name = parse_teacher(key)
     params = read_params(Params)
-    params = dataclasses.replace(params, teacher=params.teacher.seeded(seed))
-    start = start_of(params.init, key)
+    params = dataclasses.replace(params, teacher=params.teacher.seeded(name.seed))
+    start = read_start(STARTS / f"{key}.json")
     device = open_device(params.compute)
     processed = Path("data/processed", params.data.name)
-    dataset = open_dataset(processed, params.target)
-    loss = label_loss(dataset.train, params.teacher.loss, device.device)
+    dataset = open_dataset(processed, params.target, without_fold=name.fold)
     run = train(
-        start_model(architecture, start, len(dataset.train.classes), params.teacher, device),
-        lambda logits, positions, view: loss(logits, positions),
+        start_model(name.architecture, start, len(dataset.train.classes), params.teacher, device),
+        label_loss(dataset.train, params.teacher.loss, device.device),
         dataset,
         examples=Examples(dataset.train, params.views, params.teacher.epochs),  # a new view each epoch
         schedule=params.teacher,
         device=device,
         inputs=dataset_files(processed),
         code=CODE,
-        settings={"architecture": architecture, "start": str(start), **dump_params(params, leave_out="init")},
+        settings={"key": key, "start": str(start), **dump_params(params)},
     )
-    write_run(run, dataset, architecture, name=params.data.name, kind="teachers", key=key)
+    write_run(run, dataset, name.architecture, name=params.data.name, kind="teachers", key=key)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 TINY: dict[str, Any] = {
     "demo": {"lesions": 60, "melanoma_share": 0.4, "width": 64, "height": 48},
     "image": {"size": 32},
+    "views": {"mixtures": 0.5, "cutout": 0.3},
     "teachers": ["resnet18"],
     "teacher": {"epochs": 1, "batch_size": 16},
     "kd": {"teachers": ["resnet18"]},
@@ -100,7 +101,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         synthesize_demo,
         train_teacher,
     )
-    from stages.foundation.names import student_keys  # noqa: PLC0415
+    from stages.foundation.params import read_params  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("finished")
     write_params(folder)
@@ -111,7 +112,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             stage.main()
         train_teacher.main("resnet18")
         soft_labels.main("resnet18")
-        for key in student_keys("T1_alpha0.5", "T1_alpha0.5"):
+        for key in read_params(evaluate_holdout.Params).kd.students:
             distill.main(key)
         for stage in (baselines, quantize, evaluate_holdout, explain, report):
             stage.main()

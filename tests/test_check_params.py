@@ -10,7 +10,9 @@ import yaml
 from conftest import tiny_params, write_params
 
 from stages import check_params
-from stages.foundation.names import CONTROL, Student, parse_student, student_key, student_keys
+from stages.foundation.names import CONTROL, Student, TeacherName, parse_student, parse_teacher, student_key
+from stages.foundation.settings import Kd
+from stages.learning.settings import LocalStart, read_start
 
 
 def test_the_committed_parameters_pass(project):
@@ -49,10 +51,19 @@ def test_the_committed_parameters_pass(project):
         ),
         ({"teacher": {"loss": {"gama": 0.0, "melanoma_weight": 0.5}}}, "teacher.loss.gama: Extra inputs"),
         ({"baselines": {"models": ["svm"]}}, "baselines.models.0: Input should be 'logistic_regression'"),
-        ({"baselines": {"models": ["svm_rbf", "svm_rbf"]}}, "baselines.models: wanted one or more names, each once"),
+        ({"baselines": {"models": ["svm_rbf", "svm_rbf"]}}, "baselines.models: wanted one or more, each once"),
         ({"init": {"resnet18": "imagnet"}}, "init.resnet18.*'imagenet' or 'random', found 'imagnet'"),
         ({"init": {"resnet19": "random"}}, "init.resnet19"),
-        ({"teachers": ["resnet18", "resnet18_seed43"]}, r"init\.resnet18_seed43: missing"),
+        ({"kd": {"repeated": CONTROL}}, "kd.repeated: T1_alpha0: wanted one of"),
+        ({"kd": {"loss": "mse"}}, "kd.loss: Input should be 'kl' or 'dist', found 'mse'"),
+        ({"kd": {"label_turns": 3}}, "kd.label_turns: wanted 1, 2 or 4, found 3"),
+        ({"kd": {"seeds": [43, 43]}}, "kd.seeds: wanted one or more, each once"),
+        ({"splits": {"fold": 5}}, "fold: wanted none or a number below 5, found 5"),
+        ({"distill": {"views": "epoch"}}, "distill.views.*found 'epoch'"),
+        (
+            {"teachers": ["resnet18", "resnet18_fold0"], "kd": {"teachers": ["resnet18_fold0"]}},
+            r"kd.teachers: cross-fitting wants as many teachers of each fold from 0 to 4, found \{0: 1\}",
+        ),
     ],
 )
 def test_impossible_choices_are_named(project, change, message):
@@ -140,11 +151,58 @@ def test_keys_have_one_spelling():
 
 
 def test_a_selection_on_the_grid_is_no_further_student():
-    first = student_keys("T1_alpha0.5", "T1_alpha0.5")
+    def students(temperature):
+        settings = tiny_params()["kd"] | {"temperature": temperature, "alpha": 0.5}
+        return Kd(**settings).students
+
+    first = students(1)
     assert len(first) == 9
-    assert set(student_keys("T2_alpha0.5", "T1_alpha0.5")) == set(first)
-    assert set(student_keys("T4_alpha0.5", "T1_alpha0.5")) - set(first) == {"T4_alpha0.5"}
-    assert len(student_keys("T1_alpha0.5", CONTROL)) == 7
+    assert set(students(2)) == set(first)
+    assert set(students(4)) - set(first) == {"T4_alpha0.5"}
+
+
+def start_files(project):
+    return {path.stem: read_start(path) for path in (project / "data/starts").iterdir()}
+
+
+def test_a_repeat_starts_as_what_it_repeats_unless_it_is_named(project):
+    teachers = ["resnet18", "resnet18_seed43", "resnet18_seed43_fold0", "mobilenet_v3_small", "resnet18_seed44"]
+    teachers += [f"resnet18_seed43_fold{fold}" for fold in range(1, 5)]
+    named = {"resnet18": "random", "resnet18_seed43": "imagenet", "resnet18_seed43_fold1": "random"}
+    write_params(project, teachers=teachers, init=named)
+    check_params.main()
+    starts = start_files(project)
+    assert set(starts) == set(teachers)
+    assert starts["resnet18_seed44"] == "random"
+    assert starts["resnet18_seed43_fold0"] == starts["resnet18_seed43"] == "imagenet"
+    assert starts["resnet18_seed43_fold1"] == "random"
+
+
+def test_a_start_is_a_file_of_its_own_so_that_another_teachers_is_not_touched(project):
+    write_params(project, teachers=["resnet18", "resnet34"])
+    check_params.main()
+    before = (project / "data/starts/resnet34.json").read_bytes()
+    local = {"file": "x.safetensors", "sha256": "0" * 64}
+    write_params(project, teachers=["resnet18", "resnet34"], init={"resnet18": local})
+    check_params.main()
+    assert start_files(project)["resnet18"] == LocalStart(**local)
+    assert (project / "data/starts/resnet34.json").read_bytes() == before
+
+
+def test_an_architecture_without_a_start_is_named(project):
+    params = tiny_params()
+    del params["init"]["resnet18"]
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(ValueError, match=r"init\.resnet18: missing; wanted imagenet, random or"):
+        check_params.main()
+
+
+def test_a_teachers_key_names_architecture_seed_and_fold():
+    assert parse_teacher("resnet18") == TeacherName("resnet18", None, None)
+    assert parse_teacher("mobilenet_v3_small_seed43_fold2") == TeacherName("mobilenet_v3_small", 43, 2)
+    for key in ("resnet18_fold", "resnet18_fold0_seed43", "resnet18_seed43_", "Resnet18"):
+        with pytest.raises(ValueError, match="wanted some of resnet18"):
+            parse_teacher(key)
 
 
 def test_a_seed_stands_in_the_key_of_a_repeat():

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 from stages import distill
 from stages.dataset.splits import read_split
 from stages.distillation.soft_labels import save_soft_labels
+from stages.learning.dataset import open_train
 
 
 def swap_teacher(folder):
@@ -20,7 +21,8 @@ def swap_teacher(folder):
 
 
 def weights(folder, key):
-    return (folder / f"models/demo/students/{key}.safetensors").read_bytes()
+    kind = "repeats" if "seed" in key else "students"
+    return (folder / f"models/demo/{kind}/{key}.safetensors").read_bytes()
 
 
 def test_the_control_does_not_depend_on_the_teacher(tiny):
@@ -42,6 +44,22 @@ def test_a_distilled_student_depends_on_the_teacher(tiny):
 def test_each_cell_is_another_student(tiny):
     keys = ["T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9", "T1_alpha0", "T1_alpha0_seed43"]
     assert len({weights(tiny, key) for key in keys}) == 6
+
+
+def test_either_divergence_trains_another_student(tiny):
+    before = weights(tiny, "T1_alpha0.5")
+    write_params(tiny, kd={"loss": "dist"})
+    distill.main("T1_alpha0.5")
+    assert weights(tiny, "T1_alpha0.5") != before
+
+
+def test_several_teachers_teach_by_their_mean_logits(tiny):
+    folder = tiny / "models/demo/soft_labels"
+    images = open_train(tiny / "data/processed/demo", "dx")
+    logits = load_file(folder / "resnet18.safetensors")["logits"]
+    save_soft_labels(folder / "resnet34.safetensors", logits + 2, images.image_ids)
+    mean = distill.mean_logits(folder, ["resnet18", "resnet34"], 2, images)
+    assert np.allclose(mean, logits + 1)
 
 
 def test_the_history_is_plottable(tiny):

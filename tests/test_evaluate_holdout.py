@@ -12,15 +12,23 @@ from sklearn.metrics import roc_auc_score
 from stages import evaluate_holdout
 from stages.evaluation.roles import roles_of
 from stages.foundation.names import GRID
+from stages.foundation.probability import log_odds
 from stages.foundation.settings import Baselines, Kd
 from stages.statistics.metrics import threshold_at_sensitivity
 
-MODELS = [
+TRAINED = [
     "resnet18", "student_T1_alpha0.5", "student_T1_alpha0.9", "student_T2_alpha0.5", "student_T2_alpha0.9",
     "student_T1_alpha0", "student_T1_alpha0_seed43", "student_T1_alpha0_seed44", "student_T1_alpha0.5_seed43",
-    "student_T1_alpha0.5_seed44", "student_fp32", "student_int8",
-    "logistic_regression", "svm_rbf", "random_forest", "gradient_boosting",
+    "student_T1_alpha0.5_seed44",
 ]  # fmt: skip
+REPEATED = ["student_T1_alpha0.5", "student_T1_alpha0.5_seed43", "student_T1_alpha0.5_seed44",
+            "student_T1_alpha0", "student_T1_alpha0_seed43", "student_T1_alpha0_seed44"]  # fmt: skip
+TURNED = [f"{name}_turned" for name in ("resnet18", *REPEATED)]
+OTHERS = ["student_fp32", "student_int8", "logistic_regression", "svm_rbf", "random_forest", "gradient_boosting"]
+MODELS = [*TRAINED, *OTHERS]
+SCORED = [*TRAINED, *TURNED, *OTHERS]
+MEANS = ["student_T1_alpha0.5, mean of 3 seeds", "student_T1_alpha0, mean of 3 seeds"]
+MEANS += [f"{name}, four turns" for name in MEANS]
 
 
 def read_models(folder):
@@ -31,9 +39,9 @@ def read_models(folder):
 
 def test_every_named_model_is_scored_on_both_splits(tiny):
     models = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv")
-    assert models["model"].unique().tolist() == MODELS
+    assert models["model"].unique().tolist() == [*SCORED, *MEANS]
     assert (models.groupby("model")["split"].unique().map(list).map(str) == "['val', 'holdout']").all()
-    assert models.groupby(["model", "split"]).size().unique().tolist() == [9 + 7 + 7]
+    assert models.groupby(["model", "split"]).size().unique().tolist() == [11 + 7 + 7]
     assert not models.isna().any().any()
     assert ((models["low"] <= models["value"]) & (models["value"] <= models["high"])).mean() > 0.99
 
@@ -43,7 +51,7 @@ def test_the_frozen_table_gives_every_number_again(tiny):
     models = read_models(tiny)["value"]
     thresholds = read_models(tiny)["threshold"]
     val, holdout = (frozen[frozen["split"] == name] for name in ("val", "holdout"))
-    for name in MODELS:
+    for name in SCORED:
         roc_auc = roc_auc_score(holdout["melanoma"], holdout[name])
         assert models[name, "holdout", "all", "roc_auc"] == pytest.approx(roc_auc, abs=1e-6)
         threshold = threshold_at_sensitivity(val["melanoma"].to_numpy(), val[name].to_numpy(), 0.95)
@@ -101,6 +109,8 @@ def test_comparisons_are_those_that_were_asked_for(tiny):
             f"{selected}, mean of 3 seeds",
             f"{control}, mean of 3 seeds",
         ),
+        ("distillation against control, all seeds, four turns", MEANS[2], MEANS[3]),
+        ("four turns against one", MEANS[2], MEANS[0]),
         ("int8 against fp32", "student_int8", "student_fp32"),
     } <= pairs
     assert sum(family == "cell against the best on val" for family, _, _ in pairs) == 3
@@ -115,6 +125,67 @@ def test_comparisons_are_those_that_were_asked_for(tiny):
         for key in (selected, control)
     ]
     assert means["difference"] == pytest.approx(runs[0] - runs[1], abs=2e-6)
+    assert means["compares"] == "trainings"
+    claims = table.set_index(["family", "metric"])["claim"]
+    assert claims["student against teacher", "roc_auc"].startswith("not inferior")
+    assert claims["int8 against fp32", "roc_auc"].startswith("equivalent")
+
+
+def test_a_mean_of_seeds_is_their_mean_and_has_no_threshold(tiny):
+    models = read_models(tiny)
+    runs = [models["value"][name, "holdout", "operating point", "sensitivity"] for name in REPEATED[:3]]
+    row = models.loc[MEANS[0], "holdout", "operating point", "sensitivity"]
+    assert row["value"] == pytest.approx(np.mean(runs), abs=2e-6)
+    assert row["threshold"] == "-"
+
+
+def test_a_turned_model_is_the_same_model_over_four_turns(tiny):
+    frozen = pd.read_csv(tiny / "metrics/demo/evaluation/predictions.csv").set_index("image_id")
+    for name, path in (("resnet18", "teachers/resnet18"), ("student_T1_alpha0_seed43", "repeats/T1_alpha0_seed43")):
+        table = pd.read_csv(tiny / f"models/demo/predictions/{path}/turned.csv").set_index("image_id")
+        assert np.allclose(frozen[f"{name}_turned"], table["p_melanoma"].loc[frozen.index])
+    assert not np.allclose(frozen["resnet18_turned"], frozen["resnet18"], rtol=1e-3)
+
+
+def test_several_teachers_are_scored_as_one_by_their_mean_log_odds(tiny):
+    folder = tiny / "models/demo/predictions/teachers"
+    shutil.copytree(folder / "resnet18", folder / "resnet18_seed43")
+    for name in ("predictions", "turned"):
+        table = pd.read_csv(folder / f"resnet18/{name}.csv")
+        table["p_melanoma"] = 0.5 * table["p_melanoma"].iloc[::-1].to_numpy()
+        table.to_csv(folder / f"resnet18_seed43/{name}.csv", index=False)
+    teachers = ["resnet18", "resnet18_seed43"]
+    write_params(tiny, teachers=teachers, kd={"teachers": teachers})
+    evaluate_holdout.main()
+    frozen = pd.read_csv(tiny / "metrics/demo/evaluation/predictions.csv")
+    expected = np.mean([log_odds(frozen[name].to_numpy()) for name in teachers], axis=0)
+    assert np.allclose(log_odds(frozen["teacher_ensemble"].to_numpy()), expected)
+    index = pd.read_csv(tiny / "metrics/demo/evaluation/model_index.csv", dtype=str).set_index("model")
+    assert index.loc["teacher_ensemble", ["label", "kind", "role", "detail"]].tolist() == [
+        "mean of 2 teachers", "ensemble", "ensemble", "yes"
+    ]  # fmt: skip
+    assert "teacher_ensemble_turned" in index.index
+    comparisons = pd.read_csv(tiny / "metrics/demo/evaluation/comparisons.csv")
+    assert set(comparisons.query("family == 'ensemble against its teachers'")["reference"]) == set(teachers)
+    assert set(comparisons.query("family == 'student against teacher'")["reference"]) == {"teacher_ensemble"}
+
+
+def test_repeatability_and_consequences_are_of_the_frozen_decisions(tiny):
+    models = read_models(tiny)
+    frozen = pd.read_csv(tiny / "metrics/demo/evaluation/predictions.csv")
+    val, holdout = (frozen[frozen["split"] == name] for name in ("val", "holdout"))
+    repeated = holdout.groupby("lesion_id").filter(lambda images: len(images) > 1)
+    table = pd.read_csv(tiny / "metrics/demo/evaluation/repeatability.csv").set_index(["model", "of"])
+    for name in MODELS:
+        cut = threshold_at_sensitivity(val["melanoma"].to_numpy(), val[name].to_numpy(), 0.95)
+        called = (repeated[name] >= cut).groupby(repeated["lesion_id"])
+        assert table.loc[(name, "all"), "value"] == pytest.approx((called.nunique() > 1).mean(), abs=1e-6)
+        assert table.loc[(name, "all"), "lesions"] == repeated["lesion_id"].nunique()
+    table = pd.read_csv(tiny / "metrics/demo/evaluation/consequences.csv")
+    table = table.set_index(["model", "prevalence", "metric"])["value"]
+    sensitivity = models["value"]["student_int8", "holdout", "operating point", "sensitivity"]
+    assert table["student_int8", 0.02, "melanomas_found_of_1000"] == pytest.approx(20 * sensitivity, abs=1e-3)
+    assert set(table.index.get_level_values("prevalence")) == {0.11, 0.02}
 
 
 def test_the_studys_tables_are_joined(tiny):
@@ -141,7 +212,8 @@ def test_models_left_behind_are_not_scored(tiny):
     for kind, model, left in (("teachers", "resnet18", "resnet50"), ("students", "T1_alpha0.5", "T4_alpha0.5")):
         shutil.copytree(folder / kind / model, folder / kind / left)
     evaluate_holdout.main()
-    assert pd.read_csv(tiny / "metrics/demo/evaluation/models.csv")["model"].unique().tolist() == MODELS
+    models = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv")
+    assert models["model"].unique().tolist() == [*SCORED, *MEANS]
 
 
 def test_a_model_without_predictions_is_named(tiny):
@@ -190,8 +262,7 @@ def test_the_data_of_every_figure_is_written(tiny):
 
 def test_each_model_is_a_row_that_says_what_it_is(tiny):
     index = pd.read_csv(tiny / "metrics/demo/evaluation/model_index.csv", dtype=str, keep_default_na=False)
-    means = ["student_T1_alpha0.5, mean of 3 seeds", "student_T1_alpha0, mean of 3 seeds"]
-    assert list(index["model"]) == [*MODELS, *means]
+    assert list(index["model"]) == [*SCORED, *MEANS]
     rows = index.set_index("model")
     columns = ["label", "kind", "temperature", "alpha", "seed", "role", "detail"]
     expected = {
@@ -202,7 +273,16 @@ def test_each_model_is_a_row_that_says_what_it_is(tiny):
         "student_T1_alpha0_seed43": ["student T=1 α=0, seed 43", "student", "1", "0", "43", "repeat", "no"],
         "student_int8": ["student ONNX int8", "onnx", "1", "0.5", "-", "int8", "yes"],
         "svm_rbf": ["SVM (RBF)", "baseline", "-", "-", "-", "-", "no"],
-        means[1]: ["student T=1 α=0, mean of 3 seeds", "mean", "1", "0", "-", "-", "no"],
+        "student_T1_alpha0_seed43_turned": [
+            "student T=1 α=0, seed 43, four turns",
+            "turned",
+            "1",
+            "0",
+            "43",
+            "-",
+            "no",
+        ],
+        MEANS[1]: ["student T=1 α=0, mean of 3 seeds", "mean", "1", "0", "-", "-", "no"],
     }
     for name, values in expected.items():
         assert rows.loc[name, columns].tolist() == values
@@ -212,10 +292,12 @@ def test_each_model_is_a_row_that_says_what_it_is(tiny):
 
 
 def test_a_student_off_the_grid_and_repeated_teachers_have_their_roles():
-    kd = Kd(teachers=["resnet18"], temperature=4, alpha=0.5, repeated="T1_alpha0")
+    kd = Kd(
+        teachers=["resnet18"], loss="kl", label_turns=1, temperature=4, alpha=0.5, repeated="T1_alpha0.5", seeds=[43]
+    )
     roles = roles_of(["resnet18", "resnet18_seed43"], kd, Baselines(models=["svm_rbf"], max_train=0, seed=1))
     assert roles.one("selected") == "student_T4_alpha0.5"
     assert [model.key for model in roles.grid] == list(GRID)
     assert roles.names("distilling") == ["resnet18"]
     assert [model.label for model in roles.models[:2]] == ["ResNet-18", "ResNet-18, seed 43"]
-    assert list(roles.repeats) == ["student_T1_alpha0, mean of 3 seeds"]
+    assert list(roles.repeats) == ["student_T1_alpha0.5, mean of 2 seeds", "student_T1_alpha0, mean of 2 seeds"]

@@ -13,13 +13,14 @@ from conftest import ROOT
 from imports import all_imports, direct_imports, folder, unit
 
 from stages.commands.main import COMMANDS
-from stages.foundation.names import CONTROL, GRID, repeat_keys
+from stages.foundation.names import CONTROL, GRID
 from stages.foundation.params import Part
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 SELECTED = "T${kd.temperature}_alpha${kd.alpha}"
-STUDENTS = [*GRID, CONTROL, SELECTED, *repeat_keys(CONTROL), *repeat_keys("${kd.repeated}")]
+STUDENTS = [*GRID, CONTROL, SELECTED]
+OTHER_MODULE = {"repeat_student": "distill"}  # a repeat is another seed of a student
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))
 FOLDERS = {  # folder -> the folders it may import; every one may import foundation
     "foundation": set(),
@@ -48,8 +49,12 @@ def paths(stage: dict[str, Any], *keys: str) -> list[str]:
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
 
+def module(stage: str) -> str:
+    return OTHER_MODULE.get(stage, stage)
+
+
 def test_the_modules_directly_below_are_the_stages():
-    assert {path.stem for path in Path("stages").glob("*.py")} - {"__init__"} == set(STAGES)
+    assert {path.stem for path in Path("stages").glob("*.py")} - {"__init__"} == set(map(module, STAGES))
 
 
 def test_every_command_is_offered_and_every_folder_named():
@@ -60,13 +65,13 @@ def test_every_command_is_offered_and_every_folder_named():
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_runs_its_own_module(name):
-    assert STAGES[name]["cmd"].split()[:3] == ["python", "-m", f"stages.{name}"]
+    assert STAGES[name]["cmd"].split()[:3] == ["python", "-m", f"stages.{module(name)}"]
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_code_dependencies_are_the_units_it_imports(name):
     declared = [dep for dep in paths(STAGES[name], "deps") if dep.startswith("stages/")]
-    imported = {unit(path) for path in all_imports(Path("stages", f"{name}.py")) if path.name != "__init__.py"}
+    imported = {unit(path) for path in all_imports(Path("stages", f"{module(name)}.py")) if path.name != "__init__.py"}
     assert sorted(declared) == sorted(imported)
 
 
@@ -90,7 +95,7 @@ def read_keys(picked: type) -> set[str]:
 @pytest.mark.parametrize("name", sorted(set(STAGES) - {"check_params"}))
 def test_declared_parameters_are_the_ones_read(name):
     declared = {re.sub(r"^init\..*", "init", key) for key in STAGES[name]["params"]}
-    assert declared == read_keys(importlib.import_module(f"stages.{name}").Params)
+    assert declared == read_keys(importlib.import_module(f"stages.{module(name)}").Params)
 
 
 def test_every_section_is_read_by_a_stage_or_a_command():
@@ -110,7 +115,7 @@ def test_only_evaluate_holdout_reads_the_holdout():
     # the evaluation, whose outputs no stage reads that makes a choice: see the next test
     assert {folder(path) for path in mentions} <= {"dataset", "evaluation", "reporting", "commands", "stage"}
     for name in set(STAGES) - {"evaluate_holdout", "report"}:
-        read = mentions & all_imports(Path("stages", f"{name}.py"))
+        read = mentions & all_imports(Path("stages", f"{module(name)}.py"))
         assert read <= {Path("stages/dataset/splits.py")}, name
 
 
@@ -139,6 +144,10 @@ def test_the_grid_of_the_code_is_the_grid_of_dvc_yaml():
 def test_evaluation_names_every_student():
     students = [dep for dep in paths(STAGES["evaluate_holdout"], "deps") if "/students" in dep]
     assert students == [f"models/${{data.name}}/predictions/students/{key}" for key in STUDENTS]
+
+
+def test_the_control_and_the_repeated_student_are_repeated_with_every_seed():
+    assert PIPELINE["repeat_student"]["matrix"] == {"student": [CONTROL, "${kd.repeated}"], "seed": "${kd.seeds}"}
 
 
 def test_dvc_yaml_is_read_in_a_minute():

@@ -10,9 +10,9 @@ from conftest import SHARED, write_params
 from stages import prepare_splits
 from stages.dataset.settings import Splits
 from stages.dataset.splits import SPLITS, read_split
-from stages.prepare_splits import group_lesions, split_groups
+from stages.prepare_splits import draw_folds, group_lesions, split_groups
 
-STUDY = Splits(seed=42, train=0.7, val=0.15)
+STUDY = Splits(seed=42, train=0.7, val=0.15, folds=5, fold="none")
 
 
 def lesions(melanomas: int, others: int) -> tuple[pd.Series, pd.Series]:
@@ -39,7 +39,41 @@ def test_too_few_of_a_class_is_an_error_before_training(melanomas, others):
 
 def test_shares_that_leave_no_holdout_are_refused():
     with pytest.raises(ValueError, match="leaves no holdout"):
-        split_groups(*lesions(50, 50), Splits(seed=1, train=0.8, val=0.2))
+        split_groups(*lesions(50, 50), Splits(seed=1, train=0.8, val=0.2, folds=5, fold="none"))
+
+
+def test_the_folds_are_the_holdouts_of_runs_that_compare_procedures():
+    groups, melanoma = lesions(100, 900)
+    study, holdouts = split_groups(groups, melanoma, STUDY), []
+    for fold in range(5):
+        members = split_groups(groups, melanoma, STUDY.model_copy(update={"fold": fold}))
+        assert set().union(*members.values()) == study["train"] | study["val"]
+        assert sum(map(len, members.values())) == len(study["train"] | study["val"])
+        assert len(members["val"]) / (len(members["val"]) + len(members["train"])) == pytest.approx(15 / 85, abs=0.01)
+        for part in members.values():
+            assert melanoma[groups.isin(part)].mean() == pytest.approx(0.1, abs=0.01)
+        holdouts.append(members["holdout"])
+    assert set().union(*holdouts) == study["train"] | study["val"]  # each lesion once, the study's holdout never
+    assert sum(map(len, holdouts)) == len(study["train"] | study["val"])
+
+
+def test_folds_hold_each_group_once_and_both_classes_evenly():
+    groups, melanoma = lesions(52, 301)
+    labels = melanoma.groupby(groups).max()
+    folds = draw_folds(labels, 5, 1)
+    assert list(folds.index) == list(labels.index)
+    assert set(folds) == set(range(5))
+    assert folds.value_counts().between(70, 71).all()
+    assert labels.groupby(folds).sum().between(10, 11).all()
+    with pytest.raises(ValueError, match=r"splits\.folds: 5 folds want as many lesions of each class, found 3"):
+        draw_folds(labels.iloc[49:], 5, 1)
+
+
+def test_every_image_of_train_has_its_lesions_fold_and_no_other_image_has_one(tiny):
+    tables = {name: read_split(tiny / f"data/processed/demo/{name}.csv") for name in SPLITS}
+    assert set(tables["train"]["fold"]) == set(range(5))
+    assert (tables["train"].groupby("lesion_id")["fold"].nunique() == 1).all()
+    assert set(tables["val"]["fold"]) == set(tables["holdout"]["fold"]) == {-1}
 
 
 def test_lesions_that_share_an_image_are_one_group():

@@ -1,11 +1,14 @@
 """Whole pipelines at tiny size through DVC: reproducible, and rerunning only what a change touches."""
 
 import hashlib
+import io
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import copy_project, write_params
 
@@ -104,6 +107,35 @@ def test_a_teacher_that_distils_nobody_reruns_no_student(project):
     ran = project.ran("exp", "run", "-S", "teachers=[resnet18,resnet34]")
     assert ran == ["check_params", "train_teacher@resnet34", "evaluate_holdout", "report"]
     assert project.ran("exp", "run", "-S", "teachers=[resnet18]") == []
+
+
+def test_another_start_is_of_that_teacher_alone_and_another_seed_of_the_repeated_students(project):
+    assert project.ran("exp", "run", "-S", "init.resnet34=imagenet") == ["check_params"]
+    project.ran("exp", "run", "-S", "init.resnet34=random")
+    repeats = ["repeat_student@T1_alpha0-45", "repeat_student@T1_alpha0.5-45"]
+    assert project.ran("exp", "run", "-S", "kd.seeds=[43,44,45]") == [
+        "check_params",
+        *repeats,
+        "evaluate_holdout",
+        "report",
+    ]
+    assert project.ran("exp", "run", "-S", "kd.seeds=[43,44]") == []
+
+
+def test_folds_are_queued_and_compared_as_ways_of_training(project):
+    words = ["exp", "run", "--queue", "-S", "splits.folds=2", "-S", "splits.fold=range(0,2)", "-S", "kd.seeds=[43]"]
+    project.dvc(*words)
+    project.dvc("exp", "run", "--run-all")
+    shown = project.dvc("exp", "show", "--csv")
+    assert {"0.0", "1.0"} <= set(pd.read_csv(io.StringIO(shown))["splits.fold"].astype(str))
+    command = [sys.executable, "-m", "stages.commands.main", "compare_procedures"]
+    done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(project.folder / "metrics/demo/procedures.csv")
+    assert table["folds"].unique().tolist() == [2]
+    assert table["seeds"].unique().tolist() == [2]
+    assert table["turns"].unique().tolist() == [1, 4]
+    assert set(table["metric"]) >= {"roc_auc", "average_precision", "log_loss"}
 
 
 @pytest.mark.parametrize(

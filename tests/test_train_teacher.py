@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import write_params
 
-from stages import train_teacher
+from stages import check_params, train_teacher
 from stages.dataset.splits import read_split
 from stages.learning.models import load_weights
 
@@ -19,7 +19,7 @@ def test_it_writes_weights_predictions_record_and_history(tiny):
     history = pd.read_csv(tiny / "plots/demo/history/teachers/resnet18.csv")
     assert list(history["epoch"]) == [0]
     record = json.loads((models / "predictions/teachers/resnet18/record.json").read_text())
-    assert record["params"]["architecture"] == "resnet18"
+    assert record["params"]["teacher"]["epochs"] == record["epochs"] == 1
     assert set(record["inputs"]) == {f"data/processed/demo/{name}.csv" for name in ("pack/manifest", "train", "val")}
 
 
@@ -42,7 +42,8 @@ def test_training_twice_gives_the_same_bytes_and_never_opens_the_holdout(tiny):
 
 
 def test_a_repeat_is_a_teacher_of_its_own_with_its_seed(tiny):
-    write_params(tiny, init={"resnet18_seed43": "random"})
+    write_params(tiny, teachers=["resnet18", "resnet18_seed43"])
+    check_params.main()
     train_teacher.main("resnet18_seed43")
     models = tiny / "models/demo"
     dx = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -52,6 +53,7 @@ def test_a_repeat_is_a_teacher_of_its_own_with_its_seed(tiny):
         for name in ("resnet18", "resnet18_seed43")
     )
     assert (first["teacher"].pop("seed"), repeat["teacher"].pop("seed")) == (42, 43)
+    assert (first.pop("key"), repeat.pop("key")) == ("resnet18", "resnet18_seed43")
     assert first == repeat
     tables = [
         (models / f"predictions/teachers/{name}/predictions.csv").read_text()
@@ -60,12 +62,15 @@ def test_a_repeat_is_a_teacher_of_its_own_with_its_seed(tiny):
     assert tables[0] != tables[1]
 
 
-def test_a_repeat_needs_its_own_start(tiny):
-    with pytest.raises(ValueError, match=r"init\.resnet18_seed43: missing"):
-        train_teacher.main("resnet18_seed43")
+def test_the_students_architecture_can_teach(tiny):
+    write_params(tiny, teachers=["mobilenet_v3_small"], kd={"teachers": ["mobilenet_v3_small"]})
+    check_params.main()
+    train_teacher.main("mobilenet_v3_small")
+    table = pd.read_csv(tiny / "models/demo/predictions/teachers/mobilenet_v3_small/turned.csv")
+    assert len(table) == len(pd.read_csv(tiny / "models/demo/predictions/teachers/resnet18/turned.csv"))
 
 
-@pytest.mark.parametrize("architecture", ["resnet19", "mobilenet_v3_small", "../resnet18", "resnet18_seed"])
+@pytest.mark.parametrize("architecture", ["resnet19", "mobilenet_v2", "../resnet18", "resnet18_seed"])
 def test_an_unknown_architecture_is_refused(tiny, architecture):
     with pytest.raises(ValueError, match="wanted some of resnet18, resnet34"):
         train_teacher.main(architecture)
@@ -104,6 +109,7 @@ def test_the_binary_target_trains_two_classes(tiny):
 def test_a_start_that_cannot_be_had_stops_the_stage_and_leaves_nothing(tiny):
     (tiny / "models/demo/teachers/resnet18.safetensors").unlink()
     write_params(tiny, init={"resnet18": {"file": "none.safetensors", "sha256": "0" * 64}})
+    check_params.main()
     with pytest.raises(ValueError, match=r"none\.safetensors: no such file"):
         train_teacher.main("resnet18")
     assert not (tiny / "models/demo/teachers/resnet18.safetensors").exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -78,8 +79,8 @@ def plain_epoch(
         with torch.no_grad():
             soft = teacher(images)
         logits = student(images)
-        hard = focal_loss(logits, targets, weights=weights, gamma=0.0)
-        loss = distillation_loss(logits, soft, hard, T=1, alpha=0.5)
+        hard = focal_loss(logits, F.one_hot(targets, len(weights)), weights=weights, gamma=0.0)
+        loss = distillation_loss(logits, soft, hard, T=1, alpha=0.5, divergence="kl")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

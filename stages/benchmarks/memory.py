@@ -1,7 +1,7 @@
 """Peak memory of opening a model and scoring one image, measured in a process of its own.
 
     python -m stages.benchmarks.memory onnx 224 < model.onnx         (size)
-    python -m stages.benchmarks.memory eager resnet18 7 1 224        (architecture, classes, test-time rotations, size)
+    python -m stages.benchmarks.memory eager resnet18 7 224          (architecture, classes, size)
 
 Prints the peak resident megabytes above those of the process before it opened the model.
 """
@@ -25,9 +25,9 @@ def onnx_megabytes(model: bytes, size: int) -> float:
     return _measure("onnx", size, model=model)
 
 
-def eager_megabytes(architecture: str, classes: int, tta_rotations: int, size: int) -> float:
+def eager_megabytes(architecture: str, classes: int, size: int) -> float:
     """Return the peak memory of scoring one image of this size in PyTorch, in megabytes; weights are random."""
-    return _measure("eager", architecture, classes, tta_rotations, size)
+    return _measure("eager", architecture, classes, size)
 
 
 def peak() -> float:
@@ -45,11 +45,11 @@ def run_onnx(size: str) -> float:
     return peak() - before
 
 
-def run_eager(architecture: str, classes: str, tta_rotations: str, size: str) -> float:
+def run_eager(architecture: str, classes: str, size: str) -> float:
     torch.set_num_threads(1)
     before = peak()
     with torch.inference_mode():
-        model = build_model(architecture, int(classes), tta_rotations=int(tta_rotations)).eval()
+        model = build_model(architecture, int(classes)).eval()
         model(torch.zeros(1, 3, int(size), int(size)))
     return peak() - before
 

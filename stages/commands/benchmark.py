@@ -68,7 +68,7 @@ def read_models(params: Params) -> Iterator[Candidate]:
     """Yield each teacher and the selected student, with their exported files."""
     folder, classes = Path("models", params.data.name), classes_of(params.target)
     for key in params.teachers:
-        path, architecture = folder / f"teachers/{key}.safetensors", parse_teacher(key)[0]
+        path, architecture = folder / f"teachers/{key}.safetensors", parse_teacher(key).architecture
         model = load_weights(path, architecture=architecture, classes=classes)
         yield Candidate(key, path, architecture, model, teacher_files(model, params.image.size))
     path = folder / f"students/{params.kd.selected}.safetensors"
@@ -103,7 +103,7 @@ def measure(candidate: Candidate, classes: int, size: int, every: int) -> list[d
     costs = count_costs(model, size)
     megabytes = {"pytorch": candidate.path.stat().st_size / 1e6}
     megabytes |= {name: len(content) / 1e6 for name, content in files.items()}
-    memory = {"pytorch": eager_megabytes(candidate.architecture, classes, model.tta_rotations, size)}
+    memory = {"pytorch": eager_megabytes(candidate.architecture, classes, size)}
     memory |= {name: onnx_megabytes(content, size) for name, content in files.items()}
     rows = {
         name: {"runtime": name, **costs, "megabytes": megabytes[name], "peak_megabytes": f"{memory[name]:.1f}"}

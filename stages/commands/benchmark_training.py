@@ -8,7 +8,6 @@ of both loops take turns in one run; weights are random, which speed does not de
 `benchmark`. Validation, which both loops need alike, and packing, once for all, are left out.
 """
 
-import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -38,8 +37,8 @@ from stages.learning.models import build_model
 from stages.learning.run import label_loss
 from stages.learning.scoring import score_view
 from stages.learning.settings import Compute, Distill, Views
-from stages.learning.training import CRITERION, Loss, fit
-from stages.learning.views import Examples
+from stages.learning.training import fit
+from stages.learning.views import Batch, Examples
 
 TEACHERS = ("resnet18", "efficientnet_b1")  # of the original student project: the fastest, and the one it distilled
 BATCHES = 20  # of one block
@@ -64,25 +63,21 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
     train = dataset.train
     count, classes = min(BATCHES * schedule.batch_size, len(train.image_ids)), len(train.classes)
-    block = dataclasses.replace(train, image_ids=train.image_ids[:count], rows=train.rows[:count])
-    examples = Examples(block, params.views, params.distill.views)
+    block = train.at(np.arange(count))
+    examples = Examples(block, params.views, params.distill.view_count)
     files = find_images(Path("data/raw", params.data.name), [*train.image_ids, *dataset.scored_ids])
     paths, labels = [files[name] for name in block.image_ids], train.labels[:count].tolist()
     student = build_model(STUDENT, classes, dropout=schedule.dropout)
     teacher = build_model(teacher_name, classes)
     once = schedule.model_copy(update={"epochs": 1})
-    loss = objective(label_loss(train, schedule.loss, device.device), torch.zeros(count, classes))
+    hard, soft = label_loss(train, schedule.loss, device.device), torch.zeros(count, classes)
+
+    def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+        teacher_logits = soft[batch.positions]
+        return distillation_loss(logits, teacher_logits, hard(logits, batch), T=1, alpha=0.5, divergence="kl")
 
     def distill() -> None:
-        fit(
-            student,
-            loss,
-            examples,
-            validate=lambda _: {CRITERION: 0.5},
-            schedule=once,
-            device=device,
-            checkpoint=checkpoint,
-        )
+        fit(student, loss, examples, validate=lambda _: {}, schedule=once, device=device, checkpoint=checkpoint)
 
     with plain_process(
         paths,
@@ -94,18 +89,11 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[
         threads=params.compute.threads,
     ) as plain:
         yield {
-            "soft labels": lambda: score_view(device.place(teacher), examples, 0, device),
+            "soft labels": lambda: score_view(device.place(teacher), examples, np.arange(count), 0, device),
             "student": distill,
             "plain loop": lambda: plain(0),
             "plain loop, workers": lambda: plain(params.compute.threads),
         }
-
-
-def objective(hard: Callable[..., torch.Tensor], soft: torch.Tensor) -> Loss:
-    """Return the students' loss against these soft labels, T 1 and alpha 0.5, as the plain loop's."""
-    return lambda logits, positions, _: distillation_loss(
-        logits, soft[positions], hard(logits, positions), T=1, alpha=0.5
-    )
 
 
 def speeds(blocks: dict[str, Callable[[], object]], images: int) -> dict[str, float]:
@@ -141,7 +129,7 @@ def main() -> None:
             parts(params, teacher, Path(folder, "run/checkpoint.pt")) as blocks,
         ):
             rates = speeds(blocks, block)
-        grid = extrapolate(rates, images=images, views=params.distill.views, epochs=params.distill.epochs)
+        grid = extrapolate(rates, images=images, views=params.distill.view_count, epochs=params.distill.epochs)
         columns = {f"{name.replace(',', '').replace(' ', '_')}_per_second": value for name, value in rates.items()}
         rows.append({"teacher": teacher, "image_size": params.image.size, **columns, **grid})
     table = pd.DataFrame(rows)

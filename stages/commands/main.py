@@ -16,13 +16,14 @@ COMMANDS = {
     "benchmark": "measure size, memory and speed of every model on this machine",
     "benchmark_training": "measure how long the grid takes here beside a plain loop",
     "compare_published": "test this run's models against published predictions, image for image",
+    "compare_procedures": "compare distilling with training alone over the folds of finished experiments",
     "keep_run": "keep what a finished run was made from beside its numbers",
     "track": "send histories and metrics to Weights & Biases",
     "readme": "rewrite the parts of README.md and docs/ that are drawn from tracked files",
     "screenshots": "take the pictures of the report and of the page that README.md shows",
     "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
 }
-PARSES = {"predict", "web", "release"}  # have arguments and a --help of their own
+PARSES = {"predict", "web", "release", "compare_procedures"}  # have arguments and a --help of their own
 USAGE = """usage: melanoma-kd COMMAND [--help]
 
 The pipeline itself is DVC's: `dvc repro` runs it, `dvc exp run -S kd.temperature=2` changes one number.

@@ -18,7 +18,7 @@ from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.reporting.drawing import as_svg, on_white
 from stages.reporting.figures_models import deployment
-from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, read_table
+from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, read_table, teacher_of
 from stages.reporting.page import Table
 from stages.reporting.report_tables import HEADLINE_HEADS
 from stages.reporting.results import Results
@@ -41,7 +41,7 @@ def headline_table(results: Results) -> str:
     """
     names = [
         results.published_student,
-        *labels_of(results.index, role="distilling")[:1],
+        teacher_of(results.index),
         label_of(results.index, role="selected"),
         *labels_of(results.index, role="control"),
         results.int8,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.foundation import command
-from stages.foundation.names import Teachers, student_keys
+from stages.foundation.names import Teachers
 from stages.foundation.params import read_params
 from stages.foundation.settings import Data, Kd, Tracking
 
@@ -30,8 +30,8 @@ class Params:
 
 def histories(folder: Path, params: Params) -> dict[str, pd.DataFrame]:
     """Return the history of each teacher and student that params.yaml names and that is there."""
-    students = student_keys(params.kd.selected, params.kd.repeated)
-    names = [f"teachers/{name}" for name in params.teachers] + [f"students/{key}" for key in students]
+    names = [f"teachers/{name}" for name in params.teachers]
+    names += [f"{kind}/{key}" for key in params.kd.students for kind in ("students", "repeats")]
     return {name: pd.read_csv(path) for name in names if (path := folder / f"{name}.csv").is_file()}
 
 

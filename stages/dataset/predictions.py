@@ -16,6 +16,7 @@ from stages.foundation.files import write_csv
 
 COLUMNS = ["image_id", "p_melanoma"]
 TABLE, RECORD, DECISIONS = "predictions.csv", "record.json", "decisions.json"
+TURNED = "turned.csv"  # like TABLE, from the mean logits over four quarter turns of each image
 DIGITS = 9  # significant digits in a table: enough for every float32
 
 

@@ -13,7 +13,7 @@ DIAGNOSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 UNKNOWN = "unknown"
 
 SPLITS = ("train", "val", "holdout")
-SPLIT_COLUMNS = [*COLUMNS, "melanoma"]
+SPLIT_COLUMNS = [*COLUMNS, "melanoma", "fold"]
 
 MELANOMA = "mel"
 
@@ -32,14 +32,13 @@ def class_indices(table: pd.DataFrame, target: Target) -> list[int]:
 
 
 def read_split(path: Path) -> pd.DataFrame:
-    """Return a split table with SPLIT_COLUMNS: text, but melanoma int, 0 or 1; ValueError on another table."""
+    """Return a split table with SPLIT_COLUMNS: text, but melanoma 0 or 1 and fold int; ValueError on another."""
     if not path.is_file():
         raise ValueError(f"{path}: no such split; dvc repro prepare_splits makes it")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     if list(table.columns) != SPLIT_COLUMNS:
         raise ValueError(f"{path}: wanted the columns {','.join(SPLIT_COLUMNS)}, found {','.join(table.columns)}")
-    table["melanoma"] = table["melanoma"].astype(int)
-    return table
+    return table.astype({"melanoma": int, "fold": int})
 
 
 def check_disjoint(tables: dict[str, pd.DataFrame]) -> None:

@@ -18,7 +18,6 @@ PREPROCESSING = (
     "RGB upright by EXIF, the whole image squashed to a square by an antialiased bilinear filter, divided by 255; "
     "normalisation is inside the model"
 )
-ROTATIONS = "; the model itself averages its answer over {} quarter turns of the image"
 INTENDED_USE = "Research on model compression. Not a medical device; not for diagnosis, triage or reassurance."
 
 

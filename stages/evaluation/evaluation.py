@@ -14,7 +14,7 @@ from stages.evaluation.subgroups import subgroup_tables
 from stages.foundation.settings import Evaluate
 from stages.statistics.calibration import RAW, fit_temperature
 from stages.statistics.decisions import fit_decision
-from stages.statistics.intervals import Estimates, Sample, draw_sample
+from stages.statistics.intervals import Estimates, Sample, draw_sample, mean_over_seeds
 
 Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
 
@@ -24,7 +24,8 @@ class Evaluation:
     """Labels and probabilities of all models on val and holdout, and what is computed from them, each once.
 
     tables: val's and holdout's, with SPLIT_COLUMNS; p: of their images, in their order. exported: the decision stored
-    in each ONNX file; other models' are fitted here, in the same way.
+    in each ONNX file; other models' are fitted here, in the same way. Estimates alone cover the means of several seeds,
+    too.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -68,10 +69,16 @@ class Evaluation:
 
     @cached_property
     def estimates(self) -> dict[str, dict[str, Estimates]]:
-        """Return split -> model -> every metric with its replicates."""
-        return {
-            split: {name: score(sample, p[split], self.thresholds[name]) for name, p in self.p.items()}
-            for split, sample in self.samples.items()
+        """Return split -> model, or mean of a student's seeds -> every metric with its replicates."""
+        return {split: self._estimate(split) for split in self.tables}
+
+    def _estimate(self, split: str) -> dict[str, Estimates]:
+        sample = self.samples[split]
+        single = {name: score(sample, p[split], self.thresholds[name]) for name, p in self.p.items()}
+        seeds = np.random.default_rng(self.settings.seed)
+        groups = self.roles.repeats | self.roles.turned_repeats
+        return single | {
+            name: mean_over_seeds([single[model.name] for model in group], seeds) for name, group in groups.items()
         }
 
     @property
@@ -93,6 +100,6 @@ class Evaluation:
     def by_model(self, rows: Callable[[str, np.ndarray], pd.DataFrame], names: list[str] | None = None) -> pd.DataFrame:
         """Return the tables that `rows` makes of each model's name and holdout probabilities, below each other.
 
-        names: of the models, by default all. The first column, model, names them.
+        names: of the models, by default all but the turned ones. The first column, model, names them.
         """
-        return stack({name: rows(name, self.p[name]["holdout"]) for name in names or self.p}, "model")
+        return stack({name: rows(name, self.p[name]["holdout"]) for name in names or self.roles.upright}, "model")

@@ -25,6 +25,7 @@ def plot_data(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
         "reliability": evaluation.by_model(lambda name, p: _reliability(evaluation, name, p)),
         "roc_band": evaluation.by_model(lambda _, p: curves.roc_band(labels, p, weights), detailed),
         "pr_band": evaluation.by_model(lambda _, p: curves.pr_band(labels, p, weights), detailed),
+        "calibration_curve": evaluation.by_model(lambda name, p: _calibration_curve(evaluation, name, p), detailed),
         "decision_curve": _decision_curve(evaluation),
         "risk_coverage": evaluation.by_model(lambda name, p: _risk_coverage(evaluation, name, p), detailed),
         "examples": _examples(evaluation),
@@ -49,6 +50,11 @@ def _reliability(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.DataFra
     )
 
 
+def _calibration_curve(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.DataFrame:
+    sample, calibrated = evaluation.samples["holdout"], evaluation.decisions[name].calibration(p)
+    return curves.calibration_curve(sample.labels, calibrated, sample.weights)
+
+
 def _risk_coverage(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.DataFrame:
     sample, calibrated = evaluation.samples["holdout"], evaluation.decisions[name].calibration(p)
     return curves.banded("share", decisions.SHARES, decisions.risk_coverage(sample.labels, calibrated, sample.weights))
@@ -66,7 +72,7 @@ def _decision_curve(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def _examples(evaluation: Evaluation) -> pd.DataFrame:
-    """Return images for the galleries: the first distilling teacher and the selected student, both at threshold 0.5."""
-    teacher, student = evaluation.roles.names("distilling")[0], evaluation.roles.one("selected")
+    """Return images for the galleries: the teacher and the selected student, both at threshold 0.5."""
+    teacher, student = evaluation.roles.teacher, evaluation.roles.one("selected")
     p = evaluation.holdout
     return examples(evaluation.tables["holdout"], p[teacher], p[student], float(HALF), EXAMPLES)

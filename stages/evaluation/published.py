@@ -30,5 +30,5 @@ def compare(
     tables = {name: tidy(sample, p[name], cuts[name], estimates[name]) for name in p}
     models = stack(tables, "model").replace({"at": {OPERATING_POINT: AT}})
     pairs = [Pair(f"against {name}", model, name) for name in names for model in ours]
-    tests = comparison_table(pairs, estimates, sample.labels, p).replace({"at": {OPERATING_POINT: AT}})
+    tests = comparison_table(pairs, estimates, sample, p).replace({"at": {OPERATING_POINT: AT}})
     return models, tests

@@ -1,10 +1,10 @@
 """The models of an evaluation: what each one is and its role. Readers of the tables join on model_index.csv."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from stages.foundation.names import ARCHITECTURES, CONTROL, GRID, STUDENT, parse_student, parse_teacher, student_keys
+from stages.foundation.names import ARCHITECTURES, CONTROL, GRID, STUDENT, parse_student, parse_teacher
 from stages.foundation.settings import Baselines, Kd
 
 BASELINES = {  # labels for people
@@ -14,6 +14,8 @@ BASELINES = {  # labels for people
     "gradient_boosting": "gradient boosting",
 }
 CONTROL_MODEL = f"student_{CONTROL}"  # by name, as its role is "selected" where both are one
+ENSEMBLE = "teacher_ensemble"  # the mean log odds of several distilling teachers
+TURNS = 4  # quarter turns of a "turned" model
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,9 @@ class Model:
     """One row of model_index.csv.
 
     key: of the model's files; label: for people; temperature, alpha and seed: None where a model has none. kind:
-    teacher, student, onnx, baseline, or mean (of a student's seeds). role: distilling (teachers), selected, control,
-    grid, repeat (students), fp32, int8 (ONNX files), or "-".
+    teacher, ensemble, student, onnx, baseline, turned (the same model over four quarter turns) or mean (of a student's
+    seeds). role: distilling (teachers), ensemble, selected, control, grid, repeat (students), fp32, int8 (ONNX files),
+    or "-".
     """
 
     key: str
@@ -37,7 +40,14 @@ class Model:
     @property
     def name(self) -> str:
         """Return the model's name in every table."""
-        return f"student_{self.key}" if self.kind == "student" else self.key
+        is_student = self.kind == "student" or (self.kind == "turned" and self.temperature is not None)
+        name = f"student_{self.key}" if is_student else self.key
+        return f"{name}_turned" if self.kind == "turned" else name
+
+    @property
+    def turned(self) -> "Model":
+        """Return the same model asked about four quarter turns of each image."""
+        return replace(self, label=f"{self.label}, four turns", kind="turned", role="-")
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Roles:
     @property
     def grid(self) -> list[Model]:
         """Return the students of the grid, the selected one too if it is one of them."""
-        return [model for model in self.models if model.key in GRID]
+        return [model for model in self.models if model.kind == "student" and model.key in GRID]
 
     @property
     def baselines(self) -> list[str]:
@@ -66,35 +76,50 @@ class Roles:
 
     @property
     def detailed(self) -> list[str]:
-        """Return the models shown in detail: the distilling teachers, the selected student, the control, int8."""
-        return list(dict.fromkeys([*self.names("distilling"), self.one("selected"), CONTROL_MODEL, self.one("int8")]))
+        """Return the models shown in detail: the teacher, the selected student, the control, int8."""
+        return list(dict.fromkeys([self.teacher, self.one("selected"), CONTROL_MODEL, self.one("int8")]))
+
+    @property
+    def teacher(self) -> str:
+        """Return the name of what students learn from: the ensemble, or the only distilling teacher."""
+        return (self.names("ensemble") or self.names("distilling"))[0]
+
+    @property
+    def upright(self) -> list[str]:
+        """Return the names of all models but the turned ones."""
+        return [model.name for model in self.models if model.kind != "turned"]
 
     @property
     def repeats(self) -> dict[str, list[Model]]:
         """Return the students trained with several seeds, by the name of their mean; the control comes last."""
-        groups: dict[tuple[float | None, float | None], list[Model]] = {}
+        return self._groups("student", "")
+
+    @property
+    def turned_repeats(self) -> dict[str, list[Model]]:
+        """Return what `repeats` does of the same students over four quarter turns."""
+        return self._groups("turned", ", four turns")
+
+    def _groups(self, kind: str, ending: str) -> dict[str, list[Model]]:
+        groups: dict[tuple[float, float | None], list[Model]] = {}
         for model in self.models:
-            if model.kind == "student":
+            if model.kind == kind and model.temperature is not None:
                 groups.setdefault((model.temperature, model.alpha), []).append(model)
         several = [group for group in groups.values() if len(group) > 1]
         several.sort(key=lambda group: group[0].key == CONTROL)
-        return {f"{group[0].name}, mean of {len(group)} seeds": group for group in several}
+        return {f"student_{group[0].key}, mean of {len(group)} seeds{ending}": group for group in several}
 
 
 def roles_of(teachers: list[str], kd: Kd, baselines: Baselines) -> Roles:
     """Return every model that these parameters train and export, with its role."""
-    models = []
-    for key in teachers:
-        architecture, seed = parse_teacher(key)
-        label = ARCHITECTURES[architecture] + _with_seed(seed)
-        role = "distilling" if key in kd.teachers else "-"
-        models.append(Model(key, label, "teacher", architecture, seed=seed, role=role))
+    trained = [_teacher(key, kd) for key in teachers]
+    if len(kd.teachers) > 1:
+        trained.append(Model(ENSEMBLE, f"mean of {len(kd.teachers)} teachers", "ensemble", "-", role="ensemble"))
     roles = dict.fromkeys(GRID, "grid") | {CONTROL: "control", kd.selected: "selected"}
-    for key in student_keys(kd.selected, kd.repeated):
-        student = parse_student(key)
-        T, alpha, seed, role = student.T, student.alpha, student.seed, roles.get(key, "repeat")
-        label = f"student T={T:g} α={alpha:g}" + _with_seed(seed)
-        models.append(Model(key, label, "student", STUDENT, T, alpha, seed, role))
+    students = [_student(key, roles.get(key, "repeat")) for key in kd.students]
+    roles_ = Roles(trained + students)
+    turned = [model.turned for model in roles_.models if model.name == roles_.teacher]
+    turned += [model.turned for group in roles_.repeats.values() for model in group]
+    models = trained + students + turned
     selected = parse_student(kd.selected)
     for precision in ("fp32", "int8"):
         key, label = f"student_{precision}", f"student ONNX {precision}"
@@ -102,12 +127,26 @@ def roles_of(teachers: list[str], kd: Kd, baselines: Baselines) -> Roles:
     return Roles(models + [Model(name, BASELINES[name], "baseline", name) for name in baselines.models])
 
 
+def _teacher(key: str, kd: Kd) -> Model:
+    name = parse_teacher(key)
+    label = ARCHITECTURES[name.architecture] + _with_seed(name.seed)
+    label += "" if name.fold is None else f", without fold {name.fold}"
+    role = "distilling" if key in kd.teachers else "-"
+    return Model(key, label, "teacher", name.architecture, seed=name.seed, role=role)
+
+
+def _student(key: str, role: str) -> Model:
+    student = parse_student(key)
+    label = f"student T={student.T:g} α={student.alpha:g}" + _with_seed(student.seed)
+    return Model(key, label, "student", STUDENT, student.T, student.alpha, student.seed, role)
+
+
 def index_table(roles: Roles) -> pd.DataFrame:
     """Return one row per model and per mean of seeds; detail: whether it is shown in detail. Blanks are "-"."""
     models = list(roles.models)
-    for name, (student, *others) in roles.repeats.items():
+    for name, (student, *others) in (roles.repeats | roles.turned_repeats).items():
         label = f"{student.label}, mean of {1 + len(others)} seeds"
-        models.append(Model(name, label, "mean", student.architecture, student.temperature, student.alpha))
+        models.append(replace(student, key=name, label=label, kind="mean", seed=None, role="-"))
     rows = [
         {"model": model.name}
         | {column: _cell(value) for column, value in vars(model).items() if column != "key"}

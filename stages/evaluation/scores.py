@@ -9,7 +9,7 @@ import pandas as pd
 from stages.statistics.intervals import Estimates, Sample, interval
 from stages.statistics.metrics import (
     BIASED_UP,
-    CALIBRATION_LINE,
+    UNBOUNDED,
     calibration_metrics,
     decision_metrics,
     ranking_metrics,
@@ -29,15 +29,18 @@ def score(sample: Sample, p: np.ndarray, threshold: float) -> Estimates:
     return {(at, name): values for at, group in metrics.items() for name, values in group.items()}
 
 
-def tidy(sample: Sample, p: np.ndarray, threshold: float, estimates: Estimates) -> pd.DataFrame:
-    """Return the estimates of `score`, a row each: at, threshold ("-" where none is used), metric, value, low, high."""
-    thresholds = {HALF: 0.5, OPERATING_POINT: threshold}
-    trials = {at: _trials(sample, p >= cut) for at, cut in thresholds.items()}
+def tidy(sample: Sample, p: np.ndarray | None, threshold: float | None, estimates: Estimates) -> pd.DataFrame:
+    """Return the estimates of `score`, a row each: at, threshold ("-" where none is used), metric, value, low, high.
+
+    p and threshold: None for a mean of seeds, each of which has its own.
+    """
+    thresholds = {HALF: 0.5} if threshold is None else {HALF: 0.5, OPERATING_POINT: threshold}
+    trials = {} if p is None else {at: _trials(sample, p >= cut) for at, cut in thresholds.items()}
     rows = []
     for (at, metric), values in estimates.items():
         bounds = interval(
             values,
-            bounded=metric not in CALIBRATION_LINE,
+            bounded=metric not in UNBOUNDED,
             biased_up=metric in BIASED_UP,
             trials=trials.get(at, {}).get(metric, 0),
         )

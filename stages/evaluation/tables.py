@@ -9,39 +9,45 @@ from stages.evaluation.agreement import agreement_table, outcomes
 from stages.evaluation.evaluation import Evaluation
 from stages.evaluation.roles import CONTROL_MODEL
 from stages.evaluation.scores import HALF, OPERATING_POINT, stack, tidy
+from stages.statistics import decisions
 from stages.statistics.calibration import calibration_rows
-from stages.statistics.comparisons import Pair, comparison_table
-from stages.statistics.decisions import referral_metrics
+from stages.statistics.comparisons import Margins, Pair, comparison_table
 from stages.statistics.intervals import interval
+
+STUDENT, INT8 = "student against teacher", "int8 against fp32"  # families with a margin
 
 
 def models(evaluation: Evaluation) -> pd.DataFrame:
-    """Return every metric of every model on val and holdout, with its interval."""
-    tables = {
-        (name, split): tidy(sample, p[split], evaluation.thresholds[name], evaluation.estimates[split][name])
-        for name, p in evaluation.p.items()
-        for split, sample in evaluation.samples.items()
-    }
+    """Return every metric of every model, and of every mean of seeds, on val and holdout, with its interval."""
+    tables = {}
+    for split, sample in evaluation.samples.items():
+        for name, estimates in evaluation.estimates[split].items():
+            p = evaluation.p[name][split] if name in evaluation.p else None
+            tables[name, split] = tidy(sample, p, evaluation.thresholds.get(name), estimates)
     return stack(tables, "model", "split")
 
 
 def comparisons(evaluation: Evaluation) -> pd.DataFrame:
     """Return the paired tests between models; students trained with several seeds are compared by their means too."""
-    roles = evaluation.roles
-    estimates = dict(evaluation.estimates["holdout"])
-    means = list(roles.repeats)
-    for name, group in roles.repeats.items():
-        runs = [estimates[model.name] for model in group]
-        estimates[name] = {at: np.mean([run[at] for run in runs], axis=0) for at in runs[0]}
+    roles, margins = evaluation.roles, evaluation.settings.margins
+    (distilled, control), (distilled_turned, control_turned) = roles.repeats, roles.turned_repeats
     selected, best = roles.one("selected"), evaluation.best_of_grid.name
-    pairs = [Pair("student against teacher", selected, name) for name in roles.names("distilling")]
-    pairs += [Pair("distillation against control", selected, CONTROL_MODEL)]
-    pairs += [Pair("distillation against control, all seeds", means[0], means[-1])]
-    pairs += [Pair("int8 against fp32", roles.one("int8"), roles.one("fp32"))]
-    pairs += [Pair("cell against the best on val", model.name, best) for model in roles.grid]
-    pairs += [Pair("student against baseline", selected, name) for name in roles.baselines]
+    pairs = [
+        Pair(STUDENT, selected, roles.teacher),
+        Pair("distillation against control", selected, CONTROL_MODEL),
+        Pair("distillation against control, all seeds", distilled, control),
+        Pair("distillation against control, all seeds, four turns", distilled_turned, control_turned),
+        Pair("four turns against one", distilled_turned, distilled),
+        Pair(INT8, roles.one("int8"), roles.one("fp32")),
+        *(Pair("cell against the best on val", model.name, best) for model in roles.grid),
+        *(Pair("student against baseline", selected, name) for name in roles.baselines),
+    ]
+    if roles.names("ensemble"):
+        pairs += [Pair("ensemble against its teachers", roles.teacher, name) for name in roles.names("distilling")]
     pairs = [pair for pair in pairs if pair.model != pair.reference]
-    return comparison_table(pairs, estimates, evaluation.samples["holdout"].labels, evaluation.holdout)
+    claims = Margins(equivalent={INT8: margins.equivalent}, not_inferior={STUDENT: margins.not_inferior})
+    estimates, sample = evaluation.estimates["holdout"], evaluation.samples["holdout"]
+    return comparison_table(pairs, estimates, sample, evaluation.holdout, claims)
 
 
 def confusion(evaluation: Evaluation) -> pd.DataFrame:
@@ -80,7 +86,7 @@ def referral(evaluation: Evaluation) -> pd.DataFrame:
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
         rule = evaluation.decisions[name].referral
-        metrics = referral_metrics(sample.labels, rule.bands(p), sample.weights)
+        metrics = decisions.referral_metrics(sample.labels, rule.bands(p), sample.weights)
         return pd.DataFrame(
             [
                 {**vars(rule), "metric": metric, **interval(values, trials=trials.get(metric, 0))}
@@ -91,12 +97,67 @@ def referral(evaluation: Evaluation) -> pd.DataFrame:
     return evaluation.by_model(rows, evaluation.roles.detailed)
 
 
+def repeatability(evaluation: Evaluation) -> pd.DataFrame:
+    """Return, of lesions with several images, the share whose decision at the operating point changes with the image.
+
+    lesions: how many have several images, of all, of melanomas and of others.
+    """
+    sample = evaluation.samples["holdout"]
+    _, index, counts = np.unique(sample.lesions, return_inverse=True, return_counts=True)
+    several = counts[index] > 1
+    members = {"all": several, "melanomas": several & (sample.labels == 1), "others": several & (sample.labels == 0)}
+
+    def rows(name: str, p: np.ndarray) -> pd.DataFrame:
+        called = p >= evaluation.thresholds[name]
+        return pd.DataFrame(
+            [
+                {
+                    "of": kind,
+                    "lesions": sample.lesions_of(member),
+                    "metric": "changed",
+                    **interval(changed(member, called), trials=sample.lesions_of(member)),
+                }
+                for kind, member in members.items()
+                if member.any()
+            ]
+        )
+
+    def changed(member: np.ndarray, called: np.ndarray) -> np.ndarray:
+        shares = decisions.repeatability(sample.lesions[member], called[member], sample.weights[:, member])
+        return shares[np.isfinite(shares)]  # a replicate may hold no such lesion
+
+    return evaluation.by_model(rows)
+
+
+def consequences(evaluation: Evaluation) -> pd.DataFrame:
+    """Return predictive values, net benefit and counts among 1,000 lesions at the operating point, by prevalence."""
+    settings = evaluation.settings
+
+    def rows(name: str, _: np.ndarray) -> pd.DataFrame:
+        estimates = evaluation.estimates["holdout"][name]
+        sensitivity, specificity = (estimates[OPERATING_POINT, metric] for metric in ("sensitivity", "specificity"))
+        return pd.DataFrame(
+            [
+                {"prevalence": prevalence, "metric": metric, **interval(values, bounded=metric in ("ppv", "npv"))}
+                for prevalence in settings.prevalences
+                for metric, values in decisions.consequences(
+                    sensitivity,
+                    specificity,
+                    prevalence=prevalence,
+                    threshold_probability=settings.threshold_probability,
+                ).items()
+            ]
+        )
+
+    return evaluation.by_model(rows, evaluation.roles.detailed)
+
+
 def agreement(evaluation: Evaluation) -> pd.DataFrame:
-    """Return how often each distilling teacher and the selected student are right at threshold 0.5."""
-    labels = evaluation.samples["holdout"].labels
-    student, teachers = evaluation.holdout[evaluation.roles.one("selected")], evaluation.roles.names("distilling")
+    """Return how often the teacher and the selected student are right at threshold 0.5."""
+    labels, roles = evaluation.samples["holdout"].labels, evaluation.roles
+    student = evaluation.holdout[roles.one("selected")]
     return evaluation.by_model(
-        lambda _, p: agreement_table(labels, outcomes(labels, p, student, float(HALF))), teachers
+        lambda _, p: agreement_table(labels, outcomes(labels, p, student, float(HALF))), [roles.teacher]
     )
 
 
@@ -120,6 +181,8 @@ TABLES: dict[str, Callable[[Evaluation], pd.DataFrame]] = {  # file name -> the 
     "subgroups": lambda evaluation: evaluation.subgroups[0],
     "subgroup_gaps": lambda evaluation: evaluation.subgroups[1],
     "referral": referral,
+    "repeatability": repeatability,
+    "consequences": consequences,
     "agreement": agreement,
     "confusion": confusion,
 }

@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field
 
+STUDENT = "mobilenet_v3_small"
 ARCHITECTURES = {  # of teachers: torchvision's name and the usual one
     "resnet18": "ResNet-18",
     "resnet34": "ResNet-34",
@@ -20,27 +21,35 @@ ARCHITECTURES = {  # of teachers: torchvision's name and the usual one
     "efficientnet_b5": "EfficientNet-B5",
     "efficientnet_b6": "EfficientNet-B6",
     "efficientnet_b7": "EfficientNet-B7",
+    STUDENT: "MobileNetV3-Small",  # a student's own architecture can teach, too
 }
-STUDENT = "mobilenet_v3_small"
 
 GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
+T = TypeVar("T")
 CONTROL = "T1_alpha0"  # a student trained without distillation
-REPEAT_SEEDS = (43, 44)  # kd.repeated and the control are trained with these seeds too
 
-_TEACHER = re.compile(rf"({'|'.join(ARCHITECTURES)})(_seed([0-9]+))?")
+_TEACHER = re.compile(rf"({'|'.join(ARCHITECTURES)})(?:_seed([0-9]+))?(?:_fold([0-9]+))?")
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?"
 _STUDENT = re.compile(rf"T({_NUMBER})_alpha({_NUMBER})(?:_seed([0-9]+))?")
 
 
-def parse_teacher(key: str) -> tuple[str, int | None]:
-    """Return the architecture and the seed in a key such as `resnet18_seed43`; ValueError on other keys.
+@dataclass(frozen=True)
+class TeacherName:
+    """seed: of a repeat, None for teacher.seed; fold: of train.csv, never seen by this teacher, None if it saw all."""
 
-    The seed is None in `resnet18`, which is trained with teacher.seed.
-    """
+    architecture: str
+    seed: int | None
+    fold: int | None
+
+
+def parse_teacher(key: str) -> TeacherName:
+    """Return what a key such as `resnet18`, `resnet18_seed43` or `resnet18_fold0` names; ValueError on other keys."""
     match = _TEACHER.fullmatch(key)
     if match is None:
-        raise ValueError(f"wanted some of {', '.join(ARCHITECTURES)}, each with or without _seed<number>")
-    return match[1], None if match[3] is None else int(match[3])
+        known = ", ".join(ARCHITECTURES)
+        raise ValueError(f"wanted some of {known}, each with or without _seed<number> and _fold<number>")
+    seed, fold = (None if number is None else int(number) for number in match.groups()[1:])
+    return TeacherName(match[1], seed, fold)
 
 
 @dataclass(frozen=True)
@@ -72,26 +81,15 @@ def student_key(student: Student) -> str:
     return f"T{student.T:g}_alpha{student.alpha:g}" + ("" if student.seed is None else f"_seed{student.seed}")
 
 
-def student_keys(selected: str, repeated: str) -> list[str]:
-    """Return the students dvc.yaml trains, each once: grid, control, selected, repeats of control and `repeated`."""
-    repeats = [key for name in (CONTROL, repeated) for key in repeat_keys(name)]
-    return list(dict.fromkeys([*GRID, CONTROL, selected, *repeats]))
-
-
-def repeat_keys(key: str) -> list[str]:
-    """Return the keys of a student's repeats, which differ in the seed."""
-    return [f"{key}_seed{seed}" for seed in REPEAT_SEEDS]
-
-
 def _teacher_key(key: str) -> str:
     parse_teacher(key)
     return key
 
 
-def _each_once(keys: list[str]) -> list[str]:
-    if len(set(keys)) < len(keys):
-        raise ValueError("wanted one or more names, each once")
-    return keys
+def _each_once(values: list[T]) -> list[T]:
+    if len(set(values)) < len(values):
+        raise ValueError("wanted one or more, each once")
+    return values
 
 
 Teacher = Annotated[str, AfterValidator(_teacher_key)]

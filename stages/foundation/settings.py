@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator
 
-from stages.foundation.names import EachOnce, Teachers
+from stages.foundation.names import CONTROL, GRID, EachOnce, Teachers
 from stages.foundation.params import Part, Section, Seed
 
 
@@ -40,16 +40,42 @@ class Selection(Part):
         return f"T{self.temperature}_alpha{self.alpha}"
 
 
+Divergence = Literal["kl", "dist"]
+
+
 class Distilling(Part):
-    """The teachers whose mean logits students learn from."""
+    """The teachers whose mean logits students learn from, and how a student's divergence from them is measured."""
 
     teachers: Teachers
+    loss: Divergence
 
 
-class Kd(Selection, Distilling, extra="forbid"):
-    """The whole section; repeated: the key of a student that is trained with further seeds, as the control is."""
+def _quarter_turns(number: int) -> int:
+    if number not in (1, 2, 4):  # Literal[1, 2, 4] would accept True
+        raise ValueError("wanted 1, 2 or 4")
+    return number
+
+
+class Labelling(Part):
+    """label_turns: quarter turns of a view over which a teacher's logits are averaged."""
+
+    label_turns: Annotated[int, AfterValidator(_quarter_turns)]
+
+
+class Kd(Selection, Distilling, Labelling, extra="forbid"):
+    """The whole section.
+
+    repeated: the key of a student that is trained with further seeds, as the control is; seeds: these.
+    """
 
     repeated: str
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=100), EachOnce]
+
+    @property
+    def students(self) -> list[str]:
+        """Return the keys of the students dvc.yaml trains: grid, control, selected, repeats of control and repeated."""
+        repeats = [f"{key}_seed{seed}" for key in (CONTROL, self.repeated) for seed in self.seeds]
+        return list(dict.fromkeys([*GRID, CONTROL, self.selected, *repeats]))
 
 
 BaselineModel = Literal["logistic_regression", "svm_rbf", "random_forest", "gradient_boosting"]
@@ -76,11 +102,28 @@ class OperatingPoint(Part):
     coverage: float = Field(gt=0, lt=1)
 
 
+class Margins(Section):
+    """Differences in ROC-AUC: int8 and fp32 count as equivalent below, a student as not inferior to its teacher."""
+
+    equivalent: float = Field(gt=0, lt=0.5)
+    not_inferior: float = Field(gt=0, lt=0.5)
+
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
 class Evaluate(OperatingPoint, extra="forbid"):
-    """The whole section; replicates and seed: of the bootstrap over lesions."""
+    """The whole section.
+
+    replicates and seed: of the bootstrap over lesions. prevalences: shares of melanomas among lesions that consequences
+    are computed for; threshold_probability: the risk from which on an excision is worth it there.
+    """
 
     replicates: int = Field(ge=100, le=1_000_000)
     seed: Seed
+    margins: Margins
+    prevalences: Annotated[list[Share], Field(min_length=1), EachOnce]
+    threshold_probability: Share
 
 
 class Tracking(Section):

@@ -21,7 +21,10 @@ from stages.learning.views import TrainImages
 
 @dataclass(frozen=True)
 class Dataset:
-    """val_rows: in the pack, int64 (images,); val_melanoma: 0 or 1; scored_ids: all packed images not in train.csv."""
+    """The images trained on, all of train.csv's or those outside a fold, and those a model is scored on.
+
+    val_rows: in the pack, int64 (images,); val_melanoma: 0 or 1; scored_ids: all packed images not in train.csv.
+    """
 
     train: TrainImages
     val_rows: np.ndarray
@@ -39,21 +42,25 @@ def open_train(processed: Path, target: Target) -> TrainImages:
     return _train_images(processed, read_split(processed / "train.csv"), target)
 
 
-def open_dataset(processed: Path, target: Target) -> Dataset:
-    """Return the dataset below data/processed/<name>; ValueError on overlapping splits and on altered pixels."""
+def open_dataset(processed: Path, target: Target, without_fold: int | None = None) -> Dataset:
+    """Return the dataset below data/processed/<name>; ValueError on overlapping splits and on altered pixels.
+
+    without_fold: a fold of train.csv that is not trained on.
+    """
     train_table, val = read_split(processed / "train.csv"), read_split(processed / "val.csv")
     check_disjoint({"train": train_table, "val": val})
     check_classes(val, "val.csv")
     train = _train_images(processed, train_table, target)
     val_rows = train.pack.rows(list(val["image_id"]))
-    return Dataset(train, val_rows, val["melanoma"].to_numpy(), scored_ids(train.pack, train.image_ids))
+    ids = scored_ids(train.pack, train.image_ids)
+    return Dataset(train.without(without_fold), val_rows, val["melanoma"].to_numpy(), ids)
 
 
 def _train_images(processed: Path, table: pd.DataFrame, target: Target) -> TrainImages:
     pack = open_pack(processed / "pack")
     pack.verify()
     image_ids, labels = list(table["image_id"]), torch.tensor(class_indices(table, target))
-    return TrainImages(pack, image_ids, pack.rows(image_ids), labels, classes_of(target))
+    return TrainImages(pack, image_ids, pack.rows(image_ids), labels, table["fold"].to_numpy(), classes_of(target))
 
 
 def validate(model: nn.Module, dataset: Dataset, device: Device) -> dict[str, float]:
@@ -67,8 +74,8 @@ def validate(model: nn.Module, dataset: Dataset, device: Device) -> dict[str, fl
     }
 
 
-def predict(model: nn.Module, dataset: Dataset, device: Device) -> np.ndarray:
-    """Return p_melanoma of `dataset.scored_ids`, float64 (images,)."""
+def predict(model: nn.Module, dataset: Dataset, device: Device, *, turns: int) -> np.ndarray:
+    """Return p_melanoma of `dataset.scored_ids`, float64 (images,), from the mean logits of 1, 2 or 4 quarter turns."""
     train = dataset.train
-    logits = score_images(model, train.pack, train.pack.rows(dataset.scored_ids), device)
+    logits = score_images(model, train.pack, train.pack.rows(dataset.scored_ids), device, turns=turns)
     return class_probability(logits, train.melanoma)

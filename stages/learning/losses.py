@@ -13,10 +13,11 @@ def class_weights(classes: tuple[str, ...], melanoma: int, settings: HardLoss) -
     return weights
 
 
-def focal_loss(logits: torch.Tensor, labels: torch.Tensor, *, weights: torch.Tensor, gamma: float) -> torch.Tensor:
-    """Return the batch mean of  -w_y (1 - p_y)^gamma log p_y  (Lin et al. 2017, eq. 5, over a softmax).
+def focal_loss(logits: torch.Tensor, targets: torch.Tensor, *, weights: torch.Tensor, gamma: float) -> torch.Tensor:
+    """Return the batch mean of  -sum_c t_c w_c (1 - p_c)^gamma log p_c  (Lin et al. 2017, eq. 5, over a softmax).
 
-    logits (batch, classes), labels int64 (batch,), weights (classes,).
+    logits (batch, classes); targets t: each class's share, (batch, classes), so that the loss of a mixture is the
+    mixture of its images' losses; weights w (classes,).
     """
-    log_p = F.log_softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]  # (batch,)
-    return (-weights[labels] * (1 - log_p.exp()).pow(gamma) * log_p).mean()
+    log_p = F.log_softmax(logits, dim=1)
+    return -(targets * weights * (1 - log_p.exp()).pow(gamma) * log_p).sum(dim=1).mean()

@@ -20,41 +20,29 @@ STD = (0.229, 0.224, 0.225)  # ImageNet channel standard deviations, RGB, torchv
 # torch's default. torchvision sets 0.01 for MobileNetV3 and EfficientNet-B5...B7, made for a million steps: after a few
 # hundred the running statistics still lag behind (the demo's student on val: ROC-AUC .83 with 0.01, .96 with 0.1).
 BN_MOMENTUM = 0.1
-METADATA_KEY = "held"  # in a weights file; its value is JSON: architecture, classes, rotations and digest
+METADATA_KEY = "held"  # in a weights file; its value is JSON: architecture, classes and digest
 
 
 class Classifier(nn.Module):
-    """A network from RGB in [0, 1], float32 (batch, 3, size, size), to logits (batch, classes), normalisation included.
+    """A network from RGB in [0, 1], float32 (batch, 3, size, size), to logits (batch, classes).
 
-    In eval mode the logits are the mean over `tta_rotations` quarter turns of the image.
+    It normalises its input itself.
     """
 
-    def __init__(self, backbone: nn.Module, tta_rotations: int = 1) -> None:
+    def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
-        self.tta_rotations = tta_rotations
         self.mean: torch.Tensor
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        image = (image - self.mean) / self.std
-        if self.training or self.tta_rotations == 1:
-            return self.backbone(image)
-        turned = torch.cat(self._turns(image))
-        return self.backbone(turned).unflatten(0, (self.tta_rotations, -1)).mean(dim=0)
-
-    def turn_by_turn(self, image: torch.Tensor) -> torch.Tensor:
-        """Return what `forward` returns in eval mode, one quarter turn at a time, which takes less memory."""
-        image = (image - self.mean) / self.std
-        return torch.stack([self.backbone(turned) for turned in self._turns(image)]).mean(dim=0)
-
-    def _turns(self, image: torch.Tensor) -> list[torch.Tensor]:
-        return [torch.rot90(image, turn, (2, 3)) for turn in range(self.tta_rotations)]
+        logits: torch.Tensor = self.backbone((image - self.mean) / self.std)
+        return logits
 
 
-def build_model(architecture: str, classes: int, *, dropout: float = 0.0, tta_rotations: int = 1) -> Classifier:
+def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Classifier:
     """Return a classifier with random weights, from torch's global seed, and dropout before its last layer."""
     backbone = torchvision.models.get_model(architecture, weights=None)
     if architecture.startswith("resnet"):
@@ -66,7 +54,7 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0, tta_ro
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = BN_MOMENTUM
-    return Classifier(backbone, tta_rotations)
+    return Classifier(backbone)
 
 
 def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:
@@ -91,12 +79,11 @@ def load_start(model: Classifier, architecture: str, start: str | LocalStart) ->
 
 
 def save_weights(path: Path, model: Classifier, *, architecture: str, classes: tuple[str, ...]) -> None:
-    """Write safetensors with metadata: architecture, classes, rotations and a digest of all tensors."""
+    """Write safetensors with metadata: architecture, classes and a digest of all tensors."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.backbone.state_dict().items()}
     metadata = {
         "architecture": architecture,
         "classes": classes,
-        "tta_rotations": model.tta_rotations,
         "sha256": _digest(state),
     }
     save_file(state, path, {METADATA_KEY: json.dumps(metadata)})  # one key: safetensors writes several in random order
@@ -111,11 +98,11 @@ def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> 
             f"{path}: holds {metadata['architecture']} with {len(metadata['classes'])} classes, "
             f"wanted {architecture} with {len(classes)}"
         )
-    if "tta_rotations" not in metadata:
-        _refuse(path, "does not say its test-time rotations, as files of earlier versions")
+    if "tta_rotations" in metadata:
+        _refuse(path, "made by an earlier version, whose models turned the image themselves")
     if metadata["sha256"] != _digest(state):
         _refuse(path, "its tensors differ from its own sha256")
-    model = build_model(architecture, len(classes), tta_rotations=metadata["tta_rotations"])
+    model = build_model(architecture, len(classes))
     model.backbone.load_state_dict(state)
     return model.eval()
 

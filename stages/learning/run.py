@@ -1,6 +1,5 @@
 """Train a model and write its weights, history, predictions and record: what both training stages share."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from stages.dataset.predictions import RECORD, TABLE, write_predictions
+from stages.dataset.predictions import RECORD, TABLE, TURNED, write_predictions
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.record import make_record
 from stages.learning.checkpoints import PACKAGES, checkpoint_path
@@ -26,11 +25,11 @@ from stages.learning.views import Examples, TrainImages
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model. p_melanoma: predictions for the dataset's scored_ids, float64 (images,)."""
+    """A trained model. p_melanoma: predictions for the dataset's scored_ids by name of their table."""
 
     model: Classifier
     history: pd.DataFrame
-    p_melanoma: np.ndarray
+    p_melanoma: dict[str, np.ndarray]
     record: dict[str, Any]
 
 
@@ -39,23 +38,17 @@ def start_model(
 ) -> Classifier:
     """Return a classifier with its start weights; random ones are drawn with the schedule's seed."""
     torch.manual_seed(schedule.seed)
-    rotations = schedule.tta_rotations
-    model = build_model(architecture, classes, dropout=schedule.dropout, tta_rotations=rotations)
+    model = build_model(architecture, classes, dropout=schedule.dropout)
     load_start(model, architecture, start)
     if architecture in LARGE and device.device.type == "cpu":
         recompute_features(model.backbone)
     return model
 
 
-def label_loss(images: TrainImages, settings: HardLoss, device: torch.device) -> Callable[..., torch.Tensor]:
-    """Return the focal loss as a function of logits (batch, classes) and positions in train.csv, int64 (batch,)."""
-    labels = images.labels.to(device)
+def label_loss(images: TrainImages, settings: HardLoss, device: torch.device) -> Loss:
+    """Return the focal loss of logits (batch, classes) on a batch's labels."""
     weights = class_weights(images.classes, images.melanoma, settings).to(device)
-
-    def loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        return focal_loss(logits, labels[positions], weights=weights, gamma=settings.gamma)
-
-    return loss
+    return lambda logits, batch: focal_loss(logits, batch.targets, weights=weights, gamma=settings.gamma)
 
 
 def train(
@@ -71,7 +64,7 @@ def train(
     settings: dict[str, Any],
 ) -> Run:
     """Train `model` in place and predict; inputs, code (units of stages/) and settings identify its checkpoint."""
-    progress = fit(
+    history = fit(
         model,
         loss,
         examples,
@@ -80,14 +73,15 @@ def train(
         device=device,
         checkpoint=checkpoint_path(inputs, repr(settings), code),
     )
-    record = make_record(settings, inputs, list(PACKAGES), **describe_device(device), best_epoch=progress.best_epoch)
-    return Run(model, pd.DataFrame(progress.history), predict(model, dataset, device), record)
+    record = make_record(settings, inputs, list(PACKAGES), **describe_device(device), epochs=len(history))
+    p = {name: predict(model, dataset, device, turns=turns) for name, turns in {TABLE: 1, TURNED: 4}.items()}
+    return Run(model, pd.DataFrame(history), p, record)
 
 
 def write_run(run: Run, dataset: Dataset, architecture: str, *, name: str, kind: str, key: str) -> None:
     """Write a teacher's or student's weights, predictions and history below models/<name> and plots/<name>.
 
-    kind: "teachers" or "students".
+    kind: "teachers", "students" or "repeats".
     """
     models = Path("models", name)
     with writing(
@@ -97,6 +91,7 @@ def write_run(run: Run, dataset: Dataset, architecture: str, *, name: str, kind:
     ) as (weights, predictions, history):
         save_weights(weights, run.model, architecture=architecture, classes=dataset.train.classes)
         predictions.mkdir()
-        write_predictions(predictions / TABLE, dataset.scored_ids, run.p_melanoma)
+        for table, p in run.p_melanoma.items():
+            write_predictions(predictions / table, dataset.scored_ids, p)
         write_json(predictions / RECORD, run.record)
         write_csv(history, run.history)

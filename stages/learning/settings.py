@@ -1,9 +1,11 @@
 """The sections `views`, `teacher`, `distill`, `init` and `compute`: how a network is trained, and where."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, TypeAdapter
 
+from stages.foundation.files import write_json
 from stages.foundation.names import Teacher
 from stages.foundation.params import Part, Section, Seed
 from stages.foundation.settings import Threads
@@ -17,6 +19,8 @@ class Views(Section):
     zoom: float = Field(ge=1, le=4)  # factor, either way
     brightness: float = Field(ge=0, lt=1)  # added, of the range 0 to 1
     contrast: float = Field(ge=0, lt=1)  # factor 1 ± this
+    mixtures: float = Field(ge=0, le=1)  # share of the views that mix in a second image
+    cutout: float = Field(ge=0, lt=1)  # side of the square that is cut out, of the image's side
 
 
 class HardLoss(Section):
@@ -29,22 +33,14 @@ class HardLoss(Section):
     melanoma_weight: float = Field(gt=0, lt=1)
 
 
-def _quarter_turns(number: int) -> int:
-    if number not in (1, 2, 4):  # Literal[1, 2, 4] would accept True
-        raise ValueError("wanted 1, 2 or 4")
-    return number
-
-
 class Schedule(Section):
-    """How a network is optimised: AdamW, linear warm-up then cosine to zero, averaged weights, early stopping.
+    """How a network is optimised: AdamW, linear warm-up then cosine to zero, averaged weights.
 
-    mixup: parameter of its Beta distribution, 0 for none (Zhang et al. 2018); tta_rotations: number of quarter turns
-    over which logits are averaged at test time.
+    All epochs are trained and the last averaged weights are kept: the best epoch on val would be a lucky one.
     """
 
     seed: Seed
     epochs: int = Field(ge=1, le=10_000)
-    patience: int = Field(ge=1, le=10_000)  # epochs without a better validation ROC-AUC before stopping
     batch_size: int = Field(ge=2, le=65_536)
     learning_rate: float = Field(gt=0, le=1)  # at its peak
     weight_decay: float = Field(ge=0, le=10)
@@ -52,8 +48,6 @@ class Schedule(Section):
     averaging: float = Field(ge=0, lt=1)  # decay per step of the averaged weights
     clip_norm: float = Field(gt=0, le=1e6)
     dropout: float = Field(ge=0, lt=1)
-    mixup: float = Field(ge=0, le=100)
-    tta_rotations: Annotated[int, AfterValidator(_quarter_turns)]
     loss: HardLoss
 
     def seeded(self, seed: int | None) -> Self:
@@ -62,9 +56,14 @@ class Schedule(Section):
 
 
 class ViewCount(Part):
-    """views: number of views of each image that students see in turn and soft labels are computed for."""
+    """views: of each image, which students see in turn and soft labels are computed for; "epochs": one an epoch."""
 
-    views: int = Field(ge=1, le=10_000)
+    epochs: int = Field(ge=1, le=10_000)
+    views: Literal["epochs"] | Annotated[int, Field(ge=1, le=10_000)]
+
+    @property
+    def view_count(self) -> int:
+        return self.epochs if self.views == "epochs" else self.views
 
 
 class Distill(Schedule, ViewCount, extra="forbid"):
@@ -79,14 +78,33 @@ class LocalStart(Section):
 
 
 Start = Annotated[Literal["imagenet", "random"] | LocalStart, Field(union_mode="left_to_right")]
-Init = dict[Literal["mobilenet_v3_small"] | Teacher, Start]
+STARTS = Path("data/starts")  # one file for each teacher
+Init = dict[Teacher, Start]
 
 
 def start_of(init: Init, key: str) -> str | LocalStart:
-    """Return the weights that params.yaml's init names for a model's key; ValueError when it names none."""
-    if key not in init:
-        raise ValueError(f"params.yaml: init.{key}: missing; wanted imagenet, random or {{file, sha256}}")
-    return init[key]
+    """Return the weights that params.yaml's init names for a model's key, or else for what the key repeats.
+
+    `resnet18_seed43_fold0` may start from a start of its own, from `resnet18_seed43`'s or from `resnet18`'s. ValueError
+    when init names none of them.
+    """
+    names = [key]
+    while "_seed" in names[-1] or "_fold" in names[-1]:
+        names.append(names[-1].rpartition("_")[0])
+    for name in names:
+        if name in init:
+            return init[name]
+    raise ValueError(f"params.yaml: init.{names[-1]}: missing; wanted imagenet, random or {{file, sha256}}")
+
+
+def write_start(path: Path, start: str | LocalStart) -> None:
+    """Write the weights one training starts from, so that it depends on these alone and not on all of init."""
+    write_json(path, start.model_dump() if isinstance(start, LocalStart) else start)
+
+
+def read_start(path: Path) -> str | LocalStart:
+    """Return what `write_start` wrote."""
+    return TypeAdapter(Start).validate_json(path.read_bytes())
 
 
 class Compute(Threads, extra="forbid"):

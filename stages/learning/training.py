@@ -15,21 +15,17 @@ from tqdm import tqdm
 from stages.learning.checkpoints import forget_checkpoint, load_checkpoint, save_checkpoint
 from stages.learning.device import Device
 from stages.learning.settings import Schedule
-from stages.learning.views import Examples
+from stages.learning.views import Batch, Examples
 
-CRITERION = "val_roc_auc"  # the weights of the epoch where it is highest are kept
-
-Loss = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]  # (logits, positions in train, view) -> scalar
+Loss = Callable[[torch.Tensor, Batch], torch.Tensor]  # logits (batch, classes) -> scalar
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
 @dataclass
 class Progress:
-    """The plain values of a checkpoint; epoch: number of finished ones; best_score: CRITERION of best_epoch."""
+    """The plain values of a checkpoint; epoch: number of finished ones."""
 
     epoch: int = 0
-    best_epoch: int = -1
-    best_score: float = -math.inf
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -42,34 +38,30 @@ def fit(
     schedule: Schedule,
     device: Device,
     checkpoint: Path,
-) -> Progress:
-    """Train `model` in place and leave in it the averaged weights of the epoch with the highest validation ROC-AUC.
+) -> list[dict[str, float]]:
+    """Train `model` in place and leave in it the averaged weights of the last epoch; return each epoch's metrics.
 
-    Order, mixup and dropout are seeded by (seed, epoch), so that a run resumed from the checkpoint gives the same
+    Order and dropout are seeded by (seed, epoch), so that a run resumed from the checkpoint gives the same
     weights. ValueError when the loss is not finite; the last checkpoint stays.
     """
     device.place(model)
     average = copy.deepcopy(model).eval().requires_grad_(False)
-    best = copy.deepcopy(average)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=schedule.weight_decay, fused=True)
-    stateful: dict[str, Any] = {"model": model, "average": average, "best": best, "optimizer": optimizer}
+    stateful: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer}
     progress = _resume(checkpoint, stateful)
-    while progress.epoch < schedule.epochs and progress.epoch - progress.best_epoch <= schedule.patience:
+    while progress.epoch < schedule.epochs:
         train_loss = _train_epoch(
             model, average, optimizer, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
         )
         progress.history.append({"epoch": progress.epoch, "train_loss": train_loss, **validate(average)})
         print(" ".join(f"{name} {value:.5g}" for name, value in progress.history[-1].items()), flush=True)
-        if progress.history[-1][CRITERION] > progress.best_score:
-            progress.best_epoch, progress.best_score = progress.epoch, progress.history[-1][CRITERION]
-            best.load_state_dict(average.state_dict())
         progress.epoch += 1
         save_checkpoint(
             checkpoint, {name: part.state_dict() for name, part in stateful.items()} | {"progress": vars(progress)}
         )
-    model.load_state_dict(best.state_dict())
+    model.load_state_dict(average.state_dict())
     forget_checkpoint(checkpoint)
-    return progress
+    return progress.history
 
 
 def learning_rate(step: int, steps: int, schedule: Schedule) -> float:
@@ -95,20 +87,16 @@ def _train_epoch(
     model.train()
     torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
     order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.images.rows))
-    shares = np.random.default_rng([schedule.seed, epoch, 1])  # of mixup
     batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # equal sizes: none of one image
     view = epoch % examples.view_count
     total = 0.0
-    for number, batch in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):
+    for number, positions in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):
         step = epoch * len(batches) + number
         optimizer.param_groups[0]["lr"] = learning_rate(step, schedule.epochs * len(batches), schedule)
-        images, positions = examples.view(batch, view, device.device), torch.from_numpy(batch).to(device.device)
-        share = shares.beta(schedule.mixup, schedule.mixup) if schedule.mixup else 1.0
+        batch = examples.batch(positions, view, device.device)
         with device.autocast():
-            logits = model(images if share == 1 else images.lerp(images.roll(1, 0), 1 - share)).float()
-        value = loss(logits, positions, view)
-        if share < 1:
-            value = share * value + (1 - share) * loss(logits, positions.roll(1), view)
+            logits = model(batch.images).float()
+        value = loss(logits, batch)
         if not torch.isfinite(value):
             rate = optimizer.param_groups[0]["lr"]
             raise ValueError(f"loss is {value.item()} at step {step}, learning rate {rate:.3g}; lower learning_rate")
@@ -117,7 +105,7 @@ def _train_epoch(
         nn.utils.clip_grad_norm_(model.parameters(), schedule.clip_norm)
         optimizer.step()
         _move_average(average, model, min(schedule.averaging, (1 + step) / (10 + step)))
-        total += value.item() * len(batch)
+        total += value.item() * len(positions)
     return total / len(order)
 
 

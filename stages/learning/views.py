@@ -1,13 +1,16 @@
 """The training images and their views: augmentation as a pure function of (seed, image, view).
 
-Dermoscopy has no up or down, so views rotate fully and flip; scale, brightness and contrast change mildly. Hue jitter
-was left out: it costs more than decoding the JPEG and brought nothing (docs/speed.md). As a view depends on nothing
-else, a teacher's logits on it are computed once, and the student sees the very view the teacher saw (Beyer et al. 2022,
-"Knowledge distillation: a good teacher is patient and consistent").
+Dermoscopy has no up or down, so views rotate fully and flip; scale, brightness and contrast change mildly. Half of the
+views may be mixtures with a second image (Zhang et al. 2018, "mixup"), and a square may be cut out (DeVries & Taylor
+2017). Hue jitter was left out: it costs more than decoding the JPEG and brought nothing (docs/speed.md). As a view
+depends on nothing else, a teacher's logits on it are computed once, and the student sees the very view the teacher saw
+(Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent").
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -20,18 +23,77 @@ from stages.learning.settings import Views
 
 @dataclass(frozen=True)
 class TrainImages:
-    """The images of train.csv. rows: of the pack, int64 (images,); labels: indices of classes, int64 (images,)."""
+    """The images of train.csv.
+
+    rows: of the pack, int64 (images,); labels: indices of classes, int64 (images,); folds: int64 (images,), images of a
+    lesion are in one fold.
+    """
 
     pack: Pack
     image_ids: list[str]
     rows: np.ndarray
     labels: torch.Tensor
+    folds: np.ndarray
     classes: tuple[str, ...]
 
     @property
     def melanoma(self) -> int:
         """Index of melanoma among the classes."""
         return self.classes.index(MELANOMA)
+
+    @cached_property
+    def members(self) -> dict[int, np.ndarray]:
+        """Return fold -> the positions of its images."""
+        return {int(fold): np.flatnonzero(self.folds == fold) for fold in np.unique(self.folds)}
+
+    def without(self, fold: int | None) -> Self:
+        """Return the images outside a fold, all for None; ValueError on a fold that has no images."""
+        if fold is None:
+            return self
+        return self.at(np.delete(np.arange(len(self.image_ids)), self.of_fold(fold)))
+
+    def at(self, positions: np.ndarray) -> Self:
+        """Return the images at some positions, int64 (images,)."""
+        image_ids = [self.image_ids[i] for i in positions]
+        rows, labels, folds = self.rows[positions], self.labels[positions], self.folds[positions]
+        return replace(self, image_ids=image_ids, rows=rows, labels=labels, folds=folds)
+
+    def of_fold(self, fold: int | None) -> np.ndarray:
+        """Return the positions of a fold's images, all for None; ValueError on a fold that has no images."""
+        if fold is None:
+            return np.arange(len(self.image_ids))
+        if fold not in self.members:
+            raise ValueError(f"train.csv: wanted one of the folds {sorted(self.members)}, found fold {fold}")
+        return self.members[fold]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The random choices of one view of some images.
+
+    affine: float32 (images, 5): angle in radians, flip (±1), zoom, brightness, contrast. partners: the position of the
+    image mixed in, int64 (images,); shares: the image's own share in the mixture, float32 (images,), 1 for no mixture.
+    holes: centre of the square that is cut out, float32 (images, 2), x and y from 0 to 1.
+    """
+
+    affine: torch.Tensor
+    partners: np.ndarray
+    shares: torch.Tensor
+    holes: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One view of some images.
+
+    images: float32 (batch, 3, size, size) in [0, 1]; targets: each class's share, float32 (batch, classes); positions:
+    of the images in train.csv, int64 (batch,).
+    """
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    positions: torch.Tensor
+    view: int
 
 
 @dataclass(frozen=True)
@@ -42,36 +104,64 @@ class Examples:
     views: Views
     view_count: int
 
-    def view(self, positions: np.ndarray, view: int, device: torch.device) -> torch.Tensor:
-        """Return one view of the images at some positions of train.csv, float32 (batch, 3, size, size) in [0, 1]."""
-        images = self.images
-        pixels = torch.from_numpy(images.pack.pixels[images.rows[positions]]).to(device)
-        return render_view(pixels, draw_view([images.image_ids[i] for i in positions], view, self.views))
+    def batch(self, positions: np.ndarray, view: int, device: torch.device) -> Batch:
+        """Return one view of the images at some positions of train.csv, int64 (batch,)."""
+        images, draw = self.images, draw_view(self.images, positions, view, self.views)
+        mixed = np.flatnonzero(draw.shares.numpy() < 1)
+        own, partner = (plain_view(self._pixels(rows, device)) for rows in (positions, draw.partners[mixed]))
+        shares = draw.shares.to(device)
+        own[mixed] = partner.lerp(own[mixed], shares[mixed].view(-1, 1, 1, 1))
+        targets, others = (
+            F.one_hot(images.labels[rows], len(images.classes)).float().to(device)
+            for rows in (positions, draw.partners)
+        )
+        return Batch(
+            render_view(own, draw, self.views.cutout),
+            others.lerp(targets, shares[:, None]),
+            torch.from_numpy(positions).to(device),
+            view,
+        )
+
+    def _pixels(self, positions: np.ndarray, device: torch.device) -> torch.Tensor:
+        return torch.from_numpy(self.images.pack.pixels[self.images.rows[positions]]).to(device)
 
 
-def draw_view(image_ids: list[str], view: int, views: Views) -> torch.Tensor:
-    """Return a view's parameters, float32 (images, 5): angle in radians, flip (±1), zoom, brightness, contrast."""
-    generators = (np.random.default_rng([views.seed, zlib.crc32(name.encode()), view]) for name in image_ids)
+def draw_view(images: TrainImages, positions: np.ndarray, view: int, views: Views) -> Draw:
+    """Return the choices of one view of the images at some positions, from (views.seed, image, view) alone.
+
+    A mixture's partner is of the image's own fold, so that a teacher which never saw the fold saw neither of the two.
+    """
+    names = [images.image_ids[i].encode() for i in positions]
+    generators = [np.random.default_rng([views.seed, zlib.crc32(name), view]) for name in names]
     unit = np.stack([generator.uniform(-1, 1, 5) for generator in generators])  # (images, 5)
     angle = np.deg2rad(views.rotation) * unit[:, 0]
     flip = np.where(unit[:, 1] < 0, -1.0, 1.0)
-    zoom = views.zoom ** unit[:, 2]
-    columns = [angle, flip, zoom, views.brightness * unit[:, 3], 1 + views.contrast * unit[:, 4]]
-    return torch.from_numpy(np.stack(columns, axis=1)).float()
+    columns = [angle, flip, views.zoom ** unit[:, 2], views.brightness * unit[:, 3], 1 + views.contrast * unit[:, 4]]
+    mixes, shares, partners, *holes = np.stack([generator.random(5) for generator in generators], axis=1)
+    candidates = [images.members[int(images.folds[i])] for i in positions]
+    return Draw(
+        _float(np.stack(columns, axis=1)),
+        np.array([members[int(u * len(members))] for members, u in zip(candidates, partners, strict=True)]),
+        _float(np.where(mixes < views.mixtures, 0.5 + shares / 2, 1.0)),
+        _float(np.stack(holes, axis=1)),
+    )
 
 
-def render_view(pixels: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
-    """Return the images transformed by `draw_view`'s parameters, float32 (images, 3, size, size) in [0, 1].
+def render_view(images: torch.Tensor, draw: Draw, cutout: float) -> torch.Tensor:
+    """Return images, float32 (images, 3, size, size) in [0, 1], transformed by a draw.
 
-    pixels: uint8 (images, size, size, 3). Corners that a rotation uncovers are filled by reflection.
+    Corners that a rotation uncovers are filled by reflection; the square cut out, of side `cutout` times the image's,
+    with the image's mean colour.
     """
-    angle, flip, zoom, brightness, contrast = parameters.to(pixels.device).unbind(1)
+    angle, flip, zoom, brightness, contrast = draw.affine.to(images.device).unbind(1)
     cos, sin, zero = torch.cos(angle) / zoom, torch.sin(angle) / zoom, torch.zeros_like(angle)
     matrix = torch.stack([torch.stack([cos * flip, -sin, zero], 1), torch.stack([sin * flip, cos, zero], 1)], 1)
-    images = plain_view(pixels)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     images = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    colour = images.mean(dim=(2, 3), keepdim=True)  # (images, 3, 1, 1)
+    if cutout > 0:
+        images = torch.where(_hole(draw.holes.to(images.device), images.shape[-1], cutout), colour, images)
+    mean = colour.mean(dim=1, keepdim=True)
     scale, shift = contrast.view(-1, 1, 1, 1), brightness.view(-1, 1, 1, 1)
     return ((images - mean) * scale + mean + shift).clamp_(0, 1)
 
@@ -79,3 +169,14 @@ def render_view(pixels: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
 def plain_view(pixels: torch.Tensor) -> torch.Tensor:
     """Return uint8 (images, size, size, 3) as float32 (images, 3, size, size) in [0, 1], without augmentation."""
     return pixels.permute(0, 3, 1, 2).float().div_(255)  # a view in channels-last memory, without a copy
+
+
+def _hole(centres: torch.Tensor, size: int, side: float) -> torch.Tensor:
+    """Return the mask of a square around each centre, bool (images, 1, size, size)."""
+    pixel = (torch.arange(size, device=centres.device) + 0.5) / size
+    inside = (pixel - centres[:, :, None]).abs() < side / 2  # (images, 2, size)
+    return inside[:, 0, None, None, :] & inside[:, 1, None, :, None]
+
+
+def _float(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(values).float()

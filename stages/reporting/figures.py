@@ -10,7 +10,7 @@ from stages.reporting import figures_cases as cases
 from stages.reporting import figures_curves as curves
 from stages.reporting import figures_models as models
 from stages.reporting.drawing import as_svg
-from stages.reporting.labels import Tables, label_of, labels_of
+from stages.reporting.labels import Tables, label_of, labels_of, teacher_of
 
 
 def draw_all(tables: Tables, histories: Tables, index: pd.DataFrame) -> dict[str, str]:
@@ -45,6 +45,7 @@ def _curves(tables: Tables, index: pd.DataFrame) -> Iterator[tuple[str, Figure]]
     for kind in ("teacher", "student"):
         yield f"thresholds_{kind}s", curves.threshold_curves(tables["thresholds"], labels_of(index, kind=kind))
     yield "reliability", curves.reliability(tables["reliability"], names)
+    yield "calibration_curve", curves.calibration(tables["calibration_curve"])
     yield "confidence", curves.confidence(tables["confidence"], names)
     benefit: dict[str, Any] = {"xlabel": "threshold probability", "ylabel": "net benefit per image"}
     yield "decision_curve", curves.bands(tables["decision_curve"], "threshold", ylim=(-0.05, None), **benefit)
@@ -53,7 +54,7 @@ def _curves(tables: Tables, index: pd.DataFrame) -> Iterator[tuple[str, Figure]]
 
 
 def _cases(tables: Tables, index: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
-    teacher, student = labels_of(index, role="distilling")[0], label_of(index, role="selected")
+    teacher, student = teacher_of(index), label_of(index, role="selected")
     yield "confusion", cases.confusion(tables["confusion"], labels_of(index, detail="yes"))
     yield "teacher_student", cases.teacher_student(tables["predictions"], teacher, student)
     yield "agreement", cases.agreement(tables["agreement"])

@@ -26,6 +26,13 @@ def bands(
     return figure
 
 
+def calibration(table: pd.DataFrame) -> Figure:
+    """Return the share of melanomas by calibrated probability, smoothed, with a band per model, and the diagonal."""
+    figure = bands(table, "p", xlabel="calibrated probability of melanoma", ylabel="share of melanomas")
+    figure.axes[0].plot([0, 1], [0, 1], color=INK, linewidth=0.7)
+    return figure
+
+
 def small_panels(table: pd.DataFrame, names: list[str], x: str, y: str, *, xlabel: str, ylabel: str) -> Figure:
     """Return the curve of each of these models that the table has, as a small panel of its own."""
 
@@ -51,13 +58,11 @@ def threshold_curves(table: pd.DataFrame, names: list[str]) -> Figure:
 
 
 def training(histories: dict[str, pd.DataFrame]) -> Figure:
-    """Return training loss, and ROC-AUC on val, by epoch, one panel per model; a dot marks the epoch kept."""
+    """Return training loss, and ROC-AUC on val, by epoch, one panel per model."""
 
     def draw(axis: Axes, name: str) -> None:
         history = histories[name]
-        best = history.iloc[int(history["val_roc_auc"].to_numpy().argmax())]
         axis.plot(history["epoch"], history["val_roc_auc"], color=LOOKS[0][0])
-        axis.plot(best["epoch"], best["val_roc_auc"], "o", color=LOOKS[0][0])
         second = axis.twinx()
         second.plot(history["epoch"], history["train_loss"], color=LOOKS[1][0], linestyle="--")
         second.tick_params(labelsize=7, colors=LOOKS[1][0])

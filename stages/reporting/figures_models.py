@@ -43,7 +43,7 @@ def comparisons(table: pd.DataFrame) -> Figure:
 
 def kd_effectiveness(models: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Figure:
     """Return every seed of the repeated student and of the control, and the difference of their means."""
-    pair = table[(table["family"].str.contains("all seeds")) & (table["metric"] == "roc_auc")]
+    pair = table[(table["family"] == "distillation against control, all seeds") & (table["metric"] == "roc_auc")]
     holdout = models[(models["split"] == "holdout") & (models["metric"] == "roc_auc")].set_index("model")
     with canvas(8, 3.2, columns=2) as (figure, (left, right)):
         if pair.empty:

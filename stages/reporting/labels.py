@@ -29,7 +29,7 @@ def read_index(folder: Path) -> pd.DataFrame:
 
 def read_table(path: Path, index: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose models, in cells or as column heads, are called by their labels."""
-    table = pd.read_csv(path, dtype={"at": str, "p_delong": str}, keep_default_na=False)
+    table = pd.read_csv(path, dtype={"at": str, "p_obuchowski": str, "margin": str}, keep_default_na=False)
     labels = dict(zip(index["model"], index["label"], strict=True))
     for column in {"model", "reference"} & set(table.columns):
         table[column] = table[column].replace(labels)
@@ -47,6 +47,11 @@ def label_of(index: pd.DataFrame, **values: str) -> str:
     """Return the label of the one model whose columns hold these values; ValueError unless it is one."""
     (label,) = labels_of(index, **values)
     return label
+
+
+def teacher_of(index: pd.DataFrame) -> str:
+    """Return the label of what students learn from: the mean of several teachers, or the only one."""
+    return (labels_of(index, role="ensemble") or labels_of(index, role="distilling"))[0]
 
 
 def metric_name(metric: str) -> str:

@@ -6,10 +6,11 @@ from stages.foundation.names import HEADLINE
 from stages.reporting.labels import Tables, difference_text, interval_text, metric_name, metric_text
 from stages.reporting.page import Table, metric_rows
 
-SCORES = ("roc_auc", "average_precision", "pr_auc", "brier_score", "ece")
+SCORES = ("roc_auc", "average_precision", "pr_auc", "log_loss", "brier_score", "ece")
 RANKING = {metric_name(name): ("all", name) for name in SCORES} | {
     "ECE, equal mass": ("all", "ece_equal_mass"),
     "MCE": ("all", "mce"),
+    "observed / expected": ("all", "observed_over_expected"),
     "calibration slope": ("all", "calibration_slope"),
     "calibration intercept": ("all", "calibration_intercept"),
 }
@@ -31,6 +32,15 @@ TIDY = {  # tables with the columns metric, value, low and high: title and note
     "subgroup_gaps": (
         "Gaps between groups",
         "Largest minus smallest level of 20 melanomas or more; above 0 by chance alone.",
+    ),
+    "repeatability": (
+        "Repeatability",
+        "Holdout; share of lesions with several images whose decision at the operating point changes with the image.",
+    ),
+    "consequences": (
+        "Consequences",
+        "Sensitivity and specificity of the holdout at the operating point, carried over to other shares of melanomas; "
+        "net benefit per lesion at params.yaml's threshold probability.",
     ),
     "referral": (
         "Referral",
@@ -68,26 +78,30 @@ def report_tables(tables: Tables) -> list[Table]:
 def _models(models: pd.DataFrame) -> list[Table]:
     names = list(dict.fromkeys(models["model"]))
     chosen = models[models["at"] == "operating point"].drop_duplicates("model").set_index("model")["threshold"]
+    chosen = chosen.map(lambda cut: cut if cut == "-" else f"{float(cut):.4f}")
     rows = metric_rows(models, names, RANKING)
     tables = [Table(["model", *RANKING], rows, "Ranking and calibration", "models.csv", CALIBRATION_NOTE)]
     for at, note in THRESHOLDS.items():
         columns = {metric_name(name): (at, name) for name in DECISIONS}
         rows = [
-            [name, at if at == "0.5" else f"{float(chosen[name]):.4f}", *cells]
-            for name, *cells in metric_rows(models, names, columns)
+            [name, at if at == "0.5" else chosen[name], *cells] for name, *cells in metric_rows(models, names, columns)
         ]
         tables.append(Table(["model", "threshold", *columns], rows, f"Decisions at {at}", "models.csv", note))
     return tables
 
 
 def _comparisons(table: pd.DataFrame) -> Table:
-    columns = ["family", "model", "reference", "metric", "difference", "p", "p_delong", "p_holm", "verdict"]
+    columns = ["family", "model", "reference", "compares", "metric", "difference", "standard_error"]
+    columns += ["smallest_detectable", "p", "p_obuchowski", "p_holm", "verdict", "margin", "claim"]
     texts = table.assign(
         metric=[metric_text(row) for row in table.to_dict("records")],
         difference=[difference_text(row) for row in table.to_dict("records")],
-        p_delong=["-" if p == "-" else f"{float(p):.4f}" for p in table["p_delong"]],
-    )[columns].rename(columns={"p_delong": "p (DeLong)", "p_holm": "p (Holm)"})
-    note = "Model minus reference on the same images of the holdout; p by the bootstrap over lesions."
+        p_obuchowski=["-" if p == "-" else f"{float(p):.4f}" for p in table["p_obuchowski"]],
+    )[columns].rename(columns={"p_obuchowski": "p (Obuchowski)", "p_holm": "p (Holm)"})
+    note = (
+        "Model minus reference on the same images of the holdout; p by the bootstrap over lesions, and over seeds "
+        "where trainings are compared. Smallest detectable: the true difference that such a sample shows with power .8."
+    )
     return _plain("Paired comparisons", "comparisons.csv", note, texts)
 
 

@@ -1,12 +1,14 @@
 """What the paired tests and intervals allow to be said: the report's cards, then one sentence per comparison."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.reporting.drawing import INK, LOOKS, as_svg, canvas
-from stages.reporting.labels import METRIC_NAMES, difference_text, interval_text, label_of, metric_text
+from stages.reporting.labels import difference_text, interval_text, label_of, metric_name, metric_text
 
 ANSWERS = {  # question -> families of comparisons.csv (the first that has rows), the answer to each of VERDICTS
     "Did the student keep the teacher's accuracy?": (
@@ -21,7 +23,8 @@ ANSWERS = {  # question -> families of comparisons.csv (the first that has rows)
 }
 VERDICTS = ("better", "no difference shown", "worse")  # of a paired test
 DIFFERENT = ("better", "worse")  # p < .05
-METRICS = {"average_precision", "ece"}  # said beside ROC-AUC where two models were made to be compared
+SHOWN = {"equivalent": "no: equivalent", "not inferior": "yes: not inferior"}  # claims, as answers
+METRICS = {"average_precision", "log_loss", "ece"}  # said beside ROC-AUC where two models were made to be compared
 LARGE_FAMILIES = {"cell against the best on val", "student against baseline"}  # ROC-AUC alone is said
 
 
@@ -52,13 +55,18 @@ def findings(comparisons: pd.DataFrame) -> list[str]:
     both = comparisons["metric"].isin(METRICS) & ~comparisons["family"].isin(LARGE_FAMILIES)
     sentences = []
     for row in comparisons[(comparisons["metric"] == "roc_auc") | both].to_dict("records"):
-        delong = "" if row["p_delong"] == "-" else f", DeLong p = {float(row['p_delong']):.3f}"
-        difference = difference_text(row, f", p = {row['p_holm']:.3f}{delong}")
+        test = "" if row["p_obuchowski"] == "-" else f", Obuchowski p = {float(row['p_obuchowski']):.3f}"
+        difference = difference_text(row, f", p = {row['p_holm']:.3f}{test}")
         verdict = f"{row['model']} is {row['verdict']}" if row["verdict"] in DIFFERENT else row["verdict"]
-        sentences.append(
-            f"{row['model']} against {row['reference']}: {METRIC_NAMES[row['metric']]} {difference}: {verdict}."
-        )
+        pair = f"{row['model']} against {row['reference']} ({row['compares']})"
+        detectable = f"; detectable {row['smallest_detectable']:.4f}"
+        sentences.append(f"{pair}: {metric_name(row['metric'])} {difference}: {verdict}{detectable}{claim_text(row)}.")
     return sentences
+
+
+def claim_text(row: dict[Hashable, Any]) -> str:
+    """Return what a row of comparisons shows of its margin, to follow a sentence; nothing where none is set."""
+    return "" if row["claim"] == "-" else f"; within {row['margin']}: {row['claim']}"
 
 
 def _pair(comparisons: pd.DataFrame, families: tuple[str, ...]) -> pd.DataFrame:
@@ -77,9 +85,14 @@ def _compared(question: str, rows: pd.DataFrame, answers: tuple[str, ...]) -> Ve
     auc = rows[rows["metric"] == "roc_auc"].iloc[0]
     others = rows[(rows["metric"] != "roc_auc") & rows["verdict"].isin(DIFFERENT)].to_dict("records")
     answer = answers[VERDICTS.index(auc["verdict"])]
+    if auc["claim"] in SHOWN:
+        answer = f"{SHOWN[auc['claim']]} within {auc['margin']}"
     if others and auc["verdict"] not in DIFFERENT:
         answer += ", but see below"
-    number = f"{auc['model']} minus {auc['reference']}: ROC-AUC {difference_text(auc)}, p = {auc['p_holm']:.3f}."
+    number = (
+        f"{auc['model']} minus {auc['reference']}: ROC-AUC {difference_text(auc)}, p = {auc['p_holm']:.3f}; a true "
+        f"difference of {auc['smallest_detectable']:.3f} would have been shown{claim_text(dict(auc))}."
+    )
     for row in others:
         name = metric_text(row)
         difference = f"{row['difference']:+.4f}, p = {row['p_holm']:.3f}: {row['verdict']}"

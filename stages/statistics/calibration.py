@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from stages.deployment.decision import Calibration
 from stages.foundation.probability import log_odds
 from stages.statistics.intervals import Sample, interval
-from stages.statistics.metrics import BIASED_UP, CALIBRATION_LINE, calibration_metrics
+from stages.statistics.metrics import BIASED_UP, UNBOUNDED, calibration_metrics
 
 C = 1e4  # scikit-learn's inverse of the regularization: keeps the slope finite on a perfectly separated val
 RAW = Calibration(1.0, 0.0)  # leaves p as it is
@@ -33,7 +33,7 @@ def calibration_rows(sample: Sample, p: np.ndarray, calibrations: dict[str, Cali
             "calibration": name,
             **vars(calibration),
             "metric": metric,
-            **interval(values, bounded=metric not in CALIBRATION_LINE, biased_up=metric in BIASED_UP),
+            **interval(values, bounded=metric not in UNBOUNDED, biased_up=metric in BIASED_UP),
         }
         for name, calibration in calibrations.items()
         for metric, values in calibration_metrics(sample.labels, calibration(p), sample.weights).items()

@@ -6,18 +6,19 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata
 
-from stages.statistics.intervals import Estimates, interval
+from stages.statistics.intervals import Estimates, Sample, interval
 
 COMPARED = (  # (at, metric)
     ("all", "roc_auc"),
     ("all", "average_precision"),
+    ("all", "log_loss"),
     ("all", "brier_score"),
     ("all", "ece"),
     ("operating point", "sensitivity"),
     ("operating point", "specificity"),
 )
-LOWER_IS_BETTER = {"brier_score", "ece"}
-SIGNIFICANCE = 0.05
+LOWER_IS_BETTER = {"log_loss", "brier_score", "ece"}
+SIGNIFICANCE, POWER = 0.05, 0.8
 
 
 def bootstrap_p(difference: np.ndarray) -> float:
@@ -31,26 +32,48 @@ def bootstrap_p(difference: np.ndarray) -> float:
     return float(min(1.0, 2 * (side + 1) / (len(replicates) + 1)))
 
 
-def delong(labels: np.ndarray, p: np.ndarray, reference: np.ndarray) -> float:
-    """Return the two-sided p of equal ROC-AUC by DeLong's test in its fast form (Sun & Xu 2014, algorithm 2).
+def obuchowski(labels: np.ndarray, lesions: np.ndarray, p: np.ndarray, reference: np.ndarray) -> float:
+    """Return the two-sided p of equal ROC-AUC with images clustered by lesion (Obuchowski 1997, section 2).
 
-    The test takes images as independent, so that p is too small where lesions have several; it is 1 for equal
+    All arrays are (images,). With one image a lesion it is DeLong's test (DeLong et al. 1988). It is 1 for equal
     rankings.
     """
-    scores = np.stack([p, reference])
     melanoma = labels == 1
     m, n = int(melanoma.sum()), int((~melanoma).sum())
-    overall = np.stack([rankdata(row) for row in scores])
-    among_melanomas = np.stack([rankdata(row[melanoma]) for row in scores])
-    among_others = np.stack([rankdata(row[~melanoma]) for row in scores])
-    above = (overall[:, melanoma] - among_melanomas) / n  # for each melanoma, the share of others ranked below it
-    below = 1 - (overall[:, ~melanoma] - among_others) / m
-    covariance = np.cov(above) / m + np.cov(below) / n
-    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    if variance <= 0:
+    components = np.zeros((2, len(labels)))  # each image's share in the ROC-AUC, of both models
+    for row, scores in zip(components, (p, reference), strict=True):
+        overall = rankdata(scores)
+        row[melanoma] = (overall[melanoma] - rankdata(scores[melanoma])) / n  # share of others ranked below it
+        row[~melanoma] = 1 - (overall[~melanoma] - rankdata(scores[~melanoma])) / m
+    auc = components[:, melanoma].mean(axis=1)
+    deviations = components[0] - components[1] - (auc[0] - auc[1])
+    of_melanomas = _cluster_sums(np.where(melanoma, deviations, 0) / m, lesions)
+    of_others = _cluster_sums(np.where(melanoma, 0, deviations) / n, lesions)
+    variance = _clustered(of_melanomas, melanoma, lesions) + _clustered(of_others, ~melanoma, lesions)
+    clusters = len(of_melanomas)
+    variance += 2 * clusters / (clusters - 1) * float(of_melanomas @ of_others)  # lesions with images of both classes
+    if variance <= 1e-18:
         return 1.0
-    auc = above.mean(axis=1)
     return float(2 * norm.sf(abs(auc[0] - auc[1]) / np.sqrt(variance)))
+
+
+def _cluster_sums(values: np.ndarray, lesions: np.ndarray) -> np.ndarray:
+    """Return the sum of the values, (images,), over each lesion's images, (lesions,)."""
+    return np.bincount(np.unique(lesions, return_inverse=True)[1], values)
+
+
+def _clustered(sums: np.ndarray, member: np.ndarray, lesions: np.ndarray) -> float:
+    clusters = len(set(lesions[member].tolist()))
+    return float(clusters / (clusters - 1) * (sums @ sums)) if clusters > 1 else 0.0
+
+
+def detectable(difference: np.ndarray) -> dict[str, float]:
+    """Return a difference's standard_error, of its replicates, and the smallest_detectable true difference.
+
+    A two-sided test at .05 would find one of this size in four of five samples like this (power .8).
+    """
+    error = float(difference[1:].std(ddof=1))
+    return {"standard_error": error, "smallest_detectable": error * (norm.ppf(1 - SIGNIFICANCE / 2) + norm.ppf(POWER))}
 
 
 def holm(p: list[float]) -> list[float]:
@@ -81,27 +104,62 @@ class Pair:
     reference: str
 
 
-def comparison_table(
-    pairs: list[Pair], estimates: dict[str, Estimates], labels: np.ndarray, p: dict[str, np.ndarray]
-) -> pd.DataFrame:
-    """Return one row per pair and metric of COMPARED: difference, interval, p, p after Holm's correction, verdict.
+@dataclass(frozen=True)
+class Margins:
+    """Differences in ROC-AUC below which models count as equivalent, or one as not inferior, by family of pairs."""
 
-    p: bootstrap_p. p_delong: DeLong's for ROC-AUC where both models have probabilities in `p`, else "-".
+    equivalent: dict[str, float]
+    not_inferior: dict[str, float]
+
+    def claim(self, family: str, low: float, high: float) -> dict[str, str]:
+        """Return the margin of a family, and what the 95 % interval of a difference shows: "-" where none is set."""
+        if family in self.equivalent:
+            margin, shown, claim = self.equivalent[family], max(-low, high) < self.equivalent[family], "equivalent"
+        elif family in self.not_inferior:
+            margin, shown, claim = self.not_inferior[family], -low < self.not_inferior[family], "not inferior"
+        else:
+            return {"margin": "-", "claim": "-"}
+        return {"margin": f"{margin:g}", "claim": claim if shown else f"{claim}: not shown"}
+
+
+NO_MARGINS = Margins({}, {})
+
+
+def comparison_table(
+    pairs: list[Pair],
+    estimates: dict[str, Estimates],
+    sample: Sample,
+    p: dict[str, np.ndarray],
+    margins: Margins = NO_MARGINS,
+) -> pd.DataFrame:
+    """Return one row per pair and metric of COMPARED.
+
+    compares: "these two trained models", which have probabilities in `p`, or "trainings", whose replicates draw seeds,
+    too. difference, low, high; standard_error and smallest_detectable: see detectable. p: bootstrap_p; p_obuchowski: of
+    ROC-AUC and trained models, else "-"; p_holm and verdict. margin and claim: of ROC-AUC where one is set, else "-".
     """
     rows = []
     for pair in pairs:
+        trained = pair.model in p and pair.reference in p
         for key in COMPARED:
             # Rounded, so that equal models differ by exactly 0.
             difference = (estimates[pair.model][key] - estimates[pair.reference][key]).round(12)
-            has_delong = key == ("all", "roc_auc") and pair.model in p and pair.reference in p
+            bounds, is_auc = interval(difference, bounded=False), key == ("all", "roc_auc")
+            test = "-"
+            if trained and is_auc:
+                test = f"{obuchowski(sample.labels, sample.lesions, p[pair.model], p[pair.reference]):.6g}"
+            claim = margins.claim(pair.family if is_auc else "", bounds["low"], bounds["high"])
             rows.append(
                 {
                     **vars(pair),
+                    "compares": "these two trained models" if trained else "trainings",
                     "at": key[0],
                     "metric": key[1],
-                    **interval(difference, bounded=False),
+                    **bounds,
+                    **detectable(difference),
                     "p": bootstrap_p(difference),
-                    "p_delong": f"{delong(labels, p[pair.model], p[pair.reference]):.6g}" if has_delong else "-",
+                    "p_obuchowski": test,
+                    **claim,
                 }
             )
     table = pd.DataFrame(rows).rename(columns={"value": "difference"})

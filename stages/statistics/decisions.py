@@ -42,6 +42,45 @@ def fit_referral(labels: np.ndarray, p: np.ndarray, coverage: float) -> Referral
     return Referral(melanoma_from, -_lower_quantile(-p[labels == 0], coverage, otherwise=-1.0))
 
 
+def repeatability(lesions: np.ndarray, called: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the share of lesions with several images whose decision changes with the image, float (weightings,).
+
+    lesions and called, whether an image is called melanoma: (images,). weights: those of an image are its lesion's. NaN
+    where no lesion has several images.
+    """
+    _, first, index, counts = np.unique(lesions, return_index=True, return_inverse=True, return_counts=True)
+    calls = np.bincount(index, called)
+    several = weights[:, first] * (counts > 1)
+    total = several.sum(axis=1)
+    changed = several @ ((calls > 0) & (calls < counts))
+    return np.divide(changed, total, out=np.full(len(weights), np.nan), where=total > 0)
+
+
+def consequences(
+    sensitivity: np.ndarray, specificity: np.ndarray, *, prevalence: float, threshold_probability: float
+) -> Metrics:
+    """Return what a decision rule means where this share of the lesions are melanomas; all are float (weightings,).
+
+    ppv and npv by Bayes' theorem, 0 where nothing is called or all is; net_benefit as in `net_benefit`, per lesion;
+    then the counts among 1,000 lesions.
+    """
+    found, missed = prevalence * sensitivity, prevalence * (1 - sensitivity)
+    alarms, cleared = (1 - prevalence) * (1 - specificity), (1 - prevalence) * specificity
+    odds = threshold_probability / (1 - threshold_probability)
+    return {
+        "ppv": _share(found, found + alarms),
+        "npv": _share(cleared, cleared + missed),
+        "net_benefit": found - alarms * odds,
+        "melanomas_found_of_1000": 1000 * found,
+        "melanomas_missed_of_1000": 1000 * missed,
+        "false_alarms_of_1000": 1000 * alarms,
+    }
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
 def _lower_quantile(scores: np.ndarray, coverage: float, *, otherwise: float) -> float:
     """Return the finite-sample (1 - coverage) quantile of a class's scores, or `otherwise` if they are too few."""
     rank = int(np.floor((len(scores) + 1) * (1 - coverage) + 1e-9))  # from 1, the lowest score

@@ -49,6 +49,20 @@ def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: in
     return np.vstack([np.ones(len(labels)), drawn[:, index]])
 
 
+def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator) -> Estimates:
+    """Return the mean of several trainings' estimates; its replicates draw the trainings, too, with replacement.
+
+    So its intervals say what another training, not only another sample of lesions, would give. Drawn means vary by
+    (n - 1) / n of what means of n trainings do, so their deviations are stretched by the root of n / (n - 1).
+    """
+    replicates = len(next(iter(runs[0].values()))) - 1
+    drawn = rng.integers(len(runs), size=(replicates, len(runs)))
+    counts = (drawn[:, :, None] == np.arange(len(runs))).sum(axis=1)  # (replicates, trainings)
+    stretch = np.sqrt(len(runs) / (len(runs) - 1))
+    weights = np.vstack([np.ones(len(runs)), 1 + stretch * (counts - 1)]) / len(runs)
+    return {key: np.einsum("ir,ri->i", weights, np.stack([run[key] for run in runs])) for key in runs[0]}
+
+
 def interval(
     estimates: np.ndarray, *, bounded: bool = True, biased_up: bool = False, trials: int = 0
 ) -> dict[str, float]:

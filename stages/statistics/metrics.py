@@ -7,12 +7,13 @@ for the metric itself, counts for a bootstrap replicate. Each metric comes out a
 
 import numpy as np
 
-from stages.foundation.probability import log_odds
+from stages.foundation.probability import CLIP, log_odds
 
 BINS = 15  # of p, as in the study
 STEEPEST = 100.0  # bound on calibration slopes and intercepts: on a perfectly separated sample they are infinite
 BIASED_UP = ("ece", "mce", "ece_equal_mass")  # calibration errors, which bootstrap samples overstate
-CALIBRATION_LINE = ("calibration_slope", "calibration_intercept")  # the metrics that do not lie in [0, 1]
+CALIBRATION_LINE = ("calibration_slope", "calibration_intercept")
+UNBOUNDED = (*CALIBRATION_LINE, "log_loss", "observed_over_expected")  # the metrics that do not lie in [0, 1]
 
 Metrics = dict[str, np.ndarray]
 
@@ -75,20 +76,24 @@ def reliability(labels: np.ndarray, p: np.ndarray, bins: np.ndarray, weights: np
 
 
 def calibration_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> Metrics:
-    """Return Brier score, expected and maximum calibration error, and slope and intercept of the calibration line.
+    """Return log loss, Brier score, calibration errors, observed over expected, slope and intercept of calibration.
 
-    ece and mce: 15 bins of equal width (Naeini et al. 2015); ece_equal_mass: 15 bins of equally many images.
+    ece and mce: expected and maximum calibration error, 15 bins of equal width (Naeini et al. 2015); ece_equal_mass: 15
+    bins of equally many images. observed_over_expected: melanomas by the sum of p, 1 if p is right on average.
     """
     total = weights.sum(axis=1)
     mass, mean_p, melanomas = reliability(labels, p, equal_width(p), weights)
     gap = np.abs(mean_p - melanomas)
     _, mass_p, mass_melanomas = reliability(labels, p, equal_mass(p), weights)
     slope, intercept = calibration_line(labels, p, weights)
+    likelihood = np.clip(np.where(labels == 1, p, 1 - p), CLIP, 1)
     return {
+        "log_loss": weights @ -np.log(likelihood) / total,
         "brier_score": weights @ (p - labels) ** 2 / total,
         "ece": gap.sum(axis=1) / total,
         "mce": np.divide(gap, mass, out=np.zeros_like(gap), where=mass > 0).max(axis=1),
         "ece_equal_mass": np.abs(mass_p - mass_melanomas).sum(axis=1) / total,
+        "observed_over_expected": weights @ labels / (weights @ np.maximum(p, CLIP)),
         **dict(zip(CALIBRATION_LINE, (slope, intercept), strict=True)),
     }
 

@@ -52,3 +52,16 @@ def test_confidence_counts_every_image():
     table = curves.confidence(LABELS, P["a"])
     assert table[["melanomas", "others"]].sum().tolist() == [3, 3]
     assert table.loc[0, "from_p"] == 0
+
+
+def test_the_smoothed_calibration_curve_of_a_calibrated_model_is_the_diagonal_and_a_biased_ones_is_not():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 4, 20_000)
+    labels = (rng.uniform(size=20_000) < p).astype(int)
+    weights = np.vstack([np.ones(20_000), rng.multinomial(20_000, np.full(20_000, 1 / 20_000), 50)])
+    curve = curves.calibration_curve(labels, p, weights)
+    well_filled = curve[curve["p"] < 0.5]  # above, a few hundred images are left
+    assert np.abs(well_filled["value"] - well_filled["p"]).max() < 0.03
+    assert ((curve["low"] <= curve["value"]) & (curve["value"] <= curve["high"])).mean() > 0.9
+    halved = curves.calibration_curve(labels, p / 2, weights)
+    assert np.interp(0.2, halved["p"], halved["value"]) > 0.35

@@ -2,16 +2,11 @@
 
 import copy
 
-import numpy as np
 import pytest
 import torch
 
-from stages.dataset.pack import Pack
-from stages.learning import scoring
-from stages.learning.device import Device
 from stages.learning.models import build_model
 from stages.learning.recompute import Recomputed, recompute_features
-from stages.learning.scoring import score_images
 
 
 def trained(model, steps=3):
@@ -50,24 +45,3 @@ def test_less_is_kept_for_the_backward_pass(models):
         kept.append(sum(sizes))
         model.eval()
     assert kept[1] < 0.3 * kept[0]
-
-
-def test_a_turn_at_a_time_gives_the_mean_over_all():
-    torch.manual_seed(0)
-    model = build_model("resnet18", 3, tta_rotations=4).eval()
-    images = torch.rand(5, 3, 48, 48)
-    with torch.inference_mode():
-        assert torch.allclose(model.turn_by_turn(images), model(images), atol=1e-6)
-
-
-def test_large_pictures_are_turned_one_at_a_time(monkeypatch):
-    torch.manual_seed(0)
-    model = build_model("resnet18", 3, tta_rotations=4).eval()
-    sizes = []
-    model.backbone.register_forward_hook(lambda _module, inputs, _out: sizes.append(len(inputs[0])))
-    pack = Pack(np.zeros((5, 48, 48, 3), np.uint8), [], [])
-    device = Device(torch.device("cpu"), mixed=False)
-    together = score_images(model, pack, np.arange(5), device)
-    monkeypatch.setattr(scoring, "AT_ONCE", 4 * 5 * 48 * 48 - 1)
-    assert np.allclose(score_images(model, pack, np.arange(5), device), together, atol=1e-6)
-    assert sizes == [20, 5, 5, 5, 5]

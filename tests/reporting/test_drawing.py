@@ -43,15 +43,16 @@ def test_looks_are_told_apart_without_colour():
 def test_a_sentence_says_no_more_than_the_test():
     row = {
         "family": "student against teacher", "model": "student T=1 α=0.5", "reference": "ResNet-18", "at": "all",
-        "metric": "roc_auc", "difference": 0.002, "low": -0.01, "high": 0.014, "p": 0.8, "p_delong": "0.79",
-        "p_holm": 0.8, "verdict": "no difference shown",
+        "metric": "roc_auc", "difference": 0.002, "low": -0.01, "high": 0.014, "p": 0.8, "p_obuchowski": "0.79",
+        "p_holm": 0.8, "verdict": "no difference shown", "compares": "these two trained models",
+        "smallest_detectable": 0.017, "margin": "-", "claim": "-",
     }  # fmt: skip
     many = {"family": "cell against the best on val", "metric": "ece"}
     said = findings(pd.DataFrame([row, row | {"p_holm": 0.01, "verdict": "better"}, row | many]))
     assert said == [
-        "student T=1 α=0.5 against ResNet-18: ROC-AUC +0.0020 (-0.0100 to +0.0140, p = 0.800, DeLong p = 0.790): "
-        "no difference shown.",
-        "student T=1 α=0.5 against ResNet-18: ROC-AUC +0.0020 (-0.0100 to +0.0140, p = 0.010, DeLong p = 0.790): "
-        "student T=1 α=0.5 is better.",
+        "student T=1 α=0.5 against ResNet-18 (these two trained models): ROC-AUC +0.0020 (-0.0100 to +0.0140, "
+        "p = 0.800, Obuchowski p = 0.790): no difference shown; detectable 0.0170.",
+        "student T=1 α=0.5 against ResNet-18 (these two trained models): ROC-AUC +0.0020 (-0.0100 to +0.0140, "
+        "p = 0.010, Obuchowski p = 0.790): student T=1 α=0.5 is better; detectable 0.0170.",
     ]
     assert np.all(["better" not in sentence for sentence in said[:1]])

@@ -11,6 +11,7 @@ FAMILIES = ["student against teacher", "distillation against control", "int8 aga
 
 def comparisons(**changes):
     row = {"model": "a", "reference": "b", "difference": -0.01, "low": -0.02, "high": 0.01, "p_holm": 0.4}
+    row |= {"smallest_detectable": 0.021, "margin": "-", "claim": "-"}
     rows = [
         {"family": family, **row, "at": at, "metric": metric, "verdict": "no difference shown"}
         | changes.get(metric, {})
@@ -57,3 +58,15 @@ def test_an_operating_point_outside_its_interval_does_not_hold(reached, answer):
 
 def test_a_pair_that_was_not_trained_is_said_not_compared():
     assert answers(comparisons().query("family != 'distillation against control'"))[1] == "not compared"
+
+
+def test_what_a_margin_allows_is_said_and_what_it_does_not_is_not():
+    shown = comparisons(roc_auc={"margin": "0.005", "claim": "equivalent"})
+    assert answers(shown)[2] == "no: equivalent within 0.005"
+    missed = comparisons(roc_auc={"margin": "0.02", "claim": "not inferior: not shown"})
+    cards = verdicts(missed, models(0.94, 0.9, 0.98), INDEX, 0.95)
+    assert cards[0].answer == "no loss shown"
+    assert cards[0].number.startswith(
+        "a minus b: ROC-AUC -0.0100 (-0.0200 to +0.0100), p = 0.400; a true difference of 0.021 would have been shown; "
+        "within 0.02: not inferior: not shown."
+    )

@@ -6,36 +6,73 @@ import pytest
 from conftest import SHARED
 
 from stages.evaluation.scores import score
-from stages.statistics.comparisons import Pair, bootstrap_p, comparison_table, delong, holm, verdict
+from stages.statistics.comparisons import (
+    Margins,
+    Pair,
+    bootstrap_p,
+    comparison_table,
+    detectable,
+    holm,
+    obuchowski,
+    verdict,
+)
 from stages.statistics.intervals import draw_sample
 
 
-def test_delong_by_hand():
+def each(labels):
+    """Return one lesion for each image."""
+    return np.arange(len(labels))
+
+
+def test_with_one_image_a_lesion_it_is_delongs_test():
     # Two melanomas, two others. A ranks all right: AUC 1. B has one pair of four wrong: AUC 3/4. A's structural
     # components do not vary; B's are (1, 1/2) and (1/2, 1), variance 1/8 each: Var = 1/8 / 2 + 1/8 / 2 = 1/8.
     labels = np.array([1, 1, 0, 0])
     a, b = np.array([4.0, 3.0, 2.0, 1.0]), np.array([4.0, 2.0, 3.0, 1.0])
     z = 0.25 / np.sqrt(1 / 8)  # 0.7071: two-sided p 0.4795
     assert z == pytest.approx(0.70711, abs=1e-5)
-    assert delong(labels, a, b) == pytest.approx(0.4795, abs=1e-4)
-    assert delong(labels, b, a) == delong(labels, a, b)
+    assert obuchowski(labels, each(labels), a, b) == pytest.approx(0.4795, abs=1e-4)
+    assert obuchowski(labels, each(labels), b, a) == obuchowski(labels, each(labels), a, b)
 
 
-def test_delong_depends_on_ranks_alone_and_finds_no_difference_from_itself():
+def test_two_images_of_a_lesion_by_hand():
+    # Lesions a (melanoma, two images), b (melanoma), c and d (others). Model one ranks all right; model two puts c
+    # above every melanoma: its components are 1/2 for each melanoma image, 0 for c and 1 for d. The differences, less
+    # their mean 1/2, are 0 for all melanoma images, +1/2 for c, -1/2 for d: Var = 2/1 * ((1/4)^2 + (1/4)^2) = 1/4.
+    labels, lesions = np.array([1, 1, 1, 0, 0]), np.array(["a", "a", "b", "c", "d"])
+    one, two = np.array([5.0, 4.0, 3.0, 2.0, 1.0]), np.array([3.0, 2.5, 2.0, 4.0, 1.0])
+    assert obuchowski(labels, lesions, one, two) == pytest.approx(0.3173, abs=1e-4)
+
+
+def test_doubling_every_image_of_a_lesion_changes_nothing():
+    """To DeLong's test it is twice the evidence; here the lesions are as many as before."""
+    rng = np.random.default_rng(3)
+    labels = (np.arange(80) < 20).astype(int)
+    a, b = (labels + rng.normal(size=80) for _ in range(2))
+    once = obuchowski(labels, each(labels), a, b)
+    twice = [np.repeat(values, 2) for values in (labels, each(labels), a, b)]
+    assert obuchowski(*twice) == pytest.approx(once)
+    assert obuchowski(twice[0], np.arange(160), *twice[2:]) < once  # as if the copies were other lesions
+
+
+def test_it_depends_on_ranks_alone_and_finds_no_difference_from_itself():
     rng = np.random.default_rng(0)
     labels, a, b = rng.integers(0, 2, 200), rng.uniform(size=200), rng.uniform(size=200)
-    assert delong(labels, np.exp(a), b**3) == pytest.approx(delong(labels, a, b))
-    assert delong(labels, a, a) == 1
+    assert obuchowski(labels, each(labels), np.exp(a), b**3) == pytest.approx(obuchowski(labels, each(labels), a, b))
+    assert obuchowski(labels, each(labels), a, a) == 1
 
 
-def test_delong_rejects_equal_models_as_often_as_it_says():
+def test_it_rejects_equal_models_as_often_as_it_says_where_images_of_a_lesion_are_alike():
     rng = np.random.default_rng(1)
-    rejected = 0
+    lesions = np.repeat(np.arange(100), 3)
+    labels = (lesions < 30).astype(int)
+    rejected, independent = 0, 0
     for _ in range(400):
-        labels = (np.arange(200) < 50).astype(int)
-        signal = labels + rng.normal(size=200)
-        rejected += delong(labels, signal + rng.normal(size=200), signal + rng.normal(size=200)) < 0.05
+        a, b = (labels + rng.normal(size=100)[lesions] + 0.3 * rng.normal(size=300) for _ in range(2))
+        rejected += obuchowski(labels, lesions, a, b) < 0.05
+        independent += obuchowski(labels, np.arange(300), a, b) < 0.05
     assert 0.02 <= rejected / 400 <= 0.08
+    assert independent / 400 > 0.12  # the images taken as lesions of their own
 
 
 def test_holm_by_hand():
@@ -71,7 +108,7 @@ def test_a_comparison_is_paired_and_corrected_within_its_family():
     sample, p = fake()
     estimates = {name: score(sample, values, 0.4) for name, values in p.items()}
     pairs = [Pair("one", "good", "copy"), Pair("two", "good", "noise"), Pair("two", "noise", "copy")]
-    table = comparison_table(pairs, estimates, sample.labels, p).set_index(["family", "model", "metric"])
+    table = comparison_table(pairs, estimates, sample, p).set_index(["family", "model", "metric"])
     same = table.loc[("one", "good")]
     assert (same[["difference", "low", "high"]] == 0).all().all()
     assert (same["verdict"] == "no difference shown").all()
@@ -79,11 +116,51 @@ def test_a_comparison_is_paired_and_corrected_within_its_family():
     assert table.loc[("two", "noise", "roc_auc"), "verdict"] == "worse"
     assert table.loc[("two", "good", "roc_auc"), "p_holm"] == 2 * table.loc[("two", "good", "roc_auc"), "p"]
     assert (table["p_holm"] >= table["p"]).all()
-    assert (table["p_delong"] != "-").sum() == 3
+    assert (table["p_obuchowski"] != "-").sum() == 3
+    assert (table["compares"] == "these two trained models").all()
+    assert (table["claim"] == "-").all()
+
+
+def test_means_of_seeds_are_compared_as_trainings_and_have_no_test_of_two_models():
+    sample, p = fake()
+    estimates = {name: score(sample, values, 0.4) for name, values in p.items()}
+    estimates["mean"] = {key: (estimates["good"][key] + estimates["noise"][key]) / 2 for key in estimates["good"]}
+    table = comparison_table([Pair("means", "mean", "noise")], estimates, sample, p)
+    assert (table["compares"] == "trainings").all()
+    assert (table["p_obuchowski"] == "-").all()
+
+
+def test_a_margin_is_kept_only_if_the_whole_interval_keeps_it():
+    margins = Margins(equivalent={"int8": 0.005}, not_inferior={"student": 0.02})
+    assert margins.claim("int8", -0.004, 0.004) == {"margin": "0.005", "claim": "equivalent"}
+    assert margins.claim("int8", -0.006, 0.004)["claim"] == "equivalent: not shown"
+    assert margins.claim("int8", -0.004, 0.006)["claim"] == "equivalent: not shown"
+    assert margins.claim("student", -0.019, 0.5) == {"margin": "0.02", "claim": "not inferior"}
+    assert margins.claim("student", -0.021, 0.5)["claim"] == "not inferior: not shown"
+    assert margins.claim("another", 0, 0) == {"margin": "-", "claim": "-"}
+
+
+def test_the_claim_stands_in_the_row_of_roc_auc_alone():
+    sample, p = fake()
+    estimates = {name: score(sample, values, 0.4) for name, values in p.items()}
+    pairs = [Pair("int8", "good", "copy"), Pair("int8", "good", "noise")]
+    table = comparison_table(pairs, estimates, sample, p, Margins({"int8": 0.005}, {}))
+    auc = table[table["metric"] == "roc_auc"]
+    assert auc["claim"].tolist() == ["equivalent", "equivalent: not shown"]
+    assert (table.loc[table["metric"] != "roc_auc", ["claim", "margin"]] == "-").all().all()
+
+
+def test_a_difference_of_the_smallest_detectable_size_is_found_in_four_of_five_samples():
+    rng = np.random.default_rng(0)
+    smallest = detectable(np.append(0, rng.normal(0, 0.01, 20_000)))["smallest_detectable"]
+    assert smallest == pytest.approx(0.028, abs=5e-4)
+    found = np.abs(smallest + rng.normal(0, 0.01, 20_000)) > 1.96 * 0.01
+    assert found.mean() == pytest.approx(0.8, abs=0.01)
 
 
 @pytest.mark.skipif(not (SHARED / "reference").is_dir(), reason="needs the study's per-image predictions")
 def test_the_studys_student_and_teacher_do_not_differ():
     table = pd.read_csv(SHARED / "reference/published_holdout_predictions.csv")
     labels, student = table["melanoma"].to_numpy(), table["p_student_T1_alpha0.5"].to_numpy()
-    assert delong(labels, student, table["p_efficientnet_b1"].to_numpy()) == pytest.approx(0.82, abs=5e-3)
+    p = obuchowski(labels, each(labels), student, table["p_efficientnet_b1"].to_numpy())
+    assert p == pytest.approx(0.82, abs=5e-3)

@@ -6,9 +6,11 @@ import pytest
 from stages.statistics.decisions import (
     SHARES,
     THRESHOLD_PROBABILITIES,
+    consequences,
     fit_referral,
     net_benefit,
     referral_metrics,
+    repeatability,
     risk_coverage,
 )
 from stages.statistics.metrics import point_estimate, unit_weights
@@ -65,3 +67,39 @@ def test_error_grows_to_that_of_all_images():
     wrong = np.mean((P >= 0.5) != (LABELS == 1))
     assert errors[-1] == pytest.approx(wrong)
     assert errors[SHARES == 0.1][0] == 0
+
+
+def test_repeatability_counts_lesions_with_several_images_whose_decision_changes():
+    lesions = np.array(["a", "a", "b", "b", "b", "c", "d", "d"])
+    called = np.array([True, True, True, False, True, False, False, False])
+    weights = np.vstack([np.ones(8), [2, 2, 0, 0, 0, 5, 1, 1], [0, 0, 3, 3, 3, 1, 0, 0], [0] * 5 + [1] + [0] * 2])
+    shares = repeatability(lesions, called, weights)  # of a, b and d, only b changes; c has one image
+    assert shares[:3].tolist() == pytest.approx([1 / 3, 0, 1])
+    assert np.isnan(shares[3])
+
+
+def test_consequences_by_hand():
+    table = consequences(np.array([0.9]), np.array([0.7]), prevalence=0.02, threshold_probability=0.05)
+    assert {name: float(values[0]) for name, values in table.items()} == pytest.approx(
+        {
+            "ppv": 18 / (18 + 294),
+            "npv": 686 / (686 + 2),
+            "net_benefit": (18 - 294 / 19) / 1000,
+            "melanomas_found_of_1000": 18,
+            "melanomas_missed_of_1000": 2,
+            "false_alarms_of_1000": 294,
+        }
+    )
+
+
+def test_consequences_at_the_samples_own_prevalence_are_the_samples():
+    called = P >= 0.2
+    hits, alarms = int((called & (LABELS == 1)).sum()), int((called & (LABELS == 0)).sum())
+    sensitivity, specificity = np.array([hits / 2]), np.array([1 - alarms / 8])
+    table = consequences(sensitivity, specificity, prevalence=0.2, threshold_probability=0.2)
+    assert table["ppv"][0] == pytest.approx(hits / (hits + alarms))
+    assert table["net_benefit"][0] == pytest.approx(net_benefit(LABELS, P, unit_weights(LABELS))[0][at(0.2)])
+
+
+def test_a_rule_that_calls_nothing_has_no_predictive_value():
+    assert consequences(np.zeros(1), np.ones(1), prevalence=0.1, threshold_probability=0.1)["ppv"][0] == 0

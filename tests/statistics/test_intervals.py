@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from stages.statistics.intervals import bootstrap_weights, draw_sample, interval
+from stages.statistics.intervals import bootstrap_weights, draw_sample, interval, mean_over_seeds
 from stages.statistics.metrics import calibration_metrics, ranking_metrics
 
 LABELS = np.array([1, 1, 0, 0, 0, 1, 0])
@@ -77,3 +77,21 @@ def test_the_intervals_coverage_over_200_data_sets_of_clustered_lesions():
         bounds = interval(ranking_metrics(sample.labels, score, sample.weights)["roc_auc"])
         covered += bounds["low"] <= truth <= bounds["high"]
     assert 0.92 <= covered / 200 <= 0.98
+
+
+def test_a_mean_over_seeds_has_the_variance_of_lesions_and_of_seeds():
+    """Truth .9, lesions' error .01 shared by the runs, seeds' error .02: a mean of 4 varies by .01^2 + .02^2 / 4."""
+    rng, key, errors = np.random.default_rng(0), ("all", "roc_auc"), []
+    for _ in range(300):
+        lesions = 0.01 * rng.normal(size=500)
+        runs = [{key: np.append(0.9, 0.9 + lesions) + 0.02 * rng.normal()} for _ in range(4)]
+        mean = mean_over_seeds(runs, rng)[key]
+        assert mean[0] == pytest.approx(np.mean([run[key][0] for run in runs]))
+        errors.append(mean[1:].var())
+    assert np.mean(errors) == pytest.approx(0.01**2 + 0.02**2 / 4, rel=0.05)
+
+
+def test_a_mean_over_equal_seeds_is_one_of_them():
+    run = {("all", "roc_auc"): np.linspace(0.8, 0.9, 101)}
+    mean = mean_over_seeds([run, run, run], np.random.default_rng(0))
+    assert mean["all", "roc_auc"] == pytest.approx(run["all", "roc_auc"])

@@ -60,6 +60,16 @@ def test_decisions_equal_scikit_learns_under_every_weighting(threshold):
         assert {name: values[number] for name, values in metrics.items()} == pytest.approx(expected, abs=1e-12)
 
 
+def test_log_loss_equals_scikit_learns_and_observed_over_expected_is_a_ratio():
+    p = np.clip(P, 0.02, 0.98)
+    metrics = calibration_metrics(LABELS, p, COUNTS)
+    for number, row in enumerate(COUNTS):
+        assert metrics["log_loss"][number] == pytest.approx(sk.log_loss(LABELS, p, sample_weight=row))
+        assert metrics["observed_over_expected"][number] == pytest.approx((row @ LABELS) / (row @ p))
+    certain = point_estimate(calibration_metrics(np.array([0, 1]), np.array([1.0, 0.0]), np.ones((1, 2))))
+    assert np.isfinite(list(certain.values())).all()
+
+
 def test_calibration_by_hand():
     labels, p = np.array([0, 1, 1, 0]), np.array([0.05, 0.05, 0.95, 0.95])
     metrics = point_estimate(calibration_metrics(labels, p, unit_weights(labels)))  # two bins, each with a rate of 1/2

@@ -1,0 +1,30 @@
+"""The folds of experiments: each once, ways of training told apart by what differs."""
+
+import pytest
+
+from stages.commands.compare_procedures import flat, group
+
+
+def experiment(fold, **values):
+    return {"splits.fold": fold, "splits.folds": 2, "kd.loss": "kl", **values}
+
+
+def test_nested_parameters_have_dotted_keys():
+    assert flat({"a": {"b": {"c": 1}, "d": [2]}, "e": 3}) == {"a.b.c": 1, "a.d": [2], "e": 3}
+
+
+def test_experiments_that_differ_in_the_fold_alone_are_one_way():
+    assert group({"x": experiment(0), "y": experiment(1)}) == {"-": {0: "x", 1: "y"}}
+
+
+def test_ways_are_named_by_what_differs():
+    runs = {"a": experiment(0), "b": experiment(1), "c": experiment(1, **{"kd.loss": "dist"})}
+    ways = group(runs | {"d": experiment(0, **{"kd.loss": "dist"})})
+    assert ways == {"kd.loss=kl": {0: "a", 1: "b"}, "kd.loss=dist": {1: "c", 0: "d"}}
+
+
+def test_a_fold_that_is_missing_or_comes_twice_is_named():
+    with pytest.raises(ValueError, match=r"-: no experiment of the folds \[1\], found \[0\]"):
+        group({"x": experiment(0)})
+    with pytest.raises(ValueError, match=r"y: fold 0 of - is x's already; name the experiments you want"):
+        group({"x": experiment(0), "y": experiment(0)})
