@@ -97,7 +97,7 @@ train-efficientnet-teachers: $(INSTALLED)  ## all EfficientNets
 	dvc exp run -S 'teachers=[$(EFFICIENTNETS)]' -S 'kd.teachers=[efficientnet_b0]' train_teacher
 
 train-student: $(INSTALLED)  ## the students, and what they need
-	dvc repro distill
+	dvc repro distill repeat_student
 
 quantize: $(INSTALLED)  ## the exported files, and what they need
 	dvc repro quantize

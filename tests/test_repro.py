@@ -127,7 +127,7 @@ def test_folds_are_queued_and_compared_as_ways_of_training(project):
     project.dvc(*words)
     project.dvc("exp", "run", "--run-all")
     shown = project.dvc("exp", "show", "--csv")
-    assert {"0.0", "1.0"} <= set(pd.read_csv(io.StringIO(shown))["splits.fold"].astype(str))
+    assert {"0", "1"} <= set(pd.read_csv(io.StringIO(shown))["splits.fold"].astype(str))
     command = [sys.executable, "-m", "stages.commands.main", "compare_procedures"]
     done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ from typing import Any
 from stages.foundation import command
 from stages.foundation.names import ARCHITECTURES
 
-MODELS = ("train_teacher", "soft_labels", "distill", "baselines", "quantize", "evaluate_holdout")
+MODELS = ("train_teacher", "soft_labels", "distill", "repeat_student", "baselines", "quantize", "evaluate_holdout")
 
 
 def state(stage: str, status: dict[str, Any]) -> str:

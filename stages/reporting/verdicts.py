@@ -25,7 +25,13 @@ VERDICTS = ("better", "no difference shown", "worse")  # of a paired test
 DIFFERENT = ("better", "worse")  # p < .05
 SHOWN = {"equivalent": "no: equivalent", "not inferior": "yes: not inferior"}  # claims, as answers
 METRICS = {"average_precision", "log_loss", "ece"}  # said beside ROC-AUC where two models were made to be compared
-LARGE_FAMILIES = {"cell against the best on val", "student against baseline"}  # ROC-AUC alone is said
+LARGE_FAMILIES = {  # ROC-AUC alone is said
+    "cell against the best on val",
+    "student against baseline",
+    "ensemble against its teachers",
+    "distillation against control, all seeds, four turns",
+    "four turns against one",
+}
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def _compared(question: str, rows: pd.DataFrame, answers: tuple[str, ...]) -> Ve
     answer = answers[VERDICTS.index(auc["verdict"])]
     if auc["claim"] in SHOWN:
         answer = f"{SHOWN[auc['claim']]} within {auc['margin']}"
-    if others and auc["verdict"] not in DIFFERENT:
+    if auc["verdict"] not in DIFFERENT and any(row["verdict"] == "worse" for row in others):
         answer += ", but see below"
     number = (
         f"{auc['model']} minus {auc['reference']}: ROC-AUC {difference_text(auc)}, p = {auc['p_holm']:.3f}; a true "
