@@ -4,7 +4,7 @@
 
 A teacher of a fold, such as resnet18_fold0, labels the images of this fold alone, which it was not trained on
 (cross-fitting, Dao et al. 2021, "Knowledge distillation as semiparametric inference"). Reads data/processed/<name>:
-pack, train.csv; models/<name>/teachers/<key>.safetensors. Writes models/<name>/soft_labels/<key>.safetensors: float32
+pack, train.csv; models/<name>/teachers/<key>.safetensors. Writes models/<name>/soft_labels/<key>.safetensors: float16
 (views, labelled images, classes).
 """
 

@@ -28,7 +28,7 @@ def test_they_are_the_teachers_logits_on_each_view(tiny):
     some = np.array([5, 0, 11])
     with torch.inference_mode():
         expected = teacher(examples.batch(some, 1, device.device).images).numpy()
-    assert np.allclose(logits[1, some], expected, atol=1e-4)
+    assert np.allclose(logits[1, some], expected, rtol=2e-3, atol=2e-3)
     assert not np.allclose(logits[0, some], expected, atol=1e-2)
 
 
@@ -44,7 +44,7 @@ def test_over_turns_they_are_the_means_of_the_turned_views(tiny):
     with torch.inference_mode():
         expected = torch.stack([teacher(torch.rot90(view, turn, (2, 3))) for turn in range(4)]).mean(dim=0)
     logits = load_file(tiny / "models/demo/soft_labels/resnet18.safetensors")["logits"]
-    assert np.allclose(logits[1, [5, 0, 11]], expected, atol=1e-4)
+    assert np.allclose(logits[1, [5, 0, 11]], expected, rtol=2e-3, atol=2e-3)
 
 
 def test_cross_fitting_asks_about_each_image_only_a_teacher_that_saw_no_lesion_of_it(tiny):

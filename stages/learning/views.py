@@ -20,6 +20,8 @@ from stages.dataset.pack import Pack
 from stages.dataset.splits import MELANOMA
 from stages.learning.settings import Views
 
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's increment
+
 
 @dataclass(frozen=True)
 class TrainImages:
@@ -42,9 +44,19 @@ class TrainImages:
         return self.classes.index(MELANOMA)
 
     @cached_property
+    def hashes(self) -> np.ndarray:
+        """Return a hash of each image's name, uint64 (images,)."""
+        return np.array([zlib.crc32(name.encode()) for name in self.image_ids], dtype=np.uint64)
+
+    @cached_property
     def members(self) -> dict[int, np.ndarray]:
         """Return fold -> the positions of its images."""
         return {int(fold): np.flatnonzero(self.folds == fold) for fold in np.unique(self.folds)}
+
+    def in_same_fold(self, positions: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """Return for each position that of an image of its fold, int64 (images,); share: how far along the fold."""
+        members = [self.members[int(fold)] for fold in self.folds[positions]]
+        return np.array([group[int(u * len(group))] for group, u in zip(members, share, strict=True)])
 
     def without(self, fold: int | None) -> Self:
         """Return the images outside a fold, all for None; ValueError on a fold that has no images."""
@@ -131,20 +143,29 @@ def draw_view(images: TrainImages, positions: np.ndarray, view: int, views: View
 
     A mixture's partner is of the image's own fold, so that a teacher which never saw the fold saw neither of the two.
     """
-    names = [images.image_ids[i].encode() for i in positions]
-    generators = [np.random.default_rng([views.seed, zlib.crc32(name), view]) for name in names]
-    unit = np.stack([generator.uniform(-1, 1, 5) for generator in generators])  # (images, 5)
-    angle = np.deg2rad(views.rotation) * unit[:, 0]
-    flip = np.where(unit[:, 1] < 0, -1.0, 1.0)
-    columns = [angle, flip, views.zoom ** unit[:, 2], views.brightness * unit[:, 3], 1 + views.contrast * unit[:, 4]]
-    mixes, shares, partners, *holes = np.stack([generator.random(5) for generator in generators], axis=1)
-    candidates = [images.members[int(images.folds[i])] for i in positions]
-    return Draw(
-        _float(np.stack(columns, axis=1)),
-        np.array([members[int(u * len(members))] for members, u in zip(candidates, partners, strict=True)]),
-        _float(np.where(mixes < views.mixtures, 0.5 + shares / 2, 1.0)),
-        _float(np.stack(holes, axis=1)),
-    )
+    drawn = uniform(views.seed, images.hashes[positions], view, 10)
+    turn, flip, zoom, brightness, contrast = 2 * drawn[:5] - 1  # each (images,), from -1 to 1
+    angle, mirror = np.deg2rad(views.rotation) * turn, np.where(flip < 0, -1.0, 1.0)
+    affine = [angle, mirror, views.zoom**zoom, views.brightness * brightness, 1 + views.contrast * contrast]
+    mixes, shares, partner, *hole = drawn[5:]
+    shares = np.where(mixes < views.mixtures, 0.5 + shares / 2, 1.0)
+    columns = [torch.from_numpy(np.stack(values, axis=-1)).float() for values in (affine, hole)]
+    return Draw(columns[0], images.in_same_fold(positions, partner), torch.from_numpy(shares).float(), columns[1])
+
+
+def uniform(seed: int, hashes: np.ndarray, view: int, count: int) -> np.ndarray:
+    """Return numbers in [0, 1), float64 (count, images), each a hash of (seed, image, view, which): splitmix64.
+
+    hashes: of the images, uint64 (images,). A generator for each image would cost more than drawing the view does.
+    Steele et al. 2014, "Fast splittable pseudorandom number generators", figure 16.
+    """
+    state = np.zeros((count, len(hashes)), np.uint64)
+    for part in (np.uint64(seed), hashes, np.uint64(view), np.arange(count, dtype=np.uint64)[:, None]):
+        state = (state ^ part) + GOLDEN
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state ^= state >> np.uint64(31)
+    return (state >> np.uint64(11)) * 2.0**-53
 
 
 def render_view(images: torch.Tensor, draw: Draw, cutout: float) -> torch.Tensor:
@@ -176,7 +197,3 @@ def _hole(centres: torch.Tensor, size: int, side: float) -> torch.Tensor:
     pixel = (torch.arange(size, device=centres.device) + 0.5) / size
     inside = (pixel - centres[:, :, None]).abs() < side / 2  # (images, 2, size)
     return inside[:, 0, None, None, :] & inside[:, 1, None, :, None]
-
-
-def _float(values: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(values).float()

@@ -1,12 +1,15 @@
 """Views are a pure function of (seed, image, view); mixtures and cut-outs are part of them."""
 
+import zlib
+
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 
 from stages.dataset.pack import Pack
 from stages.learning.settings import Views
-from stages.learning.views import Examples, TrainImages, draw_view, plain_view, render_view
+from stages.learning.views import Examples, TrainImages, draw_view, plain_view, render_view, uniform
 
 VIEWS = Views(seed=1, rotation=180.0, zoom=1.15, brightness=0.08, contrast=0.15, mixtures=0.5, cutout=0.3)
 STILL = Views(seed=1, rotation=0.0, zoom=1.0, brightness=0.0, contrast=0.0, mixtures=0.0, cutout=0.0)
@@ -34,6 +37,19 @@ def test_a_view_depends_on_seed_image_and_view_alone():
         assert torch.equal(whole[[5, 2]], part)
     for other in (draw_view(IMAGES, EVERY, 4, VIEWS), draw_view(IMAGES, EVERY, 3, changed(VIEWS, seed=2))):
         assert not torch.equal(draw.affine, other.affine)
+
+
+def test_the_numbers_drawn_are_uniform_and_independent_of_each_other_and_of_the_next_view():
+    hashes = np.array([zlib.crc32(f"ISIC_{number:07d}".encode()) for number in range(4000)], dtype=np.uint64)
+    views = np.stack([uniform(1, hashes, view, 10) for view in range(3)]).reshape(30, 4000)
+    assert views.min() >= 0
+    assert views.max() < 1
+    assert min(kstest(row, "uniform").pvalue for row in views) > 0.001
+    correlation = np.corrcoef(views) - np.eye(30)
+    assert np.abs(correlation).max() < 4.5 / np.sqrt(4000)
+    neighbours = [np.corrcoef(row[:-1], row[1:])[0, 1] for row in views]  # images whose names follow each other
+    assert np.abs(neighbours).max() < 4 / np.sqrt(4000)
+    assert not np.array_equal(uniform(2, hashes, 0, 10), views[:10])
 
 
 def test_rendering_does_not_depend_on_the_batch():
