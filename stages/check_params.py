@@ -3,7 +3,7 @@
     python -m stages.check_params
 
 Reads params.yaml. Writes data/params_checked, a constant marker file, so that it never makes later stages rerun, and
-data/starts/<teacher>.json: what init says each teacher starts from.
+data/teachers/<teacher>.json: each teacher's plan, of teacher, views and init.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from stages.foundation.names import CONTROL, GRID, STUDENT, Teachers, parse_teac
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd, Tracking
 from stages.images.settings import Image
-from stages.learning.settings import STARTS, Compute, Distill, Init, Schedule, Views, start_of, write_start
+from stages.learning.settings import PLANS, Compute, Distill, Init, TeacherSchedule, Views, plan_of, start_of
 
 MARKER = Path("data/params_checked")
 
@@ -35,7 +35,7 @@ class Params:
     target: Target
     views: Views
     teachers: Teachers
-    teacher: Schedule
+    teacher: TeacherSchedule
     kd: Kd
     distill: Distill
     init: Init
@@ -86,12 +86,12 @@ def main() -> None:
     params = read_params(Params)
     check_choices(params)
     check_folds(params)
-    starts = {key: start_of(params.init, key) for key in params.teachers}
-    with files.writing(MARKER, STARTS) as (marker, folder):
+    plans = {key: plan_of(params.teacher, params.views, params.init, key) for key in params.teachers}
+    with files.writing(MARKER, PLANS) as (marker, folder):
         files.write_text(marker, "params.yaml is consistent\n")
         folder.mkdir()
-        for key, start in starts.items():
-            write_start(folder / f"{key}.json", start)
+        for key, plan in plans.items():
+            files.write_json(folder / f"{key}.json", plan.model_dump())
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
     python -m stages.train_teacher resnet18
 
 resnet18_seed43 is a repeat with another seed; resnet18_fold0 is not trained on fold 0 of train.csv. Reads
-data/starts/<key>.json; data/processed/<name>: pack, train.csv, val.csv. Writes
+data/teachers/<key>.json; data/processed/<name>: pack, train.csv, val.csv. Writes
 models/<name>/teachers/<key>.safetensors; models/<name>/predictions/teachers/<key>: predictions.csv and turned.csv
 (every packed image that is not in train.csv, as it is and over four quarter turns), record.json;
 plots/<name>/history/teachers/<key>.csv.
 """
 
-import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 from stages.dataset.settings import Target
@@ -20,39 +20,35 @@ from stages.foundation.settings import Data
 from stages.learning.dataset import dataset_files, open_dataset
 from stages.learning.device import open_device
 from stages.learning.run import label_loss, start_model, train, write_run
-from stages.learning.settings import STARTS, Compute, Schedule, Views, read_start
+from stages.learning.settings import Compute, read_plan
 from stages.learning.views import Examples
 
 CODE = ("train_teacher.py", "foundation", "dataset", "learning")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Params:
     data: Data
     target: Target
-    views: Views
-    teacher: Schedule
     compute: Compute
 
 
 def main(key: str) -> None:
     name = parse_teacher(key)
-    params = read_params(Params)
-    params = dataclasses.replace(params, teacher=params.teacher.seeded(name.seed))
-    start = read_start(STARTS / f"{key}.json")
+    params, plan = read_params(Params), read_plan(key)
     device = open_device(params.compute)
     processed = Path("data/processed", params.data.name)
     dataset = open_dataset(processed, params.target, without_fold=name.fold)
     run = train(
-        start_model(name.architecture, start, len(dataset.train.classes), params.teacher, device),
-        label_loss(dataset.train, params.teacher.loss, device.device),
+        start_model(name.architecture, plan.start, len(dataset.train.classes), plan.schedule, device),
+        label_loss(dataset.train, plan.schedule.loss, device.device),
         dataset,
-        examples=Examples(dataset.train, params.views, params.teacher.epochs),  # a new view each epoch
-        schedule=params.teacher,
+        examples=Examples(dataset.train, plan.views, plan.schedule.epochs),  # a new view each epoch
+        schedule=plan.schedule,
         device=device,
         inputs=dataset_files(processed),
         code=CODE,
-        settings={"key": key, "start": str(start), **dump_params(params)},
+        settings={"key": key, **plan.model_dump(), **dump_params(params)},
     )
     write_run(run, dataset, name.architecture, name=params.data.name, kind="teachers", key=key)
 

@@ -12,7 +12,7 @@ from conftest import tiny_params, write_params
 from stages import check_params
 from stages.foundation.names import CONTROL, Student, TeacherName, parse_student, parse_teacher, student_key
 from stages.foundation.settings import Kd
-from stages.learning.settings import LocalStart, read_start
+from stages.learning.settings import LocalStart, read_plan
 
 
 def test_the_committed_parameters_pass(project):
@@ -161,8 +161,8 @@ def test_a_selection_on_the_grid_is_no_further_student():
     assert set(students(4)) - set(first) == {"T4_alpha0.5"}
 
 
-def start_files(project):
-    return {path.stem: read_start(path) for path in (project / "data/starts").iterdir()}
+def plans(project):
+    return {path.stem: read_plan(path.stem) for path in (project / "data/teachers").iterdir()}
 
 
 def test_a_repeat_starts_as_what_it_repeats_unless_it_is_named(project):
@@ -171,22 +171,60 @@ def test_a_repeat_starts_as_what_it_repeats_unless_it_is_named(project):
     named = {"resnet18": "random", "resnet18_seed43": "imagenet", "resnet18_seed43_fold1": "random"}
     write_params(project, teachers=teachers, init=named)
     check_params.main()
-    starts = start_files(project)
+    starts = {key: plan.start for key, plan in plans(project).items()}
     assert set(starts) == set(teachers)
     assert starts["resnet18_seed44"] == "random"
     assert starts["resnet18_seed43_fold0"] == starts["resnet18_seed43"] == "imagenet"
     assert starts["resnet18_seed43_fold1"] == "random"
 
 
-def test_a_start_is_a_file_of_its_own_so_that_another_teachers_is_not_touched(project):
+def test_a_plan_is_a_file_of_its_own_so_that_another_teachers_is_not_touched(project):
     write_params(project, teachers=["resnet18", "resnet34"])
     check_params.main()
-    before = (project / "data/starts/resnet34.json").read_bytes()
+    before = (project / "data/teachers/resnet34.json").read_bytes()
     local = {"file": "x.safetensors", "sha256": "0" * 64}
-    write_params(project, teachers=["resnet18", "resnet34"], init={"resnet18": local})
+    changes = {"resnet18": {"epochs": 3, "views": {"mixtures": 0.25}}}
+    write_params(project, teachers=["resnet18", "resnet34"], init={"resnet18": local}, teacher={"changes": changes})
     check_params.main()
-    assert start_files(project)["resnet18"] == LocalStart(**local)
-    assert (project / "data/starts/resnet34.json").read_bytes() == before
+    plan = plans(project)["resnet18"]
+    assert plan.start == LocalStart(**local)
+    assert (plan.schedule.epochs, plan.views.mixtures) == (3, 0.25)
+    assert (project / "data/teachers/resnet34.json").read_bytes() == before
+
+
+def test_a_teachers_own_change_comes_after_its_architectures_and_its_seed_after_both(project):
+    changes = {"resnet18": {"epochs": 3, "dropout": 0.4}, "resnet18_seed43": {"epochs": 5}}
+    write_params(project, teachers=["resnet18", "resnet18_seed43", "resnet34"], teacher={"changes": changes})
+    check_params.main()
+    found = {
+        key: (plan.schedule.epochs, plan.schedule.dropout, plan.schedule.seed) for key, plan in plans(project).items()
+    }
+    assert found == {"resnet18": (3, 0.4, 42), "resnet18_seed43": (5, 0.4, 43), "resnet34": (1, 0.2, 42)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"resnet18": {"epoch": 3}},
+            "teacher.changes, as resnet18 takes them: schedule.epoch: Extra inputs are not permitted",
+        ),
+        (
+            {"resnet18": {"epochs": 0}},
+            "teacher.changes, as resnet18 takes them: schedule.epochs: Input should be greater than or equal to 1",
+        ),
+        (
+            {"resnet18": {"views": {"mixture": 1}}},
+            "teacher.changes, as resnet18 takes them: views.mixture: Extra inputs",
+        ),
+        ({"resnet18": {"views": 3}}, "teacher.changes.resnet18.views: Input should be a valid dictionary, found 3"),
+        ({"resnet19": {}}, "teacher.changes.resnet19.*wanted some of resnet18"),
+    ],
+)
+def test_a_change_that_fits_no_schedule_is_named(project, changes, message):
+    write_params(project, teacher={"changes": changes})
+    with pytest.raises(ValueError, match=f"^params.yaml: {message}"):
+        check_params.main()
 
 
 def test_an_architecture_without_a_start_is_named(project):

@@ -59,7 +59,7 @@ def test_several_teachers_teach_by_their_mean_logits(tiny):
     logits = load_file(folder / "resnet18.safetensors")["logits"]
     save_soft_labels(folder / "resnet34.safetensors", logits + 2, images.image_ids)
     mean = distill.mean_logits(folder, ["resnet18", "resnet34"], 2, images)
-    assert np.allclose(mean, logits + 1)
+    assert np.allclose(mean, logits.astype(np.float32) + 1, atol=5e-3)
 
 
 def test_the_history_is_plottable(tiny):

@@ -110,8 +110,9 @@ def test_a_teacher_that_distils_nobody_reruns_no_student(project):
 
 
 def test_another_start_is_of_that_teacher_alone_and_another_seed_of_the_repeated_students(project):
-    assert project.ran("exp", "run", "-S", "init.resnet34=imagenet") == ["check_params"]
-    project.ran("exp", "run", "-S", "init.resnet34=random")
+    for change in ("init.resnet34=imagenet", "+teacher.changes.resnet34={epochs: 9}"):
+        assert project.ran("exp", "run", "-S", change) == ["check_params"]
+    project.ran("exp", "run", "-S", "init.resnet34=random", "-S", "~teacher.changes.resnet34")
     repeats = ["repeat_student@T1_alpha0-45", "repeat_student@T1_alpha0.5-45"]
     assert project.ran("exp", "run", "-S", "kd.seeds=[43,44,45]") == [
         "check_params",

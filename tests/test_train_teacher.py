@@ -19,7 +19,7 @@ def test_it_writes_weights_predictions_record_and_history(tiny):
     history = pd.read_csv(tiny / "plots/demo/history/teachers/resnet18.csv")
     assert list(history["epoch"]) == [0]
     record = json.loads((models / "predictions/teachers/resnet18/record.json").read_text())
-    assert record["params"]["teacher"]["epochs"] == record["epochs"] == 1
+    assert record["params"]["schedule"]["epochs"] == record["epochs"] == 1
     assert set(record["inputs"]) == {f"data/processed/demo/{name}.csv" for name in ("pack/manifest", "train", "val")}
 
 
@@ -52,7 +52,7 @@ def test_a_repeat_is_a_teacher_of_its_own_with_its_seed(tiny):
         json.loads((models / f"predictions/teachers/{name}/record.json").read_text())["params"]
         for name in ("resnet18", "resnet18_seed43")
     )
-    assert (first["teacher"].pop("seed"), repeat["teacher"].pop("seed")) == (42, 43)
+    assert (first["schedule"].pop("seed"), repeat["schedule"].pop("seed")) == (42, 43)
     assert (first.pop("key"), repeat.pop("key")) == ("resnet18", "resnet18_seed43")
     assert first == repeat
     tables = [
@@ -60,6 +60,11 @@ def test_a_repeat_is_a_teacher_of_its_own_with_its_seed(tiny):
         for name in ("resnet18", "resnet18_seed43")
     ]
     assert tables[0] != tables[1]
+
+
+def test_a_teacher_without_a_plan_is_told_how_to_get_one(tiny):
+    with pytest.raises(ValueError, match=r"data/teachers/resnet50\.json: no such plan .*dvc repro check_params"):
+        train_teacher.main("resnet50")
 
 
 def test_the_students_architecture_can_teach(tiny):

@@ -52,6 +52,14 @@ def parse_teacher(key: str) -> TeacherName:
     return TeacherName(match[1], seed, fold)
 
 
+def repeated_by(key: str) -> list[str]:
+    """Return a teacher's key and those it repeats: resnet18_seed43_fold0, resnet18_seed43, resnet18."""
+    names = [key]
+    while "_seed" in names[-1] or "_fold" in names[-1]:
+        names.append(names[-1].rpartition("_")[0])
+    return names
+
+
 @dataclass(frozen=True)
 class Student:
     """T: temperature of distillation; alpha: weight of the teacher's term; seed: of a repeat, None for distill.seed."""

@@ -47,11 +47,17 @@ def read_params(params_type: type[T], path: Path = PARAMS) -> T:
     """
     content = read_yaml(path)
     names = [field.name for field in dataclasses.fields(params_type)]  # type: ignore[arg-type]  # a dataclass by contract
+    return checked(params_type, {name: content[name] for name in names if name in content}, path=path)
+
+
+def checked(kind: type[T], content: dict[str, Any], where: str = "", path: Path = PARAMS) -> T:
+    """Return content as an instance of `kind`; ValueError lists every fault, one a line, after the path and `where`."""
     try:
-        return TypeAdapter(params_type).validate_python({name: content[name] for name in names if name in content})
+        return TypeAdapter(kind).validate_python(content)
     except ValidationError as error:
         lines = [_describe(entry) for entry in error.errors(include_url=False)]
-        raise ValueError("\n".join(f"{path}: {line}" for line in lines)) from None
+        start = f"{path}: {where}: " if where else f"{path}: "
+        raise ValueError("\n".join(start + line for line in lines)) from None
 
 
 def dump_params(params: Any, *, leave_out: str = "") -> dict[str, Any]:

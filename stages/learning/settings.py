@@ -1,13 +1,12 @@
 """The sections `views`, `teacher`, `distill`, `init` and `compute`: how a network is trained, and where."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field
 
-from stages.foundation.files import write_json
-from stages.foundation.names import Teacher
-from stages.foundation.params import Part, Section, Seed
+from stages.foundation.names import Teacher, parse_teacher, repeated_by
+from stages.foundation.params import Part, Section, Seed, checked
 from stages.foundation.settings import Threads
 
 
@@ -78,33 +77,63 @@ class LocalStart(Section):
 
 
 Start = Annotated[Literal["imagenet", "random"] | LocalStart, Field(union_mode="left_to_right")]
-STARTS = Path("data/starts")  # one file for each teacher
 Init = dict[Teacher, Start]
 
 
 def start_of(init: Init, key: str) -> str | LocalStart:
     """Return the weights that params.yaml's init names for a model's key, or else for what the key repeats.
 
-    `resnet18_seed43_fold0` may start from a start of its own, from `resnet18_seed43`'s or from `resnet18`'s. ValueError
-    when init names none of them.
+    ValueError when init names none of them.
     """
-    names = [key]
-    while "_seed" in names[-1] or "_fold" in names[-1]:
-        names.append(names[-1].rpartition("_")[0])
-    for name in names:
+    for name in repeated_by(key):
         if name in init:
             return init[name]
-    raise ValueError(f"params.yaml: init.{names[-1]}: missing; wanted imagenet, random or {{file, sha256}}")
+    raise ValueError(f"params.yaml: init.{name}: missing; wanted imagenet, random or {{file, sha256}}")
 
 
-def write_start(path: Path, start: str | LocalStart) -> None:
-    """Write the weights one training starts from, so that it depends on these alone and not on all of init."""
-    write_json(path, start.model_dump() if isinstance(start, LocalStart) else start)
+class TeacherChange(Section):
+    """Keys of the section `teacher` with other values; views: keys of `views`, for this teacher's training alone."""
+
+    model_config = ConfigDict(extra="allow")
+
+    views: dict[str, Any] = Field(default_factory=dict)
 
 
-def read_start(path: Path) -> str | LocalStart:
-    """Return what `write_start` wrote."""
-    return TypeAdapter(Start).validate_json(path.read_bytes())
+class TeacherSchedule(Schedule):
+    """The whole section `teacher`; changes: for an architecture or for one key, such as `resnet18_seed43`."""
+
+    changes: dict[Teacher, TeacherChange]
+
+
+class TeacherPlan(Section):
+    """All that is decided for one teacher, in a file of its own: another teacher's plan may change without it."""
+
+    start: Start
+    schedule: Schedule
+    views: Views
+
+
+def plan_of(teacher: TeacherSchedule, views: Views, init: Init, key: str) -> TeacherPlan:
+    """Return a teacher's plan: the section's, with its architecture's changes and its own; ValueError on unfit ones."""
+    schedule, view = teacher.model_dump(exclude={"changes"}), views.model_dump()
+    for name in reversed(repeated_by(key)):
+        change = teacher.changes.get(name, TeacherChange())
+        schedule |= change.model_extra or {}
+        view |= change.views
+    where = f"teacher.changes, as {key} takes them"
+    return checked(TeacherPlan, {"start": start_of(init, key), "schedule": schedule, "views": view}, where)
+
+
+PLANS = Path("data/teachers")
+
+
+def read_plan(key: str) -> TeacherPlan:
+    """Return the plan that check_params wrote for a teacher; ValueError when there is none."""
+    path = PLANS / f"{key}.json"
+    if not path.is_file():
+        raise ValueError(f"{path}: no such plan of a teacher; dvc repro check_params makes those of params.yaml")
+    plan = TeacherPlan.model_validate_json(path.read_bytes())
+    return plan.model_copy(update={"schedule": plan.schedule.seeded(parse_teacher(key).seed)})
 
 
 class Compute(Threads, extra="forbid"):
