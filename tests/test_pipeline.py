@@ -36,6 +36,7 @@ FOLDERS = {  # folder -> the folders it may import; every one may import foundat
     "evaluation": {"statistics", "deployment"},
     "reporting": set(),
     "benchmarks": {"learning", "distillation", "deployment"},
+    "scheduling": set(),
 }
 
 

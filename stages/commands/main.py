@@ -12,6 +12,8 @@ COMMANDS = {
     "predict": "give the probability of melanoma that an exported student computes for images",
     "web": "build the page that runs the student in a browser, and serve it",
     "release": "put the exported student into a folder of Hugging Face's layout",
+    "cluster": "run the pipeline on several machines, scheduled by Dask",
+    "work": "run one stage of one commit in a clone of its own, as a worker of `cluster` does",
     "summarize": "say which models are done, which are not, and the command for each",
     "benchmark": "measure size, memory and speed of every model on this machine",
     "benchmark_training": "measure how long the grid takes here beside a plain loop",
@@ -23,7 +25,14 @@ COMMANDS = {
     "screenshots": "take the pictures of the report and of the page that README.md shows",
     "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
 }
-PARSES = {"predict", "web", "release", "compare_procedures"}  # have arguments and a --help of their own
+PARSES = {
+    "predict",
+    "web",
+    "release",
+    "compare_procedures",
+    "cluster",
+    "work",
+}  # have arguments and a --help of their own
 USAGE = """usage: melanoma-kd COMMAND [--help]
 
 The pipeline itself is DVC's: `dvc repro` runs it, `dvc exp run -S kd.temperature=2` changes one number.

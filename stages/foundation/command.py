@@ -34,7 +34,7 @@ def run(main: Callable[..., None]) -> None:
     signal.signal(signal.SIGTERM, _stop)
     LOGS.mkdir(exist_ok=True)
     if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+        stop_with_parent()
     start = time.monotonic()
     try:
         with FileLock(LOGS / f"{name.replace(os.sep, '_')}.lock", timeout=0):
@@ -52,6 +52,12 @@ def run(main: Callable[..., None]) -> None:
         log.write(f"{name},{time.monotonic() - start:.1f}\n")
 
 
+def stop_with_parent() -> None:
+    """End this process, as SIGTERM does, once the process that started it is gone."""
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+
+
 def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the DVC of this Python environment and return its output and exit status."""
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
@@ -62,7 +68,7 @@ def _stop(*_: object) -> NoReturn:
 
 
 def _watch_parent(parent: int) -> None:
-    """Stop this process once the dvc that started it is gone; otherwise a second dvc might write at the same time."""
+    """Stop this process once its parent is gone; otherwise a second dvc might write at the same time."""
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

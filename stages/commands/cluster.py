@@ -1,0 +1,198 @@
+"""Run the pipeline on several machines: Dask schedules DVC's stages, and DVC's cache carries what they make.
+
+    melanoma-kd cluster --workers 2                             processes on this machine
+    melanoma-kd cluster --scheduler tcp://head:8786             a running Dask scheduler
+    melanoma-kd cluster --config docs/slurm.yaml --workers 8    jobs of Slurm, PBS, LSF or SGE
+
+The stages that read `compute` run on the workers, each in a clone of the committed code; the rest runs here. At the end
+`dvc repro --pull` restores what the workers made: dvc.lock, metrics and plots are those of one machine with the same
+threads and instruction set. Needs the extra: pip install 'melanoma-kd[cluster]'.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
+from filelock import FileLock, Timeout
+
+from stages.foundation.params import PARAMS, read_params
+from stages.foundation.settings import Data
+from stages.learning.settings import Compute
+from stages.scheduling.clone import REFS, Source, check_committed, git, open_clone, snapshot
+from stages.scheduling.durations import expected_seconds, read_seconds
+from stages.scheduling.graph import Task, make_tasks, priorities, stages_before
+from stages.scheduling.results import push_results
+
+ROOT = Path.cwd()
+SCRATCH = Path(tempfile.gettempdir(), "melanoma-kd")
+
+
+@dataclass(frozen=True)
+class Params:
+    data: Data
+    compute: Compute
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="melanoma-kd cluster", description="run the pipeline on several machines")
+    parser.add_argument("targets", nargs="*", help="stages, as dvc repro takes them; by default the whole pipeline")
+    parser.add_argument("--workers", type=int, default=1, help="processes here, or jobs with --config")
+    parser.add_argument("--scheduler", default="", help="address of a running Dask scheduler")
+    parser.add_argument("--config", type=Path, help="dask-jobqueue file of Slurm, PBS, LSF or SGE")
+    parser.add_argument("--repository", default="", help="Git address the workers fetch from; by default this folder")
+    parser.add_argument("-S", "--set-param", action="append", default=[], metavar="KEY=VALUE", help="as dvc exp run's")
+    parser.add_argument(
+        "--experiments", default="", metavar="KEY=V1,V2", help="one DVC experiment a value, such as splits.fold=0,1,2"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parse(arguments)
+    try:
+        with FileLock(ROOT / ".dvc/tmp/cluster.lock", timeout=0):
+            run(options)
+    except Timeout:
+        sys.exit("cluster: another cluster command is at work in this folder; wait for it, or end it")
+    except (ValueError, OSError, DvcException) as error:
+        sys.exit(f"cluster: {error}")
+
+
+def run(options: argparse.Namespace) -> None:
+    check_committed(ROOT)
+    source, targets = source_of(options), options.targets
+    if options.experiments:
+        experiments = [[*options.set_param, *changes] for changes in sweep(options.experiments)]
+        tasks = [task for changes in experiments for task in prepare_experiment(changes, targets, source)]
+        run_on_cluster(tasks, source, options)
+        for changes in experiments:
+            finish_experiment(changes, targets, source)
+    else:
+        if options.set_param:
+            apply_overrides(PARAMS, options.set_param)
+        run_on_cluster(prepare(ROOT, targets, source), source, options)
+        dvc(ROOT, "repro", *pulling(source), *targets)
+
+
+def source_of(options: argparse.Namespace) -> Source:
+    """Return where workers find code and data; ValueError when they could not find this workspace's cache."""
+    with Repo(ROOT) as repo:
+        cache, shared = repo.cache.local_cache_dir, repo.config["cache"].get("dir")
+        name = repo.config["core"].get("remote")
+        remote = repo.config["remote"][name]["url"] if name else ""
+    repository = options.repository or str(ROOT)
+    if shared or not (options.scheduler or options.config):
+        return Source(repository, cache=cache)
+    if remote:
+        return Source(repository, remote=remote)
+    raise ValueError(
+        "workers on other machines need DVC's cache on a shared disk (dvc cache dir --local FOLDER) or a DVC remote "
+        "(dvc remote add --default NAME URL)"
+    )
+
+
+def sweep(text: str) -> list[list[str]]:
+    """Return the overrides of each experiment of a sweep such as `splits.fold=0,1,2`."""
+    return [changes[PARAMS.name] for changes in get_hydra_sweeps({PARAMS.name: [text]})]
+
+
+def prepare(root: Path, targets: list[str], source: Source) -> list[Task]:
+    """Run what comes before all tasks in a folder, and return the tasks of its commit, which workers can fetch."""
+    before = stages_before(root, targets)
+    dvc(root, "repro", *pulling(source), *before)
+    if source.remote:
+        dvc(root, "push", *before)
+        push_results(root)
+    commit = snapshot(root)
+    if root != Path(source.repository):
+        git(root, "push", "--quiet", source.repository, f"{commit}:{REFS}/{commit}")
+    return make_tasks(root, commit, targets)
+
+
+def prepare_experiment(overrides: list[str], targets: list[str], source: Source) -> list[Task]:
+    """Do the same for a clone of this workspace with changed parameters."""
+    with Repo(ROOT) as repo:
+        here = Source(str(ROOT), repo.cache.local_cache_dir, source.remote)
+    with open_clone(snapshot(ROOT), here, SCRATCH) as clone:
+        archive = own_archive()
+        if archive and not (clone / archive).exists():
+            (clone / archive).parent.mkdir(parents=True, exist_ok=True)
+            (clone / archive).symlink_to((ROOT / archive).resolve())
+        apply_overrides(clone / PARAMS, overrides)
+        return prepare(clone, targets, source)
+
+
+def finish_experiment(overrides: list[str], targets: list[str], source: Source) -> None:
+    """Make a DVC experiment of what the workers made; the workspace stays as it is."""
+    archive = own_archive()
+    carried = ["-C", str(archive)] if archive else []
+    changes = [word for override in overrides for word in ("-S", override)]
+    dvc(ROOT, "exp", "run", "--temp", *pulling(source), *carried, *changes, *targets)
+
+
+def own_archive() -> Path | None:
+    """Return the archive of data.name when the user put it there: neither Git nor DVC carries it to a clone."""
+    archive = Path("data/raw", read_params(Params).data.name)
+    with Repo(ROOT) as repo:
+        outs = {Path(out.fs_path) for stage in repo.index.stages for out in stage.outs}
+    return archive if (ROOT / archive).exists() and ROOT / archive not in outs else None
+
+
+def run_on_cluster(tasks: list[Task], source: Source, options: argparse.Namespace) -> None:
+    """Run tasks, what two experiments share once; ValueError names those that failed."""
+    try:
+        from stages.scheduling.engine import open_cluster, run_tasks  # noqa: PLC0415 - an optional extra
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error.name} is not installed; pip install 'melanoma-kd[cluster]'") from None
+    tasks = list({task.key: task for task in tasks}.values())
+    compute, seconds = read_params(Params).compute, read_seconds(ROOT)
+    resources: dict[str, float] = {"threads": compute.threads}
+    if compute.device != "cpu":
+        resources["GPU"] = 1
+    client = open_cluster(options.workers, resources, options.scheduler, options.config)
+    print(f"cluster: {len(tasks)} tasks; dashboard: {client.dashboard_link}", flush=True)
+    try:
+        failures = run_tasks(
+            client,
+            tasks,
+            {task.key: module_of(task, source) for task in tasks},
+            priority=priorities(tasks, lambda stage: expected_seconds(stage, seconds)),
+            resources=resources,
+        )
+    finally:
+        client.close()
+        if client.cluster is not None:
+            client.cluster.close()
+    if failures:
+        raise ValueError("\n".join(f"{stage}: {why}" for stage, why in failures.items()))
+
+
+def pulling(source: Source) -> list[str]:
+    """Return dvc repro's option that restores from a remote what the run cache names; there may be none."""
+    return ["--pull"] if source.remote else []
+
+
+def module_of(task: Task, source: Source) -> list[str]:
+    """Return the module that a worker runs for a task, with its arguments."""
+    where = [f"--{name}={value}" for name, value in vars(source).items() if value]
+    return ["stages.commands.work", task.commit, task.stage, *where]
+
+
+def dvc(root: Path, *arguments: str) -> None:
+    """Run DVC in a folder with its output on the terminal; ValueError when it fails."""
+    environment = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    argv = [sys.executable, "-m", "dvc", *arguments]
+    status = subprocess.run(argv, cwd=root, env=environment, check=False).returncode
+    if status != 0:
+        raise ValueError(f"dvc {' '.join(arguments)}: exit status {status}")
+
+
+if __name__ == "__main__":
+    main()

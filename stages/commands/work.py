@@ -1,0 +1,60 @@
+"""Run one stage of one commit in a clone of its own, as a worker of `melanoma-kd cluster` does.
+
+    melanoma-kd work COMMIT STAGE --repository PATH_OR_URL [--cache FOLDER | --remote URL]
+
+Needs no scheduler: a line of a Slurm array can call it as well. What the stage depends on is restored from DVC's cache;
+what it makes goes there. Only the head, `melanoma-kd cluster`, writes dvc.lock and the files that Git holds.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from dvc.cli import main as dvc_main
+
+from stages.foundation import command
+from stages.scheduling.clone import Source, open_clone
+from stages.scheduling.graph import stages_before
+from stages.scheduling.results import push_results
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="melanoma-kd work", description="run one stage of one commit in a clone")
+    parser.add_argument("commit", help="of the repository; melanoma-kd cluster makes one of a workspace")
+    parser.add_argument("stage", help="as `dvc stage list` names it: train_teacher@resnet50")
+    parser.add_argument("--repository", required=True, help="folder or Git address")
+    parser.add_argument("--cache", default="", help="DVC's cache folder, on a disk that head and workers share")
+    parser.add_argument("--remote", default="", help="address of a DVC remote, where there is no such disk")
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir(), "melanoma-kd"), help="for clones")
+    options = parser.parse_args(arguments)
+    if not (options.cache or options.remote):
+        parser.error("wanted --cache or --remote: without either nothing that the stage makes could be found")
+    command.stop_with_parent()
+    source = Source(options.repository, options.cache, options.remote)
+    try:
+        with open_clone(options.commit, source, options.scratch) as clone:
+            os.chdir(clone)
+            os.environ["DVC_SITE_CACHE_DIR"] = str(
+                clone / ".dvc/tmp/site"
+            )  # DVC's database of file states: a clone's own
+            os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+            status = dvc(*(["pull"] if options.remote else ["checkout"]), *stages_before(clone, [options.stage]))
+            status = status or dvc("repro", "--allow-missing", *(["--pull"] if options.remote else []), options.stage)
+            if status == 0 and not options.cache:
+                push_results(clone)
+    except (ValueError, OSError) as error:
+        sys.exit(f"work: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"work: {options.stage}: interrupted")
+    sys.exit(status)
+
+
+def dvc(*arguments: str) -> int:
+    """Run DVC in this process, so that a stage ends when this process does; return its exit status."""
+    return int(dvc_main(list(arguments)))
+
+
+if __name__ == "__main__":
+    main()

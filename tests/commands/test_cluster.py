@@ -1,0 +1,152 @@
+"""The pipeline on several workers, on a pipeline in miniature: the same lock, and nothing lost when something dies."""
+
+import re
+import subprocess
+import sys
+
+import psutil
+import pytest
+import yaml
+from toy import Toy
+
+ALL = ["join", "prepare", "report", "train a", "train b"]
+
+
+@pytest.fixture
+def toy(tmp_path):
+    return Toy(tmp_path)
+
+
+def lock(folder):
+    return yaml.safe_load((folder / "dvc.lock").read_text())
+
+
+def working(toy):
+    """Return the processes of `melanoma-kd work` on this toy."""
+    processes = psutil.process_iter(["cmdline"])
+    lines = {process: " ".join(process.info["cmdline"] or []) for process in processes}
+    return [
+        process
+        for process, line in lines.items()
+        if "stages.commands.work" in line and f"--repository={toy.folder}" in line
+    ]
+
+
+def test_two_workers_give_the_lock_of_dvc_repro(toy, tmp_path):
+    process = toy.command("cluster", "--workers", "2")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert toy.ran() == ALL
+    assert "dashboard: http://127.0.0.1:" in process.stdout
+    assert toy.dvc("status").strip().endswith("up to date.")
+    (tmp_path / "alone").mkdir()
+    alone = Toy(tmp_path / "alone")
+    alone.dvc("repro")
+    assert lock(toy.folder) == lock(alone.folder)
+    assert (toy.folder / "metrics.json").read_bytes() == (alone.folder / "metrics.json").read_bytes()
+
+
+def test_a_target_alone(toy):
+    assert toy.command("cluster", "train@a").returncode == 0
+    assert toy.ran() == ["prepare", "train a"]
+
+
+def test_a_second_run_has_nothing_to_do_and_a_changed_parameter_reruns_what_it_touches(toy):
+    toy.command("cluster")
+    toy.ran()
+    assert toy.command("cluster").returncode == 0
+    assert toy.ran() == []
+    assert toy.command("cluster", "-S", "length=2").returncode == 0
+    assert toy.ran() == ["report"]
+    assert "length: 2" in (toy.folder / "params.yaml").read_text()
+
+
+def test_experiments_share_what_is_equal_and_leave_the_workspace_as_it_is(toy):
+    toy.dvc("repro")
+    toy.commit()
+    toy.ran()
+    process = toy.command("cluster", "--workers", "2", "--experiments", "length=2,3", "-S", "rate=5")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert toy.ran() == ["report", "report", "train a", "train b"]  # join found the same models again
+    assert toy.run("git", "status", "--porcelain").stdout == ""
+    table = toy.dvc("exp", "show", "--csv", "--only-changed")
+    assert len(re.findall(r"^\w+-\w+,", table, re.MULTILINE)) == 2
+
+
+def test_a_failing_stage_is_named_and_the_others_are_kept(toy):
+    process = toy.command("cluster", "--workers", "2", TOY_BROKEN="b")
+    assert process.returncode == 1
+    assert re.search(r"^cluster: train@b: exit status \d+$", process.stderr, re.MULTILINE)
+    assert "train: broken" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert toy.ran() == ["prepare", "train a", "train b", "train b"]  # once more, then loudly
+    assert toy.command("cluster").returncode == 0
+    assert toy.ran() == ["join", "report", "train b"]
+
+
+def test_uncommitted_code_is_refused(toy):
+    (toy.folder / "dvc.yaml").write_text((toy.folder / "dvc.yaml").read_text() + "# changed\n")
+    process = toy.command("cluster")
+    assert (process.returncode, process.stderr) == (
+        1,
+        "cluster: 1 files are not committed, and workers run committed code: dvc.yaml\n",
+    )
+
+
+def test_other_machines_need_a_shared_cache_or_a_remote(toy):
+    process = toy.command("cluster", "--scheduler", "tcp://127.0.0.1:1")
+    assert process.returncode == 1
+    assert process.stderr.startswith("cluster: workers on other machines need DVC's cache on a shared disk")
+
+
+def test_a_second_head_is_refused(toy):
+    head = toy.start("cluster", TOY_SECONDS="5")
+    toy.wait_for("train")
+    second = toy.command("cluster")
+    assert (second.returncode, second.stderr) == (
+        1,
+        "cluster: another cluster command is at work in this folder; wait for it, or end it\n",
+    )
+    head.communicate(timeout=120)
+    assert head.returncode == 0
+    assert toy.ran() == ALL
+
+
+def test_a_worker_killed_in_training_costs_that_training_alone(toy):
+    head = toy.start("cluster", "--workers", "2", TOY_SECONDS="4")
+    toy.wait_for("train", count=2)
+    working(toy)[0].parent().kill()
+    output = head.communicate(timeout=120)[0]
+    assert head.returncode == 0, output
+    assert toy.ran().count("join") == 1
+    assert toy.dvc("status").strip().endswith("up to date.")
+    assert not working(toy)
+
+
+def test_the_scheduler_killed_is_said_and_a_rerun_goes_on(toy, tmp_path):
+    toy.dvc("config", "--local", "cache.dir", str(toy.folder / ".dvc/cache"))
+    address = "tcp://127.0.0.1:18786"
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "18786", "--dashboard-address", ":0"],
+        stderr=subprocess.DEVNULL,
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--resources", "threads=1"],
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+        env=toy.environment | {"TOY_SECONDS": "3"},
+    )
+    try:
+        head = toy.start("cluster", "--scheduler", address)
+        toy.wait_for("train", count=2)
+        scheduler.kill()
+        output = head.communicate(timeout=120)[0]
+        assert head.returncode == 1, output
+        assert "the scheduler was lost; the same command goes on where it stopped" in output
+        assert "Traceback" not in output
+    finally:
+        scheduler.kill()
+        worker.terminate()
+        worker.wait(60)
+    first = toy.ran()
+    assert toy.command("cluster").returncode == 0
+    assert sorted([*first, *toy.ran()]).count("train a") == 1

@@ -1,0 +1,119 @@
+"""A worker without a scheduler, and what DVC does that it is built around."""
+
+import re
+import shutil
+
+import pytest
+from toy import Toy
+
+from stages.scheduling.clone import snapshot
+
+
+@pytest.fixture
+def toy(tmp_path):
+    toy = Toy(tmp_path)
+    toy.dvc("repro", "prepare")
+    return toy
+
+
+@pytest.fixture
+def remote(toy, tmp_path):
+    toy.dvc("remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    toy.dvc("push", "prepare")
+    toy.dvc("push", "--run-cache", "prepare")
+    toy.ran()
+    return str(tmp_path / "store")
+
+
+def work(toy, stage, *where):
+    process = toy.command("work", snapshot(toy.folder), stage, "--repository", str(toy.folder), *where)
+    assert process.returncode == 0, process.stdout + process.stderr
+
+
+def test_through_a_folder_as_remote_the_head_restores_all_and_runs_none(toy, remote):
+    for stage in ("train@a", "train@b", "join"):
+        work(toy, stage, "--remote", remote)
+    assert toy.ran() == ["join", "train a", "train b"]
+    assert not (toy.folder / "joined").exists()
+    toy.dvc("repro", "--pull", "join")
+    assert toy.ran() == []
+    assert (toy.folder / "plots/a.csv").read_text() == "epoch,loss\n0,1\n"
+    assert (toy.folder / "joined").read_text() == "preparedapreparedb"
+
+
+def test_a_worker_needs_to_know_where_results_go(toy):
+    process = toy.command("work", snapshot(toy.folder), "train@a", "--repository", str(toy.folder))
+    assert process.returncode == 2
+    assert "wanted --cache or --remote" in process.stderr
+
+
+def test_a_stage_that_is_not_there_is_an_error(toy):
+    where = ["--repository", str(toy.folder), "--cache", str(toy.folder / ".dvc/cache")]
+    process = toy.command("work", snapshot(toy.folder), "train@c", *where)
+    assert process.returncode != 0
+    assert "train@c" in process.stderr
+
+
+class Elsewhere:
+    """The toy on another machine: a clone with an empty cache, and the same remote."""
+
+    def __init__(self, toy, remote, folder):
+        self.toy, self.folder = toy, folder
+        toy.run("git", "clone", "-q", str(toy.folder), str(folder))
+        self.run("remote", "add", "--local", "--default", "store", remote)
+
+    def run(self, *arguments):
+        return self.toy.run("python", "-m", "dvc", "--cd", str(self.folder), *arguments, check=False)
+
+
+@pytest.fixture
+def elsewhere(toy, remote, tmp_path):
+    toy.dvc("repro", "train@a")
+    toy.commit()
+    shutil.rmtree(tmp_path / "site", ignore_errors=True)
+    return lambda: Elsewhere(toy, remote, tmp_path / "elsewhere")
+
+
+def without_lock(clone):
+    """The other machine has the code alone: what was run is known by the run cache."""
+    (clone.folder / "dvc.lock").unlink()
+    clone.toy.ran()
+
+
+def test_dvc_does_not_push_the_objects_of_uncached_plots(toy, elsewhere):
+    """Why `push_results` exists: with `dvc push --run-cache` alone the other machine trains again."""
+    toy.dvc("push", "--run-cache")
+    clone = elsewhere()
+    without_lock(clone)
+    clone.run("repro", "--pull", "train@a")
+    assert toy.ran() == ["train a"]
+
+
+def test_dvc_restores_nothing_from_a_pulled_run_cache_alone(toy, elsewhere):
+    """Why the head runs `dvc repro --pull`."""
+    toy.dvc("push", "--run-cache")
+    clone = elsewhere()
+    without_lock(clone)
+    clone.run("pull", "--run-cache")
+    clone.run("repro", "prepare")
+    assert toy.ran() == ["prepare"]
+
+
+def test_dvc_does_not_pull_a_folder_for_a_single_item(toy, elsewhere):
+    """Why a worker checks out what its stage depends on before it runs the stage."""
+    clone = elsewhere()
+    toy.ran()
+    process = clone.run("repro", "--pull", "--single-item", "--force", "train@a")
+    assert process.returncode != 0
+    assert re.search("data", process.stdout + process.stderr)
+
+
+def test_dvc_refuses_a_second_process_in_one_folder(toy):
+    """Why every worker has a clone of its own."""
+    first = toy.popen("dvc", "repro", "train@a", TOY_SECONDS="4")
+    toy.wait_for("train a")
+    second = toy.run("python", "-m", "dvc", "repro", "train@a", check=False)
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert second.returncode != 0
+    assert "is busy" in second.stderr or "lock" in second.stderr

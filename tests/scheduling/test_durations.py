@@ -1,0 +1,16 @@
+"""How long a stage may take."""
+
+from stages.foundation.names import ARCHITECTURES
+from stages.scheduling.durations import expected_seconds, read_seconds
+
+
+def test_the_log_counts_and_else_the_architectures_size(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/seconds.csv").write_text("train_teacher@resnet18,10.5\ntrain_teacher@resnet18,12.5\nreport,3\n")
+    recorded = read_seconds(tmp_path)
+    assert recorded == {"train_teacher@resnet18": 12.5, "report": 3.0}
+    assert expected_seconds("train_teacher@resnet18", recorded) == 12.5
+    guesses = [expected_seconds(f"train_teacher@{name}_seed43", {}) for name in ARCHITECTURES]
+    assert guesses == sorted(guesses)
+    assert expected_seconds("baselines", {}) < min(guesses)
+    assert read_seconds(tmp_path / "nowhere") == {}
