@@ -15,11 +15,11 @@ from stages.dataset.settings import Splits, Target
 from stages.demo.settings import Demo
 from stages.export.settings import Quantize
 from stages.foundation import command, files
-from stages.foundation.names import CONTROL, GRID, STUDENT, Teachers, parse_teacher
+from stages.foundation.names import ARCHITECTURES, CONTROL, GRID, STUDENT, Teachers, parse_teacher
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd, Tracking
 from stages.images.settings import Image
-from stages.learning.settings import PLANS, Compute, Distill, Init, TeacherSchedule, Views, plan_of, start_of
+from stages.networks.settings import PLANS, Compute, Distill, Init, TeacherSchedule, Views, plan_of, start_of
 
 MARKER = Path("data/params_checked")
 
@@ -66,7 +66,21 @@ def check_choices(params: Params) -> None:
         raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")
     if params.distill.seed in params.kd.seeds:
         raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's, among kd.seeds")
+    for name, schedule in {"teacher": params.teacher, "distill": params.distill}.items():
+        if schedule.batch_size % params.compute.processes:
+            raise ValueError(
+                f"{PARAMS}: {name}.batch_size: {schedule.batch_size} is no multiple of compute.processes, "
+                f"{params.compute.processes}, among which a batch is shared out"
+            )
     start_of(params.init, STUDENT)
+
+
+def check_changes(params: Params) -> None:
+    """Raise ValueError on changes for a repeat that is not trained, and on unfit ones for any architecture."""
+    for name in params.teacher.changes:
+        if name not in ARCHITECTURES and name not in params.teachers:
+            raise ValueError(f"{PARAMS}: teacher.changes.{name}: not among the teachers {params.teachers}")
+        plan_of(params.teacher, params.views, {name: "random"}, name)
 
 
 def check_folds(params: Params) -> None:
@@ -86,6 +100,7 @@ def main() -> None:
     params = read_params(Params)
     check_choices(params)
     check_folds(params)
+    check_changes(params)
     plans = {key: plan_of(params.teacher, params.views, params.init, key) for key in params.teachers}
     with files.writing(MARKER, PLANS) as (marker, folder):
         files.write_text(marker, "params.yaml is consistent\n")

@@ -21,14 +21,16 @@ from stages.foundation import command
 from stages.foundation.names import STUDENT, Student, parse_student, parse_teacher
 from stages.foundation.params import dump_params, read_params
 from stages.foundation.settings import Data, Distilling, Divergence
-from stages.learning.dataset import dataset_files, open_dataset
-from stages.learning.device import open_device
+from stages.learning.processes import relaunch
 from stages.learning.run import label_loss, start_model, train, write_run
-from stages.learning.settings import Compute, Distill, Init, Views, start_of
 from stages.learning.training import Loss
-from stages.learning.views import Batch, Examples, TrainImages
+from stages.networks.dataset import dataset_files, open_dataset
+from stages.networks.device import open_device
+from stages.networks.settings import Compute, Distill, Init, Views, start_of
+from stages.networks.train_images import TrainImages
+from stages.networks.views import Batch, Examples
 
-CODE = ("distill.py", "foundation", "dataset", "learning", "distillation")
+CODE = ("distill.py", "foundation", "dataset", "networks", "learning", "distillation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,8 @@ def main(key: str) -> None:
     params = read_params(Params)
     params = dataclasses.replace(params, distill=params.distill.seeded(student.seed))
     start = start_of(params.init, STUDENT)
+    if relaunch("stages.distill", key, params.compute):
+        return
     device = open_device(params.compute)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     dataset = open_dataset(processed, params.target)
@@ -91,7 +95,8 @@ def main(key: str) -> None:
         settings={"key": key, "start": str(start), **dump_params(params, leave_out="init")},
     )
     kind = "students" if student.seed is None else "repeats"
-    write_run(run, dataset, STUDENT, name=params.data.name, kind=kind, key=key)
+    if run:
+        write_run(run, dataset, STUDENT, name=params.data.name, kind=kind, key=key)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch.nn import functional
 
@@ -18,12 +17,12 @@ from stages.dataset.pack import open_pack
 from stages.dataset.settings import Target
 from stages.dataset.splits import MELANOMA, classes_of
 from stages.foundation import command
-from stages.foundation.files import writing
+from stages.foundation.files import read_table, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
 from stages.foundation.settings import Data, Selection
-from stages.learning.models import Classifier, load_weights
-from stages.learning.views import plain_view
+from stages.networks.models import Classifier, load_weights
+from stages.networks.views import plain_view
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def main() -> None:
     params = read_params(Params)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     pack = open_pack(processed / "pack")
-    examples = pd.read_csv(Path("plots", params.data.name, "data/examples.csv"))
+    examples = read_table(Path("plots", params.data.name, "data/examples.csv"))
     rows = pack.rows(list(examples["image_id"]))
     pack.verify(rows)
     classes = classes_of(params.target)

@@ -43,16 +43,16 @@ from stages.foundation.progress import track
 from stages.foundation.record import code_hash, make_record
 from stages.foundation.settings import Data, OperatingPoint, Selection, Threads
 from stages.images.settings import ImageLimits
-from stages.learning.dataset import Dataset, dataset_files, open_dataset
-from stages.learning.device import Device
-from stages.learning.models import Classifier, load_weights
-from stages.learning.scoring import score_images
-from stages.learning.views import TrainImages
+from stages.networks.dataset import Dataset, dataset_files, open_dataset
+from stages.networks.device import Device
+from stages.networks.models import Classifier, load_weights
+from stages.networks.scoring import score_images
+from stages.networks.train_images import TrainImages
 from stages.statistics.decisions import fit_decision
 
 PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
 FP32, INT8 = "student_fp32", "student_int8"
-CODE = ("quantize.py", "foundation", "dataset", "images", "learning", "deployment", "statistics", "export")
+CODE = ("quantize.py", "foundation", "dataset", "images", "networks", "deployment", "statistics", "export")
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from stages.foundation.names import parse_teacher
 from stages.foundation.params import read_params
 from stages.foundation.progress import track
 from stages.foundation.settings import Data, Labelling
-from stages.learning.dataset import open_train
-from stages.learning.device import open_device
-from stages.learning.models import load_weights
-from stages.learning.scoring import score_view
-from stages.learning.settings import Compute, ViewCount, Views
-from stages.learning.views import Examples
+from stages.networks.dataset import open_train
+from stages.networks.device import open_device
+from stages.networks.models import load_weights
+from stages.networks.scoring import score_view
+from stages.networks.settings import Compute, ViewCount, Views
+from stages.networks.views import Examples
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from stages.foundation import command
 from stages.foundation.names import parse_teacher
 from stages.foundation.params import dump_params, read_params
 from stages.foundation.settings import Data
-from stages.learning.dataset import dataset_files, open_dataset
-from stages.learning.device import open_device
+from stages.learning.processes import relaunch
 from stages.learning.run import label_loss, start_model, train, write_run
-from stages.learning.settings import Compute, read_plan
-from stages.learning.views import Examples
+from stages.networks.dataset import dataset_files, open_dataset
+from stages.networks.device import open_device
+from stages.networks.settings import Compute, read_plan
+from stages.networks.views import Examples
 
-CODE = ("train_teacher.py", "foundation", "dataset", "learning")
+CODE = ("train_teacher.py", "foundation", "dataset", "networks", "learning")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Params:
 def main(key: str) -> None:
     name = parse_teacher(key)
     params, plan = read_params(Params), read_plan(key)
+    if relaunch("stages.train_teacher", key, params.compute):
+        return
     device = open_device(params.compute)
     processed = Path("data/processed", params.data.name)
     dataset = open_dataset(processed, params.target, without_fold=name.fold)
@@ -50,7 +53,8 @@ def main(key: str) -> None:
         code=CODE,
         settings={"key": key, **plan.model_dump(), **dump_params(params)},
     )
-    write_run(run, dataset, name.architecture, name=params.data.name, kind="teachers", key=key)
+    if run:
+        write_run(run, dataset, name.architecture, name=params.data.name, kind="teachers", key=key)
 
 
 if __name__ == "__main__":

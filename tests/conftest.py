@@ -131,8 +131,8 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from stages.export.graph import export_onnx  # noqa: PLC0415
     from stages.export.weight_only import largest_value, quantize_weights  # noqa: PLC0415
-    from stages.learning.models import build_model  # noqa: PLC0415
-    from stages.learning.views import plain_view  # noqa: PLC0415
+    from stages.networks.models import build_model  # noqa: PLC0415
+    from stages.networks.views import plain_view  # noqa: PLC0415
 
     torch.manual_seed(0)
     model = build_model("mobilenet_v3_small", 7).train()

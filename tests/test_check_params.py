@@ -12,7 +12,7 @@ from conftest import tiny_params, write_params
 from stages import check_params
 from stages.foundation.names import CONTROL, Student, TeacherName, parse_student, parse_teacher, student_key
 from stages.foundation.settings import Kd
-from stages.learning.settings import LocalStart, read_plan
+from stages.networks.settings import LocalStart, read_plan
 
 
 def test_the_committed_parameters_pass(project):
@@ -88,7 +88,7 @@ def leaves(content, path=()):
 
 
 LEAVES = dict(leaves(tiny_params()))
-NUMBERS = [path for path, value in LEAVES.items() if isinstance(value, int | float)]
+NUMBERS = [path for path, value in LEAVES.items() if not isinstance(value, str | bool)]
 
 
 def refused(project, path, value):
@@ -106,7 +106,7 @@ def refused(project, path, value):
 
 @pytest.mark.parametrize("path", LEAVES, ids=lambda path: ".".join(map(str, path)))
 def test_every_leaf_of_a_wrong_type_is_named(project, path):
-    wrong = [True, ["a"]] if isinstance(LEAVES[path], str) else ["text", True, [1], float("nan")]
+    wrong = {str: [True, ["a"]], bool: ["text", 1, [True]]}.get(type(LEAVES[path]), ["text", True, [1], float("nan")])
     for value in (*wrong, None, {"a": 1}):
         assert refused(project, path, value).startswith(f"params.yaml: {'.'.join(map(str, path))}")
 
@@ -219,6 +219,8 @@ def test_a_teachers_own_change_comes_after_its_architectures_and_its_seed_after_
         ),
         ({"resnet18": {"views": 3}}, "teacher.changes.resnet18.views: Input should be a valid dictionary, found 3"),
         ({"resnet19": {}}, "teacher.changes.resnet19.*wanted some of resnet18"),
+        ({"resnet50": {"epohcs": 3}}, "teacher.changes, as resnet50 takes them: schedule.epohcs: Extra inputs"),
+        ({"resnet18_seed34": {}}, "teacher.changes.resnet18_seed34: not among the teachers"),
     ],
 )
 def test_a_change_that_fits_no_schedule_is_named(project, changes, message):
@@ -246,3 +248,22 @@ def test_a_teachers_key_names_architecture_seed_and_fold():
 def test_a_seed_stands_in_the_key_of_a_repeat():
     assert parse_student("T1_alpha0.5").seed is None
     assert parse_student("T1_alpha0.5_seed43").seed == 43
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(project):
+    write_params(project, compute={"processes": 3})
+    with pytest.raises(ValueError, match=r"teacher\.batch_size: 16 is no multiple of compute\.processes, 3"):
+        check_params.main()
+
+
+@pytest.mark.parametrize("text", ["1: x\n", "~: 1\n", "a: " + "[" * 3000])
+def test_a_file_of_strange_shape_is_named(project, text):
+    (project / "params.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"^params\.yaml: "):
+        check_params.main()
+
+
+def test_a_seed_without_end_is_refused(project):
+    write_params(project, teachers=["resnet18_seed99999999999999999999"])
+    with pytest.raises(ValueError, match=r"teachers.*wanted a seed below 2\^32"):
+        check_params.main()

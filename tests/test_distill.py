@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from stages import distill
 from stages.dataset.splits import read_split
 from stages.distillation.soft_labels import save_soft_labels
-from stages.learning.dataset import open_train
+from stages.networks.dataset import open_train
 
 
 def swap_teacher(folder):

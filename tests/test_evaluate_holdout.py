@@ -66,6 +66,7 @@ def test_the_frozen_table_gives_every_number_again(tiny):
 def flip_holdout(folder):
     path = folder / "data/processed/demo/holdout.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table["dx"] = ["nv" if dx == "mel" else "mel" for dx in table["dx"]]
     table["melanoma"] = [str(1 - int(value)) for value in table["melanoma"]]
     table.to_csv(path, index=False)
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from conftest import write_params
 
-from stages import pack_images
+from stages import pack_images, prepare_splits
 
 
 def test_every_image_is_packed_at_the_asked_size(tiny):
@@ -26,3 +26,27 @@ def test_bad_images_are_all_listed_and_the_old_pack_stays(tiny):
     assert second.name in str(caught.value)
     assert (tiny / "data/processed/demo/pack/pixels.npy").read_bytes() == before
     assert not list((tiny / "data/processed").rglob(".partial-*"))
+
+
+def state(folder):
+    return {path: (path.stat().st_mtime_ns, path.stat().st_mode, path.stat().st_size) for path in folder.rglob("*")}
+
+
+def test_an_archive_is_only_read(tiny):
+    """Fault 43: it may be on a disk that cannot be written."""
+    archive = tiny / "data/raw/demo"
+    before = state(archive)
+    assert len(before) > 50
+    prepare_splits.main()
+    pack_images.main()
+    assert state(archive) == before
+
+
+def test_a_changed_file_of_the_archive_is_named(tiny):
+    pack_images.main()
+    path = next(iter(sorted((tiny / "data/raw/demo").rglob("*.jpg"))))
+    content = bytearray(path.read_bytes())
+    content[-30] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"files that are not those packed before(.|\n)*{path.stem}"):
+        pack_images.main()

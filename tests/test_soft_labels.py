@@ -9,10 +9,10 @@ from safetensors.numpy import load_file
 from stages import check_params, distill, prepare_splits, soft_labels, train_teacher
 from stages.dataset.splits import read_split
 from stages.foundation.params import read_params
-from stages.learning.dataset import open_dataset, open_train
-from stages.learning.device import open_device
-from stages.learning.models import load_weights
-from stages.learning.views import Examples, draw_view
+from stages.networks.dataset import open_dataset, open_train
+from stages.networks.device import open_device
+from stages.networks.models import load_weights
+from stages.networks.views import Examples, draw_view
 
 
 def test_they_are_the_teachers_logits_on_each_view(tiny):

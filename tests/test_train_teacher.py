@@ -1,6 +1,9 @@
 """Teachers: what the stage writes, and what it refuses before any work."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,7 +12,7 @@ from conftest import write_params
 
 from stages import check_params, train_teacher
 from stages.dataset.splits import read_split
-from stages.learning.models import load_weights
+from stages.networks.models import load_weights
 
 
 def test_it_writes_weights_predictions_record_and_history(tiny):
@@ -118,3 +121,48 @@ def test_a_start_that_cannot_be_had_stops_the_stage_and_leaves_nothing(tiny):
     with pytest.raises(ValueError, match=r"none\.safetensors: no such file"):
         train_teacher.main("resnet18")
     assert not (tiny / "models/demo/teachers/resnet18.safetensors").exists()
+
+
+def test_two_processes_train_one_teacher(tiny):
+    write_params(tiny, compute={"processes": 2, "threads": 1, "device": "cpu"})
+    check_params.main()
+    files = ("teachers/resnet18.safetensors", "predictions/teachers/resnet18/predictions.csv")
+    before = [(tiny / "models/demo" / name).read_bytes() for name in files]
+    train_teacher.main("resnet18")
+    assert all(old != (tiny / "models/demo" / name).read_bytes() for old, name in zip(before, files, strict=True))
+    assert list(pd.read_csv("plots/demo/history/teachers/resnet18.csv")["epoch"]) == [0]
+    record = json.loads((tiny / "models/demo/predictions/teachers/resnet18/record.json").read_text())
+    assert record["params"]["compute"]["processes"] == 2
+
+
+def test_a_failing_process_fails_the_stage(tiny):
+    write_params(tiny, compute={"processes": 2, "threads": 1, "device": "cpu"}, data={"name": "nowhere"})
+    with pytest.raises(ValueError, match="one of 2 processes failed; its own message is above"):
+        train_teacher.main("resnet18")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_training_that_is_stopped_goes_on_and_ends_in_the_same_bytes(tiny, number):
+    """Faults 2, 3 and 8: a signal between two epochs, to a stage that runs as DVC runs it."""
+    write_params(tiny, teacher={"epochs": 4})
+    check_params.main()
+    files = [
+        tiny / f"models/demo/{name}"
+        for name in ("teachers/resnet18.safetensors", "predictions/teachers/resnet18/predictions.csv")
+    ]
+    argv = [sys.executable, "-m", "stages.train_teacher", "resnet18"]
+    subprocess.run(argv, check=True, capture_output=True)
+    whole = [path.read_bytes() for path in files]
+    assert not list((tiny / ".checkpoints").iterdir())
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("epoch 1"):
+                process.send_signal(number)
+                break
+        errors = process.stderr.read()
+    assert process.returncode == (1 if number == signal.SIGTERM else -number)
+    assert number == signal.SIGKILL or errors.endswith("interrupted; half-written outputs were removed\n")
+    again = subprocess.run(argv, check=True, capture_output=True, text=True)
+    assert "resumed after epoch" in again.stdout
+    assert [path.read_bytes() for path in files] == whole
+    assert not list((tiny / ".checkpoints").iterdir())

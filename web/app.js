@@ -1,8 +1,10 @@
 import * as ort from "./ort/ort.wasm.min.mjs";
 import { decide, probability } from "./decide.js";
 import { toSquare } from "./frame.js";
+import { headerSize } from "./header.js";
 
 const MEGABYTES = 30; // larger files are refused before they are read
+const HEADER_BYTES = 1 << 20;
 const element = id => document.getElementById(id);
 const say = text => { element("status").textContent = text; };
 
@@ -16,8 +18,8 @@ async function load() {
   return { facts, session };
 }
 
-function check(file, frame, bitmap) {
-  const short = Math.min(bitmap.width, bitmap.height), long = Math.max(bitmap.width, bitmap.height);
+function check(frame, { width, height }) {
+  const short = Math.min(width, height), long = Math.max(width, height);
   if (short < frame.min_side) throw new Error(`The picture is too small: ${frame.min_side} pixels a side are needed.`);
   if (long > frame.max_aspect * short) throw new Error("The picture is too long and narrow.");
   if (short * long > frame.max_megapixels * 1e6) throw new Error(`The picture has more than ${frame.max_megapixels} megapixels.`);
@@ -26,13 +28,15 @@ function check(file, frame, bitmap) {
 async function read(file, frame) {
   if (!file) throw new Error("No picture was chosen.");
   if (file.size > MEGABYTES * 1e6) throw new Error(`The file is larger than ${MEGABYTES} MB.`);
+  const size = headerSize(new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer()));
+  if (size) check(frame, size); // a small file can hold a picture that fills the memory
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch {
     throw new Error("This file is no picture that the browser can read. JPEG and PNG work everywhere; HEIC and PDF do not.");
   }
-  check(file, frame, bitmap);
+  check(frame, bitmap);
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height), context = canvas.getContext("2d", { willReadFrequently: true });
   context.fillStyle = "white"; // stands behind transparent pixels
   context.fillRect(0, 0, bitmap.width, bitmap.height);

@@ -1,6 +1,6 @@
 """Distillation as most scripts write it, to measure ours beside: decode each epoch, teacher in the loop.
 
-It runs in a process of its own, so that nothing that `learning/device.py` sets (memory, algorithms) reaches it.
+It runs in a process of its own, so that nothing that `networks/device.py` sets (memory, algorithms) reaches it.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,8 +21,8 @@ from torchvision import transforms
 from stages.distillation.objective import distillation_loss
 from stages.foundation.names import STUDENT
 from stages.learning.losses import focal_loss
-from stages.learning.models import Classifier, build_model
-from stages.learning.settings import Schedule
+from stages.networks.models import Classifier, build_model
+from stages.networks.settings import Schedule
 
 
 class _Files(Dataset[tuple[torch.Tensor, int]]):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from stages.deployment.session import open_session
-from stages.learning.models import Classifier
+from stages.networks.models import Classifier
 
 REST = 0.05  # seconds before a turn: a runtime's threads spin on after its run and would take the next one's cores
 Runner = Callable[[np.ndarray], object]  # runs a model on float32 (batch, 3, size, size)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from stages.deployment.session import open_session
-from stages.learning.models import build_model
+from stages.networks.models import build_model
 
 STATUS = Path("/proc/self/status")
 

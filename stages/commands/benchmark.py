@@ -33,7 +33,7 @@ from stages.foundation.params import read_params
 from stages.foundation.progress import track
 from stages.foundation.settings import Data, Kd
 from stages.images.settings import Image
-from stages.learning.models import Classifier, load_weights
+from stages.networks.models import Classifier, load_weights
 from stages.reporting.drawing import as_svg, on_white
 from stages.reporting.figures_models import deployment
 from stages.reporting.labels import read_index, read_table

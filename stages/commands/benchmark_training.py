@@ -31,14 +31,14 @@ from stages.foundation.progress import track
 from stages.foundation.settings import Data
 from stages.images.archive import find_images
 from stages.images.settings import Image
-from stages.learning.dataset import open_dataset
-from stages.learning.device import open_device
-from stages.learning.models import build_model
 from stages.learning.run import label_loss
-from stages.learning.scoring import score_view
-from stages.learning.settings import Compute, Distill, Views
 from stages.learning.training import fit
-from stages.learning.views import Batch, Examples
+from stages.networks.dataset import open_dataset
+from stages.networks.device import open_device
+from stages.networks.models import build_model
+from stages.networks.scoring import score_view
+from stages.networks.settings import Compute, Distill, Views
+from stages.networks.views import Batch, Examples
 
 TEACHERS = ("resnet18", "efficientnet_b1")  # of the original student project: the fastest, and the one it distilled
 BATCHES = 20  # of one block

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from stages.foundation.params import PARAMS, read_params
 from stages.foundation.settings import Data
-from stages.learning.settings import Compute
+from stages.networks.settings import Compute
 from stages.scheduling.clone import REFS, Source, check_committed, git, open_clone, snapshot
 from stages.scheduling.durations import expected_seconds, read_seconds
 from stages.scheduling.graph import Task, make_tasks, priorities, stages_before

@@ -22,6 +22,7 @@ import dvc.api
 import pandas as pd
 from dvc.exceptions import DvcException
 
+from stages.dataset.predictions import IDS
 from stages.evaluation.procedures import compare_procedures
 from stages.evaluation.scores import stack
 from stages.foundation.files import write_csv, writing
@@ -93,7 +94,8 @@ def compare(experiments: list[str]) -> pd.DataFrame:
     tables = {}
     for way, folds in group({rev: flat(values) for rev, values in nested.items()}).items():
         path = Path("metrics", name, "evaluation/predictions.csv").as_posix()
-        frozen = [pd.read_csv(io.StringIO(dvc.api.read(path, rev=folds[fold]))) for fold in sorted(folds)]
+        texts = [dvc.api.read(path, rev=folds[fold]) for fold in sorted(folds)]
+        frozen = [pd.read_csv(io.StringIO(text), dtype=IDS, keep_default_na=False) for text in texts]
         kd = Kd(**nested[folds[0]]["kd"])
         tables[way] = compare_procedures(frozen, kd, params.evaluate)
     table = stack(tables, "changed")

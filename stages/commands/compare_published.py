@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.dataset.predictions import IDS
 from stages.evaluation.published import compare
 from stages.foundation import command
 from stages.foundation.files import write_csv, writing
@@ -31,11 +32,19 @@ def main() -> None:
     metrics, source = Path("metrics", params.data.name), Path("metrics/published", f"{params.data.name}.csv")
     if not source.is_file():
         raise ValueError(f"{source}: no such file: nothing is published for {params.data.name}")
-    holdout = pd.read_csv(metrics / "evaluation/predictions.csv").query("split == 'holdout'")
+    frozen, published = (
+        pd.read_csv(path, dtype=IDS, keep_default_na=False) for path in (metrics / "evaluation/predictions.csv", source)
+    )
+    holdout = frozen.query("split == 'holdout'")
     ours = list(read_index(metrics / "evaluation").query("detail == 'yes'")["model"])
     rule = params.evaluate
     models, tests = compare(
-        holdout, pd.read_csv(source), ours, sensitivity=rule.sensitivity, replicates=rule.replicates, seed=rule.seed
+        holdout,
+        published,
+        ours,
+        sensitivity=rule.sensitivity,
+        replicates=rule.replicates,
+        seed=rule.seed,
     )
     with writing(metrics / "published.csv", metrics / "published_comparisons.csv") as (numbers, comparisons):
         write_csv(numbers, models)

@@ -47,12 +47,15 @@ class Row:
 
 
 def find_images(names: list[str]) -> list[str]:
-    """Return the images that the arguments name, a folder's in the order of their paths; ValueError on nothing."""
+    """Return the images that the arguments name, a folder's in the order of their paths; ValueError on nothing.
+
+    A link in a folder that leads nowhere counts: it then cannot be read.
+    """
     images: list[str] = []
     for name in names:
-        path = Path(name)
-        if name != STDIN and path.is_dir():
-            inside = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if name != STDIN and os.path.isdir(name):  # noqa: PTH112 - False, and no error, for a name that is too long
+            paths = (path for path in Path(name).rglob("*") if path.suffix.lower() in SUFFIXES)
+            inside = sorted(str(path) for path in paths if not path.is_dir())
             if not inside:
                 raise ValueError(f"{name}: no images in this folder (looked for {', '.join(sorted(SUFFIXES))})")
             images += inside
@@ -70,13 +73,15 @@ def decide(p: np.ndarray, decision: Decision) -> list[tuple[float, float, str, s
 
 def check_fit(session: ort.InferenceSession, metadata: Metadata, name: str) -> None:
     """Raise ValueError unless the model's input and output have the type and shape that its metadata say."""
-    (image, *_), (logits, *_), size = session.get_inputs(), session.get_outputs(), metadata.frame.size
-    interface = (image.name, image.type, list(image.shape[1:]), list(logits.shape[1:]))
-    wanted = ("image", "tensor(float)", [3, size, size], [len(metadata.classes)])
-    if interface != wanted:
-        raise ValueError(
-            f"{name}: its metadata want input, type, shape and classes {wanted}, the model has {interface}"
-        )
+    size = metadata.frame.size
+    inputs = [(value.name, value.type, value.shape[1:]) for value in session.get_inputs()]
+    outputs = [value.shape[1:] for value in session.get_outputs()]
+    wanted = [("image", "tensor(float)", [3, size, size])], [[len(metadata.classes)]]
+    if (inputs, outputs) != wanted:
+        raise ValueError(f"{name}: its metadata want inputs and classes {wanted}, the model has {(inputs, outputs)}")
+    batch = session.get_inputs()[0].shape[0]
+    if isinstance(batch, int):
+        raise ValueError(f"{name}: it takes batches of {batch} alone; export it with a free batch size")
 
 
 def predict(session: ort.InferenceSession, metadata: Metadata, files: Iterable[str], threads: int) -> Iterator[Row]:
@@ -104,7 +109,7 @@ def _decode(name: str, metadata: Metadata) -> np.ndarray | str:
     try:
         return to_square(load_rgb(source, limits), frame.size)
     except ValueError as error:
-        return str(error).removeprefix(f"{name}: ")
+        return str(error).removeprefix("image: " if name == STDIN else f"{Path(name)}: ")
 
 
 def _score(
@@ -151,14 +156,18 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=RELEASED, help="an ONNX file that this pipeline exported")
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="json: one object a line")
     parser.add_argument("--threads", type=int, default=None, help="default: all")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.threads is not None and options.threads < 1:
+        parser.error(f"argument --threads: wanted 1 or more, found {options.threads}")
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     threads = options.threads or os.cpu_count() or 1
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the locale's encoding cannot
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what the locale's encoding cannot
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         session = open_session(options.model, threads=threads)
         metadata = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), str(options.model))
@@ -168,6 +177,9 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
         progress = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
         failed = write(predict(session, metadata, progress, threads), options.format)
+    except BrokenPipeError:  # the reader of our output has closed it: `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (ValueError, OSError) as error:
         sys.exit(f"predict: {error}")
     if failed:

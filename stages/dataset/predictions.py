@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from stages.dataset.pack import Pack
-from stages.foundation.files import write_csv
+from stages.foundation.files import read_table, write_csv
 
 COLUMNS = ["image_id", "p_melanoma"]
 TABLE, RECORD, DECISIONS = "predictions.csv", "record.json", "decisions.json"
+IDS = {"image_id": str, "lesion_id": str}  # pandas' types of the ids in evaluation/predictions.csv: 007 is no number
 TURNED = "turned.csv"  # like TABLE, from the mean logits over four quarter turns of each image
 DIGITS = 9  # significant digits in a table: enough for every float32
 
@@ -42,10 +43,13 @@ def read_predictions(path: Path, image_ids: Sequence[str]) -> np.ndarray:
     """Return p_melanoma of these images, in this order, float64 (images,); ValueError when one is missing."""
     if not path.is_file():
         raise ValueError(f"{path}: no such predictions; dvc repro makes them")
-    table = pd.read_csv(path)
+    table = read_table(path)
     if list(table.columns) != COLUMNS or table["image_id"].duplicated().any():
         raise ValueError(f"{path}: wanted the columns {COLUMNS} and each image once, found {list(table.columns)}")
-    p = table.set_index("image_id")["p_melanoma"].reindex(list(image_ids))
+    values = pd.to_numeric(table["p_melanoma"], errors="coerce")
+    if not values.between(0, 1).all():
+        raise ValueError(f"{path}: {int((~values.between(0, 1)).sum())} probabilities are no numbers from 0 to 1")
+    p = values.set_axis(table["image_id"]).reindex(list(image_ids))
     missing = list(p.index[p.isna()])
     if missing:
         raise ValueError(f"{path}: no probability for {len(missing)} images, the first is {missing[0]}")

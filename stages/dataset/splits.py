@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.dataset.settings import Target
+from stages.foundation.files import read_table
 
 METADATA = "HAM10000_metadata.csv"
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
@@ -32,12 +33,27 @@ def class_indices(table: pd.DataFrame, target: Target) -> list[int]:
 
 
 def read_split(path: Path) -> pd.DataFrame:
-    """Return a split table with SPLIT_COLUMNS: text, but melanoma 0 or 1 and fold int; ValueError on another."""
+    """Return a split table with SPLIT_COLUMNS: text, but melanoma 0 or 1 and fold int.
+
+    ValueError on another table, and on one that was edited by hand so that its columns contradict one another.
+    """
     if not path.is_file():
         raise ValueError(f"{path}: no such split; dvc repro prepare_splits makes it")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_table(path)
     if list(table.columns) != SPLIT_COLUMNS:
         raise ValueError(f"{path}: wanted the columns {','.join(SPLIT_COLUMNS)}, found {','.join(table.columns)}")
+    faults = {
+        "an image that comes twice": table["image_id"].duplicated(),
+        f"a dx that is none of {', '.join(DIAGNOSES)}": ~table["dx"].isin(DIAGNOSES),
+        "a melanoma that is not 1 for dx mel and 0 for others": table["melanoma"]
+        != (table["dx"] == MELANOMA).astype(int).astype(str),
+        "a fold that is neither -1 nor a number": ~table["fold"].str.fullmatch("-1|[0-9]{1,4}").astype(bool),
+    }
+    for fault, rows in faults.items():
+        if rows.any():
+            raise ValueError(
+                f"{path}: {int(rows.sum())} rows have {fault}, the first is {table['image_id'][rows].iloc[0]}"
+            )
     return table.astype({"melanoma": int, "fold": int})
 
 

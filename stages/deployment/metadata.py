@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Self
 
 import onnx
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from stages.deployment.decision import Decision
 from stages.foundation.params import Section
@@ -24,10 +25,10 @@ INTENDED_USE = "Research on model compression. Not a medical device; not for dia
 class Frame(Section):
     """The size images are squashed to, in pixels, and the limits outside which they are refused."""
 
-    size: int
-    min_side: int
-    max_aspect: float
-    max_megapixels: float
+    size: int = Field(ge=1, le=4096)
+    min_side: int = Field(ge=1)
+    max_aspect: float = Field(ge=1)
+    max_megapixels: float = Field(gt=0)
 
 
 class Metadata(Section):
@@ -43,6 +44,12 @@ class Metadata(Section):
     hashes: dict[str, str]
     licence: str
     intended_use: str
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> Self:
+        if self.melanoma not in self.classes or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes {self.classes}: wanted each once and {self.melanoma!r} among them")
+        return self
 
 
 def write_metadata(model: onnx.ModelProto, metadata: Metadata) -> None:

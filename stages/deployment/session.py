@@ -1,6 +1,6 @@
 """Open an ONNX file, with checks and one-line errors, and score images with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ def read_model(source: Path | bytes) -> tuple[bytes, onnx.ModelProto]:
     content = source.read_bytes() if isinstance(source, Path) else source
     try:
         model = onnx.load_from_string(content)
-        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model.graph)):
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _all_tensors(model)):
             raise ValueError(f"{name}: keeps tensors in other files; only models in one file are opened")
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError) as error:
@@ -27,14 +27,18 @@ def read_model(source: Path | bytes) -> tuple[bytes, onnx.ModelProto]:
 
 
 def open_session(source: Path | bytes, *, threads: int) -> ort.InferenceSession:
-    """Return a CPU session of an ONNX file or its bytes; ValueError as `read_model`."""
+    """Return a CPU session of an ONNX file or its bytes; ValueError as `read_model`, or when it cannot be run."""
     content, model = read_model(source)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     if folds_to_float(model):
         options.add_session_config_entry("session.disable_quant_qdq", "1")
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no base class of their own
+        name, reason = source if isinstance(source, Path) else "model", " ".join(str(error).split())[:200]
+        raise ValueError(f"{name}: onnxruntime cannot run this model ({reason})") from None
 
 
 def folds_to_float(model: onnx.ModelProto) -> bool:
@@ -53,15 +57,30 @@ def score_pixels(session: ort.InferenceSession, pixels: np.ndarray, rows: np.nda
     return np.concatenate([session.run(None, {"image": as_input(pixels[batch])})[0] for batch in batches])
 
 
+def _all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Yield every tensor of a model: of its graph, its functions and its training."""
+    training = [graph for info in model.training_info for graph in (info.initialization, info.algorithm)]
+    for graph in (model.graph, *training):
+        yield from _tensors(graph)
+    for function in model.functions:
+        yield from _node_tensors(function.node)
+
+
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     """Yield every tensor of a graph: weights, constants, and those of subgraphs."""
     yield from graph.initializer
-    sparse = list(graph.sparse_initializer)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            sparse += [attribute.sparse_tensor, *attribute.sparse_tensors]
-            for subgraph in (attribute.g, *attribute.graphs):
-                yield from _tensors(subgraph)
+    yield from _dense(graph.sparse_initializer)
+    yield from _node_tensors(graph.node)
+
+
+def _node_tensors(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    for attribute in (attribute for node in nodes for attribute in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        yield from _dense([attribute.sparse_tensor, *attribute.sparse_tensors])
+        for subgraph in (attribute.g, *attribute.graphs):
+            yield from _tensors(subgraph)
+
+
+def _dense(sparse: Iterable[onnx.SparseTensorProto]) -> Iterator[onnx.TensorProto]:
     for tensor in sparse:
         yield from (tensor.values, tensor.indices)

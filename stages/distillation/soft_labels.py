@@ -8,6 +8,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from stages.foundation.files import saving
+
 
 def save_soft_labels(path: Path, logits: np.ndarray, train_ids: list[str]) -> None:
     """Write logits (views, images, classes) as float16, with a digest of the image ids, in order, and the logits.
@@ -15,7 +17,8 @@ def save_soft_labels(path: Path, logits: np.ndarray, train_ids: list[str]) -> No
     float16 rounds a logit by less than 0.1 %, which a student does not notice, and halves the file.
     """
     logits = np.ascontiguousarray(logits, dtype=np.float16)
-    save_file({"logits": logits}, path, {"sha256": _digest(train_ids, logits)})
+    with saving(path, SafetensorError):
+        save_file({"logits": logits}, path, {"sha256": _digest(train_ids, logits)})
 
 
 def load_soft_labels(path: Path, shape: tuple[int, int, int], train_ids: list[str]) -> torch.Tensor:
@@ -26,7 +29,9 @@ def load_soft_labels(path: Path, shape: tuple[int, int, int], train_ids: list[st
         with safe_open(path, framework="np") as file:
             metadata, logits = file.metadata() or {}, file.get_tensor("logits")
     except SafetensorError as error:
-        raise ValueError(f"{path}: not a whole file of soft labels ({error})") from None
+        raise ValueError(
+            f"{path}: not a whole file of soft labels ({error}); remake it: dvc repro --force soft_labels"
+        ) from None
     if logits.shape != shape:
         raise ValueError(f"{path}: wanted (views, images, classes) {shape}, found {logits.shape}")
     if metadata.get("sha256") != _digest(train_ids, logits):

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
-from stages.learning.models import Classifier
+from stages.networks.models import Classifier
 
 INPUT, OUTPUT = "image", "logits"
 OPSET = 20

@@ -1,6 +1,7 @@
 """Run a stage as a command: one process a stage, clean interruption, errors as a message and exit status 1."""
 
 import inspect
+import itertools
 import os
 import signal
 import subprocess
@@ -11,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
 from filelock import FileLock, Timeout
 
 LOGS = Path("logs")  # untracked: durations differ from run to run
 SECONDS = LOGS / "seconds.csv"
 POLL_SECONDS = 1.0  # between two checks that the parent process lives
+SHELLS = {"sh", "dash", "bash", "zsh", "fish", "ksh"}  # through which DVC starts a stage; some stay in between
 
 
 def run(main: Callable[..., None]) -> None:
@@ -31,13 +34,14 @@ def run(main: Callable[..., None]) -> None:
             f"{stage}: wanted {' '.join(parameters).upper() or 'no argument'}, found {' '.join(arguments) or 'none'}"
         )
     name = "@".join([stage, *arguments])
+    rank = os.environ.get("RANK")  # of a process that torchrun started for a stage that is running
     signal.signal(signal.SIGTERM, _stop)
     LOGS.mkdir(exist_ok=True)
-    if "DVC_STAGE" in os.environ:
+    if {"DVC_STAGE", "RANK"} & set(os.environ):  # started by DVC, or by torchrun
         stop_with_parent()
     start = time.monotonic()
     try:
-        with FileLock(LOGS / f"{name.replace(os.sep, '_')}.lock", timeout=0):
+        with FileLock(LOGS / f"{name.replace(os.sep, '_')}{f'.rank{rank}' if rank else ''}.lock", timeout=0):
             main(*arguments)
     except Timeout:
         sys.exit(f"{name}: another process is running this stage; wait for it, or end it")
@@ -48,14 +52,16 @@ def run(main: Callable[..., None]) -> None:
         sys.exit(f"{stage}: {error}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted; half-written outputs were removed")
+    if rank:
+        return
     with SECONDS.open("a", encoding="utf-8") as log:
-        log.write(f"{name},{time.monotonic() - start:.1f}\n")
+        log.write(f"{os.environ.get('DVC_STAGE', name)},{time.monotonic() - start:.1f}\n")
 
 
 def stop_with_parent() -> None:
     """End this process, as SIGTERM does, once the process that started it is gone."""
     signal.signal(signal.SIGTERM, _stop)
-    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_watch, args=(_started_by(),), daemon=True).start()
 
 
 def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,8 +73,15 @@ def _stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _watch_parent(parent: int) -> None:
-    """Stop this process once its parent is gone; otherwise a second dvc might write at the same time."""
-    while os.getppid() == parent:
+def _started_by() -> list[psutil.Process]:
+    """Return the process that started this one: its parent, or the shells between the two and what started these."""
+    parents = psutil.Process().parents()
+    shells = itertools.takewhile(lambda process: process.name() in SHELLS, parents)
+    return parents[: len(list(shells)) + 1]
+
+
+def _watch(processes: list[psutil.Process]) -> None:
+    """Stop this process once one of these is gone; otherwise a second dvc might write at the same time."""
+    while all(process.is_running() for process in processes):
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,26 @@ def write_csv(path: Path, table: pd.DataFrame, *, digits: int = 9) -> None:
         columns = list(table.columns[invalid.any()])
         raise ValueError(f"{path.name.removeprefix(PARTIAL)}: missing, NaN or infinite values in the columns {columns}")
     table.to_csv(path, index=False, lineterminator="\n", float_format=f"%.{digits}g")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a CSV file with a header, all of it text; ValueError names a file that is no such table."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows with more fields than the header
+            return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+    except (ValueError, pd.errors.ParserWarning) as error:  # ValueError: pandas' own, and of bytes that are no UTF-8
+        raise ValueError(f"{path}: not a whole table ({' '.join(str(error).split())})") from None
+
+
+@contextmanager
+def saving(path: Path, *errors: type[Exception]) -> Iterator[None]:
+    """Raise a library's own errors on a full disk as an OSError that names the file."""
+    try:
+        yield
+    except errors as error:
+        name = path.with_name(path.name.removeprefix(PARTIAL))
+        raise OSError(f"{name}: could not be written ({' '.join(str(error).split())})") from None
 
 
 def sha256_file(path: Path) -> str:

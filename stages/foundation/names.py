@@ -49,6 +49,8 @@ def parse_teacher(key: str) -> TeacherName:
         known = ", ".join(ARCHITECTURES)
         raise ValueError(f"wanted some of {known}, each with or without _seed<number> and _fold<number>")
     seed, fold = (None if number is None else int(number) for number in match.groups()[1:])
+    if seed is not None and seed >= 2**32:
+        raise ValueError(f"{key}: wanted a seed below 2^32")
     return TeacherName(match[1], seed, fold)
 
 
@@ -76,7 +78,13 @@ def parse_student(key: str) -> Student:
     """
     match = _STUDENT.fullmatch(key)
     student = match and Student(float(match[1]), float(match[2]), None if match[3] is None else int(match[3]))
-    if not student or student_key(student) != key or student.T == 0 or student.alpha > 1:
+    if (
+        not student
+        or student_key(student) != key
+        or student.T == 0
+        or student.alpha > 1
+        or (student.seed or 0) >= 2**32
+    ):
         raise ValueError(
             f"student key {key!r}: wanted T<kd.temperature>_alpha<kd.alpha>, for example {GRID[0]!r}: "
             "T above 0, alpha from 0 to 1, in their shortest spelling"

@@ -33,10 +33,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, YAMLError) as error:
+    except (OSError, ValueError, YAMLError, RecursionError) as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: wanted a mapping of sections, found {type(content).__name__}")
+    strange = [name for name in content if not isinstance(name, str)]
+    if strange:
+        raise ValueError(f"{path}: {strange[0]!r}: wanted text as the name of a section")
     return content
 
 

@@ -17,25 +17,28 @@ from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA, UNKNOWN
 from stages.foundation.files import sha256_file
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
-_ID = re.compile(r"[A-Za-z0-9_-]+")
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # a spreadsheet takes a leading "-" for a formula
+_TEXT = re.compile(r"([A-Za-z0-9][A-Za-z0-9 _/.()-]*)?")
+_AGE = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def read_metadata(archive: Path) -> pd.DataFrame:
     """Return one row per image (COLUMNS, all text, blanks as 'unknown'), sorted by image_id.
 
     ValueError lists every faulty row: ids outside [A-Za-z0-9_-]+, unknown diagnoses, ages that are no number from
-    0 to 120, repeated image_ids, lesions with two diagnoses.
+    0 to 120, other text that a spreadsheet could take for a formula, repeated image_ids, lesions with two diagnoses.
+    Blank lines are skipped.
     """
     path = archive / METADATA
     if not path.is_file():
         raise ValueError(f"{path}: no such file; the README says how to get an archive and where to put it")
-    rows = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig", errors="replace"))))
-    if not rows or rows[0] != COLUMNS:
-        raise ValueError(f"{path}: wanted the columns {','.join(COLUMNS)}, found {','.join(rows[0]) if rows else ''}")
-    numbered = enumerate(rows[1:], start=2)  # as an editor counts lines: the header is row 1
-    faults = [f"row {number}: {fault}" for number, row in numbered for fault in _row_faults(row)]
-    raise_all(path, faults if rows[1:] else ["no rows"])
-    table = pd.DataFrame(rows[1:], columns=COLUMNS).replace("", UNKNOWN)
+    numbered = _read_rows(path)
+    header = numbered[0][1] if numbered else []
+    if header != COLUMNS:
+        raise ValueError(f"{path}: wanted the columns {','.join(COLUMNS)}, found {','.join(header)}")
+    faults = [f"row {number}: {fault}" for number, row in numbered[1:] for fault in _row_faults(row)]
+    raise_all(path, faults if numbered[1:] else ["no rows"])
+    table = pd.DataFrame([row for _, row in numbered[1:]], columns=COLUMNS).replace("", UNKNOWN)
     raise_all(path, _table_faults(table))
     return table.sort_values("image_id", ignore_index=True)
 
@@ -43,15 +46,20 @@ def read_metadata(archive: Path) -> pd.DataFrame:
 def find_images(archive: Path, image_ids: Iterable[str]) -> dict[str, Path]:
     """Return the file of every image_id, in the order given.
 
-    ValueError lists images without a row, rows without an image, links that leave the archive, and two different
-    files of one id. Two equal files are accepted: Kaggle's archive holds each image twice.
+    ValueError lists images without a row, rows without an image, links that leave the archive or lead nowhere, linked
+    folders, and two different files of one id. Two equal files are accepted: Kaggle's archive holds each image twice.
     """
     files: dict[str, Path] = {}
     faults = []
     root = archive.resolve()
-    paths = (Path(folder) / name for folder, _, names in os.walk(archive) for name in names)
+    walk = list(os.walk(archive))
+    links = [Path(folder) / name for folder, names, _ in walk for name in names if (Path(folder) / name).is_symlink()]
+    faults += [f"{path.relative_to(archive)}: a link to a folder, which is not followed" for path in sorted(links)]
+    paths = (Path(folder) / name for folder, _, names in walk for name in names)
     for path in sorted(path for path in paths if path.suffix.lower() in SUFFIXES):
-        if not path.resolve().is_relative_to(root):
+        if not _is_regular(path):
+            faults.append(f"{path.relative_to(archive)}: no file, or a link that leads to none")
+        elif not path.resolve().is_relative_to(root):
             faults.append(f"{path.relative_to(archive)}: a link out of the archive")
         elif path.stem in files and path.read_bytes() != files[path.stem].read_bytes():
             faults.append(f"{path.stem}: two different files, {files[path.stem]} and {path}")
@@ -75,10 +83,30 @@ def raise_all(where: Path | str, faults: list[str]) -> None:
         raise ValueError(f"{where}: {len(faults)} faults\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
+def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the rows that are not blank, each with the number of its last line as an editor counts it."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    reader = csv.reader(io.StringIO(text, newline=None), strict=True)  # None: any of CR, LF, CRLF ends a line
+    try:
+        return [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise ValueError(f"{path}: row {reader.line_num}: {error}; is a quote not closed?") from None
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # of a link to itself
+        return False
+
+
 def _row_faults(row: list[str]) -> list[str]:
     if len(row) != len(COLUMNS):
         return [f"wanted {len(COLUMNS)} fields, found {len(row)}"]
-    lesion_id, image_id, dx, _, age, *_ = row
+    lesion_id, image_id, dx, dx_type, age, sex, localization = row
     faults = [
         f"{name} {value!r}: wanted letters, digits, '_' and '-' only"
         for name, value in (("lesion_id", lesion_id), ("image_id", image_id))
@@ -86,9 +114,14 @@ def _row_faults(row: list[str]) -> list[str]:
     ]
     if dx not in DIAGNOSES:
         faults.append(f"dx {dx!r}: wanted one of {', '.join(DIAGNOSES)}")
-    if age and not (re.fullmatch(r"\d+(\.\d+)?", age) and float(age) <= 120):
+    if age and not (_AGE.fullmatch(age) and float(age) <= 120):
         faults.append(f"age {age!r}: wanted years from 0 to 120, or nothing")
-    return faults
+    texts = {"dx_type": dx_type, "sex": sex, "localization": localization}
+    return faults + [
+        f"{name} {value!r}: wanted a letter or digit, then letters, digits, spaces and _/.()- only"
+        for name, value in texts.items()
+        if not _TEXT.fullmatch(value)
+    ]
 
 
 def _table_faults(table: pd.DataFrame) -> list[str]:

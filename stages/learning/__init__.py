@@ -1,1 +1,1 @@
-"""Networks in torch and how they are trained."""
+"""Training: the loop, its losses, checkpoints, several processes."""

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import torch
 
-from stages.foundation.files import sha256_file, writing
+from stages.foundation.files import saving, sha256_file, writing
 from stages.foundation.record import code_hash
 
 ROOT = Path(".checkpoints")
@@ -30,7 +30,7 @@ def checkpoint_path(inputs: Iterable[Path], settings: str, code: Iterable[str]) 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write the checkpoint and its digest, in place of an older one."""
-    with writing(path) as (partial,):
+    with writing(path) as (partial,), saving(partial, RuntimeError):  # torch's on a full disk
         torch.save(state, partial)
         digest = sha256_file(partial)
         with partial.open("ab") as file:

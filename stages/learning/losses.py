@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from stages.learning.settings import HardLoss
+from stages.networks.settings import HardLoss
 
 
 def class_weights(classes: tuple[str, ...], melanoma: int, settings: HardLoss) -> torch.Tensor:

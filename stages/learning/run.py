@@ -1,5 +1,7 @@
 """Train a model and write its weights, history, predictions and record: what both training stages share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,25 +14,27 @@ import torch
 from stages.dataset.predictions import RECORD, TABLE, TURNED, write_predictions
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.record import make_record
-from stages.learning.checkpoints import PACKAGES, checkpoint_path
-from stages.learning.dataset import Dataset, predict, validate
-from stages.learning.device import Device, describe_device
+from stages.learning.checkpoints import PACKAGES, checkpoint_path, forget_checkpoint
 from stages.learning.losses import class_weights, focal_loss
-from stages.learning.models import Classifier, build_model, load_start, save_weights
-from stages.learning.recompute import LARGE, recompute_features
-from stages.learning.settings import HardLoss, LocalStart, Schedule
 from stages.learning.training import Loss, fit
-from stages.learning.views import Examples, TrainImages
+from stages.networks.dataset import Dataset, predict, validate
+from stages.networks.device import Device, describe_device
+from stages.networks.models import Classifier, build_model, load_start, save_weights
+from stages.networks.recompute import LARGE, recompute_features
+from stages.networks.settings import HardLoss, LocalStart, Schedule
+from stages.networks.train_images import TrainImages
+from stages.networks.views import Examples
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model. p_melanoma: predictions for the dataset's scored_ids by name of their table."""
+    """A trained model. p_melanoma: predictions for the dataset's scored_ids, by name of their table."""
 
     model: Classifier
     history: pd.DataFrame
     p_melanoma: dict[str, np.ndarray]
     record: dict[str, Any]
+    checkpoint: Path
 
 
 def start_model(
@@ -62,20 +66,47 @@ def train(
     inputs: list[Path],
     code: tuple[str, ...],
     settings: dict[str, Any],
-) -> Run:
-    """Train `model` in place and predict; inputs, code (units of stages/) and settings identify its checkpoint."""
-    history = fit(
-        model,
-        loss,
-        examples,
-        validate=partial(validate, dataset=dataset, device=device),
-        schedule=schedule,
-        device=device,
-        checkpoint=checkpoint_path(inputs, repr(settings), code),
-    )
-    record = make_record(settings, inputs, list(PACKAGES), **describe_device(device), epochs=len(history))
+) -> Run | None:
+    """Train `model` in place and predict; inputs, code (units of stages/) and settings identify its checkpoint.
+
+    None in the processes that help the first one to train.
+    """
+    described = describe_device(device)
+    checkpoint = checkpoint_path(inputs, repr([_for_any_processes(settings), described]), code)
+    with naming_memory(schedule):
+        history = fit(
+            model,
+            loss,
+            examples,
+            validate=partial(validate, dataset=dataset, device=device),
+            schedule=schedule,
+            device=device,
+            checkpoint=checkpoint,
+        )
+    if device.rank > 0:
+        return None
+    record = make_record(settings, inputs, list(PACKAGES), **described, epochs=len(history))
     p = {name: predict(model, dataset, device, turns=turns) for name, turns in {TABLE: 1, TURNED: 4}.items()}
-    return Run(model, pd.DataFrame(history), p, record)
+    return Run(model, pd.DataFrame(history), p, record, checkpoint)
+
+
+@contextmanager
+def naming_memory(schedule: Schedule) -> Iterator[None]:
+    """Raise what torch says of exhausted memory as a ValueError that names the parameters to lower."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            raise
+        raise ValueError(
+            f"out of memory: lower batch_size, now {schedule.batch_size}, of teacher or distill, or image.size"
+        ) from None
+
+
+def _for_any_processes(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without the number of processes: a checkpoint of two goes on with one."""
+    compute = {key: value for key, value in settings["compute"].items() if key != "processes"}
+    return {**settings, "compute": compute}
 
 
 def write_run(run: Run, dataset: Dataset, architecture: str, *, name: str, kind: str, key: str) -> None:
@@ -95,3 +126,4 @@ def write_run(run: Run, dataset: Dataset, architecture: str, *, name: str, kind:
             write_predictions(predictions / table, dataset.scored_ids, p)
         write_json(predictions / RECORD, run.record)
         write_csv(history, run.history)
+    forget_checkpoint(run.checkpoint)

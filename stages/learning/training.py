@@ -12,10 +12,11 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from stages.learning.checkpoints import forget_checkpoint, load_checkpoint, save_checkpoint
-from stages.learning.device import Device
-from stages.learning.settings import Schedule
-from stages.learning.views import Batch, Examples
+from stages.learning.checkpoints import load_checkpoint, save_checkpoint
+from stages.learning.processes import gather_logits, share, synchronise
+from stages.networks.device import Device
+from stages.networks.settings import Schedule
+from stages.networks.views import Batch, Examples
 
 Loss = Callable[[torch.Tensor, Batch], torch.Tensor]  # logits (batch, classes) -> scalar
 Validate = Callable[[nn.Module], dict[str, float]]
@@ -42,25 +43,30 @@ def fit(
     """Train `model` in place and leave in it the averaged weights of the last epoch; return each epoch's metrics.
 
     Order and dropout are seeded by (seed, epoch), so that a run resumed from the checkpoint gives the same
-    weights. ValueError when the loss is not finite; the last checkpoint stays.
+    weights. ValueError when the loss is not finite. The last checkpoint stays, for the caller to forget once what was
+    trained is saved. Of several processes, the first one validates and writes checkpoints, which serve any number.
     """
+    if device.processes > 1 and device.device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
     device.place(model)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=schedule.weight_decay, fused=True)
     stateful: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer}
     progress = _resume(checkpoint, stateful)
+    forward = synchronise(model, device.device) if device.processes > 1 else model
     while progress.epoch < schedule.epochs:
         train_loss = _train_epoch(
-            model, average, optimizer, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
+            forward, model, average, optimizer, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
         )
-        progress.history.append({"epoch": progress.epoch, "train_loss": train_loss, **validate(average)})
-        print(" ".join(f"{name} {value:.5g}" for name, value in progress.history[-1].items()), flush=True)
+        if device.rank == 0:
+            progress.history.append({"epoch": progress.epoch, "train_loss": train_loss, **validate(average)})
+            print(" ".join(f"{name} {value:.5g}" for name, value in progress.history[-1].items()), flush=True)
         progress.epoch += 1
-        save_checkpoint(
-            checkpoint, {name: part.state_dict() for name, part in stateful.items()} | {"progress": vars(progress)}
-        )
+        if device.rank == 0:
+            save_checkpoint(
+                checkpoint, {name: part.state_dict() for name, part in stateful.items()} | {"progress": vars(progress)}
+            )
     model.load_state_dict(average.state_dict())
-    forget_checkpoint(checkpoint)
     return progress.history
 
 
@@ -73,6 +79,7 @@ def learning_rate(step: int, steps: int, schedule: Schedule) -> float:
 
 
 def _train_epoch(
+    forward: nn.Module,
     model: nn.Module,
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -83,25 +90,29 @@ def _train_epoch(
     schedule: Schedule,
     device: Device,
 ) -> float:
-    """Train for one epoch and return its mean loss."""
-    model.train()
-    torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
+    """Train for one epoch and return its mean loss; forward: the model, or what joins it with other processes'."""
+    forward.train()
+    torch.manual_seed(schedule.seed * 100_003 + epoch + device.rank * 2**40)  # dropout
     order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.images.rows))
     batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # equal sizes: none of one image
     view = epoch % examples.view_count
     total = 0.0
-    for number, positions in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):
+    quiet = True if device.rank else None  # None: where there is no terminal
+    for number, positions in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=quiet)):
         step = epoch * len(batches) + number
         optimizer.param_groups[0]["lr"] = learning_rate(step, schedule.epochs * len(batches), schedule)
-        batch = examples.batch(positions, view, device.device)
+        own = share(len(positions), device.rank, device.processes)
+        batch = examples.batch(positions, view, device.device, shown=own)
         with device.autocast():
-            logits = model(batch.images).float()
+            logits = forward(batch.images).float()
+        if device.processes > 1:
+            logits = gather_logits(logits, len(positions), device.rank, device.processes)
         value = loss(logits, batch)
         if not torch.isfinite(value):
             rate = optimizer.param_groups[0]["lr"]
             raise ValueError(f"loss is {value.item()} at step {step}, learning rate {rate:.3g}; lower learning_rate")
         optimizer.zero_grad()
-        value.backward()
+        (value * device.processes).backward()  # the gradients are averaged over processes, each of its own share
         nn.utils.clip_grad_norm_(model.parameters(), schedule.clip_norm)
         optimizer.step()
         _move_average(average, model, min(schedule.averaging, (1 + step) / (10 + step)))

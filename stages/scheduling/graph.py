@@ -68,9 +68,14 @@ def priorities(tasks: Iterable[Task], seconds: Callable[[str], float]) -> dict[s
 def _graph(repo: Repo, targets: list[str]) -> nx.DiGraph:
     """Return DVC's graph, from a stage to those it depends on, of the targets and what they depend on."""
     graph = repo.index.graph
-    stages = [stage for target in targets for stage in repo.stage.collect(target)]
-    wanted = set(stages).union(*(nx.descendants(graph, stage) for stage in stages))
-    return graph.subgraph(wanted) if targets else graph
+    if not targets:
+        return graph
+    names = {name for stage in graph for name in (stage.name, stage.name.partition("@")[0])}
+    unknown = sorted(set(targets) - names)
+    if unknown:
+        raise ValueError(f"no stage {', '.join(unknown)}; dvc stage list names all")
+    stages = [stage for stage in graph if {stage.name, stage.name.partition("@")[0]} & set(targets)]
+    return graph.subgraph(set(stages).union(*(nx.descendants(graph, stage) for stage in stages)))
 
 
 def _split(graph: nx.DiGraph) -> tuple[list[Any], list[Any]]:

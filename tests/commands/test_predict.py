@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -165,7 +166,38 @@ def without_metadata(model, target):
     return target
 
 
-@pytest.mark.parametrize("kind", ["none", "empty", "cut", "html", "plain", "odd", "other size"])
+def changed(model, change):
+    """Return a model with a change to the JSON of its metadata."""
+    content = onnx.load(model)
+    metadata = json.loads(content.metadata_props[0].value)
+    change(metadata)
+    content.metadata_props[0].value = json.dumps(metadata)
+    return content
+
+
+EDITS = {
+    "unknown class": lambda metadata: metadata.update(melanoma="xyz"),
+    "a class twice": lambda metadata: metadata.update(classes=["mel"] * 7),
+    "no smallest side": lambda metadata: metadata["frame"].update(min_side=0),
+}
+
+
+def fixed_batch(model):
+    content = onnx.load(model)
+    for value in (*content.graph.input, *content.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    return content
+
+
+def other_type(model):
+    content = onnx.load(model)
+    content.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    return content
+
+
+@pytest.mark.parametrize(
+    "kind", ["none", "empty", "cut", "html", "plain", "odd", "other size", "batch of one", "other type", *EDITS]
+)
 def test_a_model_that_cannot_be_used_is_one_line(model, image, tmp_path, kind):
     path = tmp_path / "model.onnx"
     if kind == "cut":
@@ -176,6 +208,12 @@ def test_a_model_that_cannot_be_used_is_one_line(model, image, tmp_path, kind):
         content = onnx.load(model)
         content.metadata_props[0].value = content.metadata_props[0].value.replace('"size":32', '"size":33')
         onnx.save(content, path)
+    elif kind in EDITS:
+        onnx.save(changed(model, EDITS[kind]), path)
+    elif kind == "batch of one":
+        onnx.save(fixed_batch(model), path)
+    elif kind == "other type":
+        onnx.save(other_type(model), path)
     elif kind == "html":
         path.write_text("<html></html>")
     elif kind == "plain":
@@ -192,6 +230,58 @@ def test_a_model_that_cannot_be_used_is_one_line(model, image, tmp_path, kind):
     assert message.startswith("predict: ")
     assert message.count("\n") == 0
     assert str(path) in message
+
+
+def test_names_that_cannot_be_files_are_rows_and_the_rest_is_scored(model, image, tmp_path):
+    """One over-long path, a link that leads nowhere, a palette PNG without its palette; all in one batch."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "good.jpg").write_bytes(image.read_bytes())
+    (folder / "dangling.jpg").symlink_to(folder / "nowhere.jpg")
+    Image.new("P", (64, 64)).save(folder / "bare.png")
+    content = (folder / "bare.png").read_bytes()
+    start = content.index(b"PLTE") - 4
+    length = int.from_bytes(content[start : start + 4], "big") + 12
+    (folder / "bare.png").write_bytes(content[:start] + content[start + length :])
+    process = run("--model", model, "--format", "csv", image, "a" * 300 + ".jpg", folder)
+    assert process.returncode == 1
+    assert [bool(row["error"]) for row in rows(process)] == [False, True, True, True, False]
+    assert "3 of 5 images could not be read" in process.stderr.decode()
+
+
+def test_standard_input_is_named_by_its_sign(model):
+    process = run("--model", model, "-", stdin=b"no image")
+    assert b"-: not an image that can be read" in process.stderr
+
+
+def test_an_option_out_of_range_is_named(model, image):
+    process = run("--model", model, "--threads", "-3", image)
+    assert process.returncode == 2
+    assert b"argument --threads: wanted 1 or more, found -3" in process.stderr
+
+
+def test_a_reader_that_closes_the_pipe_ends_it_quietly(model, image):
+    argv = [sys.executable, "-m", "stages.commands.predict", "--model", str(model), "--format", "json"]
+    many = [str(image)] * 3000  # more than a pipe holds
+    with subprocess.Popen([*argv, *many], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 1
+        assert b"Broken pipe" not in process.stderr.read()
+
+
+def test_names_in_another_encoding_come_through(model, image, tmp_path):
+    name = os.fsencode(tmp_path) + b"/m\xe9moire.jpg"
+    with open(name, "wb") as file:  # noqa: PTH123 - a name that is no text
+        file.write(b"no image")
+    process = subprocess.run(
+        [sys.executable, "-m", "stages.commands.predict", "--model", str(model), name],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert b"m\xe9moire.jpg: not an image" in process.stderr
 
 
 def test_nothing_to_do_is_said(model, tmp_path):

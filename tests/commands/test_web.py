@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import threading
 from pathlib import Path
 
@@ -105,10 +106,26 @@ def test_what_is_no_picture_is_said_and_the_page_stays_usable(page, finished, tm
     assert "no picture that the browser can read" in give(page, tmp_path / "photo.heic")
     assert "larger than 30 MB" in give(page, tmp_path / "huge.jpg")
     assert "too small" in give(page, tmp_path / "dot.png")
+    for path in bombs(tmp_path):
+        assert "more than" in give(page, path)
+        assert "megapixels" in give(page, path)
     page.execute_script("document.getElementById('file').dispatchEvent(new Event('change'))")
     assert "No picture was chosen" in wait_for(page, "No picture")
     assert not page.find_element("id", "result").is_displayed()
     assert isinstance(give(page, next((finished / "data/raw/demo").rglob("*.jpg"))), float)
+
+
+def bombs(folder):
+    """Two small files whose headers promise 900 megapixels; they hold none, so that decoding them would fail."""
+    side = struct.pack(">H", 30_000)
+    (folder / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 30_000, 30_000) + b"\x08\x02\0\0\0" + bytes(40)
+    )
+    Image.new("RGB", (64, 48)).save(folder / "bomb.jpg", exif=b"Exif\0\0" + bytes(300))
+    content = (folder / "bomb.jpg").read_bytes()
+    frame = content.index(b"\xff\xc0")
+    (folder / "bomb.jpg").write_bytes(content[: frame + 5] + 2 * side + content[frame + 9 : frame + 40])
+    return folder / "bomb.png", folder / "bomb.jpg"
 
 
 def test_no_request_leaves_the_origin(site, browser, finished):

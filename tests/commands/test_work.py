@@ -50,8 +50,8 @@ def test_a_worker_needs_to_know_where_results_go(toy):
 def test_a_stage_that_is_not_there_is_an_error(toy):
     where = ["--repository", str(toy.folder), "--cache", str(toy.folder / ".dvc/cache")]
     process = toy.command("work", snapshot(toy.folder), "train@c", *where)
-    assert process.returncode != 0
-    assert "train@c" in process.stderr
+    assert process.returncode == 1
+    assert process.stderr == "work: no stage train@c; dvc stage list names all\n"
 
 
 class Elsewhere:

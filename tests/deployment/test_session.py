@@ -49,7 +49,17 @@ def test_external_data_is_refused_altogether(tmp_path, monkeypatch):
     node = helper.make_node("Constant", [], ["other"])
     node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.CopyFrom(model.graph.initializer[0])
     constant.graph.node.append(node)
-    for external in (model, constant):
+    function = small_model()
+    function.functions.append(helper.make_function("own", "F", [], ["other"], [node], [helper.make_opsetid("", 20)]))
+    training = small_model()
+    training.training_info.add().algorithm.CopyFrom(constant.graph)
+    branch = small_model()
+    branch.graph.node.append(
+        helper.make_node("If", ["c"], ["o"], then_branch=constant.graph, else_branch=constant.graph)
+    )
+    sparse = small_model()
+    sparse.graph.sparse_initializer.add().values.CopyFrom(model.graph.initializer[0])
+    for external in (model, constant, function, training, branch, sparse):
         with pytest.raises(ValueError, match="keeps tensors in other files"):
             open_session(external.SerializeToString(), threads=1)
 
@@ -68,3 +78,14 @@ def test_a_weight_only_model_is_folded_to_float():
         else:
             with pytest.raises(RuntimeError, match="disable_quant_qdq"):
                 options.get_session_config_entry("session.disable_quant_qdq")
+
+
+def test_a_model_that_onnxruntime_cannot_run_is_one_line(tmp_path):
+    newer, unknown = small_model(), small_model()
+    newer.opset_import[0].version = 99
+    unknown.opset_import.append(helper.make_opsetid("my.domain", 1))
+    unknown.graph.node[0].domain = "my.domain"
+    for model in (newer, unknown):
+        (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+        with pytest.raises(ValueError, match=r"m\.onnx: [^\n]+$"):
+            open_session(tmp_path / "m.onnx", threads=1)

@@ -9,8 +9,8 @@ from stages.deployment.session import open_session, score_pixels
 from stages.export.graph import count_costs, export_onnx, fold_batch_norms
 from stages.export.weight_only import largest_value, least_squares, quantize_weights, round_to_int8
 from stages.foundation.names import STUDENT
-from stages.learning.models import build_model
-from stages.learning.views import plain_view
+from stages.networks.models import build_model
+from stages.networks.views import plain_view
 
 RNG = np.random.default_rng(0)
 PIXELS = (RNG.integers(0, 256, (5, 1, 1, 3)) * RNG.uniform(0.5, 1, (5, 64, 64, 3))).astype(np.uint8)  # five colours

@@ -9,7 +9,7 @@ from stages.deployment.session import open_session
 from stages.export.graph import export_onnx
 from stages.export.ladder import LADDER
 from stages.foundation.names import STUDENT
-from stages.learning.models import build_model
+from stages.networks.models import build_model
 
 pytestmark = pytest.mark.slow
 IMAGES = np.random.default_rng(0).random((16, 3, 64, 64), dtype=np.float32)

@@ -82,9 +82,16 @@ def test_a_second_run_of_the_same_stage_is_refused_and_harms_nothing(writer, tmp
     assert (tmp_path / ".partial-out.txt").read_text() == "half"
 
 
-def test_a_stage_whose_dvc_was_killed_stops(tmp_path):
+STARTS = {  # how DVC starts a stage: directly, where the shell replaces itself, or through a shell that stays
+    "alone": "[sys.executable, 'writer.py']",
+    "behind a shell": "['/bin/sh', '-c', sys.executable + ' writer.py; true']",
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_stage_whose_dvc_was_killed_stops(tmp_path, start):
     (tmp_path / "writer.py").write_text(WRITER)
-    parent = "import subprocess, sys; print(subprocess.Popen([sys.executable, 'writer.py']).pid, flush=True); input()"
+    parent = f"import subprocess, sys; print(subprocess.Popen({STARTS[start]}).pid, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", parent],
         cwd=tmp_path,

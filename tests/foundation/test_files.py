@@ -6,7 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
-from stages.foundation.files import write_csv, write_json, write_text, writing
+from stages.foundation.files import read_table, saving, write_csv, write_json, write_text, writing
 
 
 def test_all_targets_appear_together(tmp_path):
@@ -59,14 +59,31 @@ def test_locale_time_zone_and_umask_leave_the_bytes_alone(tmp_path):
         "from pathlib import Path; import pandas as pd\n"
         "from stages.foundation.files import write_csv, write_json\n"
         "folder = Path(sys.argv[1]); folder.mkdir()\n"
-        "write_csv(folder / 'a.csv', pd.DataFrame({'x': [0.1, 1e-9, 1234567.25], 'name': ['é', 'α', 'b']}))\n"
-        "write_json(folder / 'a.json', {'α': 0.1})\n"
+        "table = {'x': [0.1, 1e-9, 1234567.25], 'name': ['\\u00e9', '\\u03b1', 'b']}\n"
+        "write_csv(folder / 'a.csv', pd.DataFrame(table))\n"
+        "write_json(folder / 'a.json', {'\\u03b1': 0.1})\n"
     )
     for name, umask, environment in (
-        ("a", "022", {"LC_ALL": "C", "TZ": "UTC"}),
-        ("b", "077", {"LC_ALL": "de_DE.UTF-8", "TZ": "Asia/Tokyo"}),
+        ("a", "022", {"LC_ALL": "C.UTF-8", "TZ": "UTC"}),
+        # Python itself would switch to UTF-8 in a C locale; forbidden to, it opens text files as ASCII.
+        ("b", "077", {"LC_ALL": "C", "TZ": "Asia/Tokyo", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
     ):
         command = [sys.executable, "-c", program, str(tmp_path / name), umask]
         subprocess.run(command, check=True, env={"PYTHONPATH": ".", **environment})
     for file in ("a.csv", "a.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_file_that_is_no_table_is_named(tmp_path):
+    for content in (b"", b"a,b\n1,2,3\n", b'a\n"1\n', b"a\n\xe9\n"):
+        (tmp_path / "t.csv").write_bytes(content)
+        with pytest.raises(ValueError, match=r"^\S+t\.csv: not a whole table \("):
+            read_table(tmp_path / "t.csv")
+
+
+def test_a_librarys_error_on_a_full_disk_names_the_file(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"a\.bin: could not be written \(no space\)"),
+        saving(tmp_path / ".partial-a.bin", KeyError, RuntimeError),
+    ):
+        raise RuntimeError("no space")

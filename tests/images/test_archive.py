@@ -1,5 +1,7 @@
 """All faults of an archive are listed before anything is written (faults 26-29, 33, 45)."""
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -24,7 +26,15 @@ def add_images(folder, *places):
 
 
 @pytest.mark.parametrize(
-    ("end", "encoding"), [("\n", "utf-8"), ("\r\n", "utf-8"), ("\n", "utf-8-sig"), ("\r\n", "utf-8-sig")]
+    ("end", "encoding"),
+    [
+        ("\n", "utf-8"),
+        ("\r\n", "utf-8"),
+        ("\n", "utf-8-sig"),
+        ("\r\n", "utf-8-sig"),
+        ("\r", "utf-8"),
+        ("\n\n", "utf-8"),
+    ],
 )
 def test_line_ends_and_byte_order_marks_are_read(tmp_path, end, encoding):
     table = read_metadata(archive(tmp_path / "a", end=end, encoding=encoding))
@@ -49,6 +59,12 @@ def test_line_ends_and_byte_order_marks_are_read(tmp_path, end, encoding):
         ("HAM_9,=cmd(),nv,histo,,,", "row 5: image_id '=cmd()'"),
         ("+HAM,ISIC_9,nv,histo,,,", "row 5: lesion_id '+HAM'"),
         ("HAM_9,,nv,histo,,,", "row 5: image_id ''"),
+        ("HAM_9,-A1,nv,histo,,,", "row 5: image_id '-A1'"),
+        ("HAM_9,ISIC_9,nv,=HYPERLINK(1),,,", "row 5: dx_type '=HYPERLINK(1)'"),
+        ("HAM_9,ISIC_9,nv,histo,,@cmd,", "row 5: sex '@cmd'"),
+        ("HAM_9,ISIC_9,nv,histo,,,-1+1", "row 5: localization '-1+1'"),
+        ("HAM_9,ISIC_9,nv,histo,६०,,", "row 5: age '६०'"),
+        ('HAM_9,ISIC_9,nv,histo,,,"back', "row 5: unexpected end of data; is a quote not closed?"),
         ("HAM_1,ISIC_1,mel,histo,,,", "image_id ISIC_1: more than one row"),
         ("HAM_1,ISIC_9,nv,histo,,,", "lesion_id HAM_1: more than one diagnosis, mel, nv"),
     ],
@@ -120,8 +136,33 @@ def test_a_link_out_of_the_archive_is_refused(tmp_path):
         find_images(folder, ["ISIC_1"])
 
 
-def test_a_linked_and_read_only_archive_works(tmp_path):
+def test_a_linked_archive_works(tmp_path):
     folder = add_images(archive(tmp_path / "real"), "images/ISIC_1.jpg")
     (tmp_path / "link").symlink_to(folder)
-    folder.chmod(0o555)
     assert find_images(tmp_path / "link", ["ISIC_1"])
+
+
+def test_an_unclosed_quote_before_a_long_table_is_named(tmp_path):
+    rows = [f"HAM_{number},ISIC_{number},nv,histo,,,back" for number in range(9_000)]
+    with pytest.raises(ValueError, match=r"row \d+: field larger than field limit \(131072\); is a quote not closed"):
+        read_metadata(archive(tmp_path / "a", ['HAM_x,ISIC_x,nv,"histo,,,', *rows]))
+
+
+def test_another_encoding_is_said(tmp_path):
+    with pytest.raises(ValueError, match="not UTF-8"):
+        read_metadata(archive(tmp_path / "a", [*ROWS, "HAM_9,ISIC_9,nv,histo,,,rücken"], encoding="latin-1"))
+
+
+def test_links_that_cannot_be_followed_are_listed(tmp_path):
+    folder = add_images(tmp_path / "a", "ISIC_1.jpg")
+    add_images(tmp_path / "elsewhere", "ISIC_2.jpg")
+    (folder / "part").symlink_to(tmp_path / "elsewhere")
+    (folder / "ISIC_3.jpg").symlink_to(folder / "ISIC_3.jpg")
+    (folder / "ISIC_4.jpg").symlink_to(folder / "nowhere.jpg")
+    os.mkfifo(folder / "ISIC_5.jpg")
+    with pytest.raises(ValueError, match="faults") as caught:
+        find_images(folder, ["ISIC_1"])
+    lines = str(caught.value).splitlines()[1:]
+    assert "  part: a link to a folder, which is not followed" in lines
+    for number in (3, 4, 5):
+        assert f"  ISIC_{number}.jpg: no file, or a link that leads to none" in lines

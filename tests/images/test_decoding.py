@@ -1,6 +1,8 @@
 """Decoding of good and bad image files, and the eval transform against a golden image (faults 13, 14, 16-20)."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +133,66 @@ def test_the_eval_transform_is_the_golden_one():
 
 def test_a_square_of_the_right_size_is_left_alone():
     assert np.array_equal(to_square(Image.fromarray(RAMP), 64), RAMP)
+
+
+def png(path: Path, *, rows: int = 64, palette: bool = False, **options) -> Path:
+    """Write a PNG and then cut its pixels to the first rows, in a stream that ends as it should."""
+    image = Image.fromarray(RAMP).convert("P") if palette else Image.fromarray(RAMP)
+    image.save(path, **options)
+    content, position, chunks, pixels = path.read_bytes(), 8, [], b""
+    while position < len(content):
+        length, kind = struct.unpack(">I4s", content[position : position + 8])
+        data = content[position + 8 : position + 8 + length]
+        position += length + 12
+        pixels += data if kind == b"IDAT" else b""
+        chunks += [(kind, data)] if kind not in (b"IDAT", b"PLTE") else []
+    width = 64 if palette else 64 * 3
+    chunks.insert(-1, (b"IDAT", zlib.compress(zlib.decompress(pixels)[: rows * (1 + width)])))
+    path.write_bytes(
+        content[:8]
+        + b"".join(
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+            for kind, data in chunks
+        )
+    )
+    return path
+
+
+def test_a_png_whose_data_end_early_is_refused(tmp_path):
+    assert np.array_equal(np.asarray(load_rgb(png(tmp_path / "whole.png"), LIMITS)), RAMP)
+    for source in (png(tmp_path / "short.png", rows=10), io.BytesIO((tmp_path / "short.png").read_bytes())):
+        with pytest.raises(ValueError, match=rf"truncated \({54 * (1 + 64 * 3)} bytes of pixels are missing\)"):
+            load_rgb(source, LIMITS)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_whole_pngs_of_every_kind_pass(tmp_path, mode):
+    image = Image.fromarray(np.zeros((45, 37), np.uint16)) if mode == "I;16" else Image.new(mode, (37, 45))
+    assert load_rgb(save(tmp_path / "a.png", image), LIMITS).size == (37, 45)
+
+
+def test_an_interlaced_png_passes(tmp_path):
+    passes = [(1, 1), (1, 1), (2, 1), (1, 2), (3, 1)]  # columns and rows of those that are not empty
+    rows = b"".join(b"\0" * (1 + 3 * columns) * count for columns, count in passes)
+    header = struct.pack(">IIBBBBB", 3, 3, 8, 2, 0, 0, 1)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    limits = Limits(min_side=1, max_aspect=4.0, max_megapixels=1.0)
+    assert load_rgb(io.BytesIO(content), limits).size == (3, 3)
+    short = content.replace(zlib.compress(rows), zlib.compress(rows[:-1]))
+    with pytest.raises(ValueError, match="image"):
+        load_rgb(io.BytesIO(short), limits)
+
+
+def test_a_palette_png_without_its_palette_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"bare\.png"):
+        load_rgb(png(tmp_path / "bare.png", palette=True), LIMITS)
+
+
+def test_formats_that_start_programs_or_crash_are_not_opened(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match=r"a\.jpg: not an image that can be read"):
+        load_rgb(tmp_path / "a.jpg", LIMITS)

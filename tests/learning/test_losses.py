@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from stages.learning.losses import class_weights, focal_loss
-from stages.learning.settings import HardLoss
+from stages.networks.settings import HardLoss
 
 GENERATOR = torch.Generator().manual_seed(0)
 STUDENT = torch.randn(6, 7, generator=GENERATOR)

@@ -11,11 +11,13 @@ from torch import nn
 from stages.dataset.pack import Pack
 from stages.foundation import record
 from stages.learning import checkpoints
-from stages.learning.checkpoints import checkpoint_path
-from stages.learning.device import open_device
-from stages.learning.settings import Compute, HardLoss, Schedule, Views
+from stages.learning.checkpoints import checkpoint_path, forget_checkpoint
+from stages.learning.run import naming_memory
 from stages.learning.training import fit, learning_rate
-from stages.learning.views import Batch, Examples, TrainImages
+from stages.networks.device import open_device
+from stages.networks.settings import Compute, HardLoss, Schedule, Views
+from stages.networks.train_images import TrainImages
+from stages.networks.views import Batch, Examples
 
 SCHEDULE = Schedule(
     seed=1, epochs=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, warmup=0.1, averaging=0.9,
@@ -27,7 +29,7 @@ LABELS = torch.arange(20) % 2
 
 @pytest.fixture(scope="module")
 def device():
-    return open_device(Compute(device="cpu", precision="fp32", threads=2))
+    return open_device(Compute(device="cpu", precision="fp32", threads=2, processes=1, deterministic=True))
 
 
 def examples() -> Examples:
@@ -85,9 +87,27 @@ def test_a_killed_run_resumes_and_ends_in_the_same_bits(tmp_path, device, capsys
     assert history == again
 
 
-def test_the_checkpoint_goes_when_the_training_ends(tmp_path, device):
-    run(tmp_path, device)
+def test_the_checkpoint_stays_until_what_was_trained_is_saved(tmp_path, device):
+    """What follows the last epoch may be stopped too: predicting, writing."""
+    whole, history = run(tmp_path, device)
+    again, same_history = run(tmp_path, device, scores=())
+    assert same(whole, again)
+    assert history == same_history
+    forget_checkpoint(tmp_path / "run/checkpoint.pt")
     assert not (tmp_path / "run").exists()
+
+
+def test_exhausted_memory_names_the_parameter(tmp_path, device):
+    def exhausting(*_: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    message = "out of memory: lower batch_size, now 8, of teacher or distill, or image.size"
+    with pytest.raises(ValueError, match=message), naming_memory(SCHEDULE):
+        run(tmp_path, device, loss=exhausting)
+    with pytest.raises(RuntimeError, match="another"), naming_memory(SCHEDULE):
+        raise RuntimeError("another")
+    with pytest.raises(ValueError, match="out of memory"), naming_memory(SCHEDULE):
+        torch.empty(2**60)
 
 
 def test_the_weights_kept_are_the_averages_of_the_last_epoch_whatever_val_says(tmp_path, device):
@@ -177,4 +197,5 @@ def test_a_damaged_checkpoint_is_set_aside_and_training_starts_anew(tmp_path, de
     again, _ = run(tmp_path / "b", device)
     assert "cut off or altered" in capsys.readouterr().out
     assert same(whole, again)
+    forget_checkpoint(path)
     assert not (tmp_path / "b/run").exists()

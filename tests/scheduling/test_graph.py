@@ -29,6 +29,8 @@ def test_a_target_takes_what_it_depends_on(toy):
     assert [task.stage for task in make_tasks(toy.folder, "commit", ["train@a"])] == ["train@a"]
     assert [task.stage for task in make_tasks(toy.folder, "commit", ["train"])] == ["train@a", "train@b"]
     assert stages_before(toy.folder, ["train@a"]) == ["prepare"]
+    with pytest.raises(ValueError, match="no stage train@c; dvc stage list names all"):
+        stages_before(toy.folder, ["train@c", "prepare"])
 
 
 def test_equal_work_has_an_equal_key_and_other_work_another(toy):

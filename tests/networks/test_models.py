@@ -9,14 +9,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from stages.foundation.names import ARCHITECTURES, STUDENT
-from stages.learning.models import (
+from stages.networks.models import (
     build_model,
     load_start,
     load_weights,
     read_imagenet,
     save_weights,
 )
-from stages.learning.settings import LocalStart, start_of
+from stages.networks.settings import LocalStart, start_of
 
 CLASSES = ("other", "mel")
 

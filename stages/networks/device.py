@@ -8,16 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
-from stages.learning.settings import Compute
+from stages.networks.settings import Compute
 
 
 @dataclass(frozen=True)
 class Device:
-    """mixed: forward passes run in bfloat16 where torch's autocast takes it as safe."""
+    """What one process computes on.
+
+    mixed: forward passes run in bfloat16 where torch's autocast takes it as safe; rank: of the process among those that
+    train the model together.
+    """
 
     device: torch.device
     mixed: bool
+    rank: int = 0
+    processes: int = 1
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context manager for forward passes, in bfloat16 if `mixed`."""
@@ -29,22 +36,36 @@ class Device:
 
 
 def open_device(compute: Compute) -> Device:
-    """Return the device the parameters ask for, set to deterministic algorithms and the number of threads."""
+    """Return the device the parameters ask for, with its algorithms and number of threads set.
+
+    A process that torchrun started joins the others, each on a GPU of its own.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # makes cuBLAS deterministic, says its manual
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(compute.deterministic)
     # Off: filling new memory costs a fifth of the speed, and nothing here reads memory before writing it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.benchmark = not compute.deterministic
     _keep_freed_memory()
     torch.set_num_threads(compute.threads)
     torch.set_flush_denormal(True)
     if compute.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("params.yaml: compute.device: wanted cuda, found no usable GPU; auto falls back to the CPU")
     name = "cuda" if compute.device != "cpu" and torch.cuda.is_available() else "cpu"
-    if compute.device == "auto" and name == "cpu":
-        print("compute.device: auto found no GPU and takes the CPU")
     mixed = compute.precision == "bf16" or (compute.precision == "auto" and name == "cuda")
-    return Device(torch.device(name), mixed)
+    rank, processes = _join_processes(name)
+    if compute.device == "auto" and name == "cpu" and rank == 0:
+        print("compute.device: auto found no GPU and takes the CPU")
+    return Device(torch.device(name), mixed, rank, processes)
+
+
+def _join_processes(device: str) -> tuple[int, int]:
+    """Return this process's rank and the number of processes, 0 and 1 for one that torchrun did not start."""
+    if "RANK" not in os.environ:
+        return 0, 1
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if device == "cuda" else "gloo")
+    return dist.get_rank(), dist.get_world_size()
 
 
 def _keep_freed_memory() -> None:

@@ -137,7 +137,13 @@ def read_plan(key: str) -> TeacherPlan:
 
 
 class Compute(Threads, extra="forbid"):
-    """auto: CUDA with bfloat16 if there is a GPU, else the CPU with fp32: few CPUs compute bfloat16 fast."""
+    """auto: CUDA with bfloat16 if there is a GPU, else the CPU with fp32: few CPUs compute bfloat16 fast.
+
+    processes: that train one model together, each on a GPU of its own where there are GPUs. deterministic: of equal
+    settings equal bits; without, a GPU takes its fastest algorithms.
+    """
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "fp32", "bf16"]
+    processes: int = Field(ge=1, le=1024)
+    deterministic: bool

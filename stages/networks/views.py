@@ -1,4 +1,4 @@
-"""The training images and their views: augmentation as a pure function of (seed, image, view).
+"""Views of the training images: augmentation as a pure function of (seed, image, view).
 
 Dermoscopy has no up or down, so views rotate fully and flip; scale, brightness and contrast change mildly. Half of the
 views may be mixtures with a second image (Zhang et al. 2018, "mixup"), and a square may be cut out (DeVries & Taylor
@@ -7,76 +7,17 @@ depends on nothing else, a teacher's logits on it are computed once, and the stu
 (Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent").
 """
 
-import zlib
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from stages.dataset.pack import Pack
-from stages.dataset.splits import MELANOMA
-from stages.learning.settings import Views
+from stages.networks.settings import Views
+from stages.networks.train_images import TrainImages
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's increment
-
-
-@dataclass(frozen=True)
-class TrainImages:
-    """The images of train.csv.
-
-    rows: of the pack, int64 (images,); labels: indices of classes, int64 (images,); folds: int64 (images,), images of a
-    lesion are in one fold.
-    """
-
-    pack: Pack
-    image_ids: list[str]
-    rows: np.ndarray
-    labels: torch.Tensor
-    folds: np.ndarray
-    classes: tuple[str, ...]
-
-    @property
-    def melanoma(self) -> int:
-        """Index of melanoma among the classes."""
-        return self.classes.index(MELANOMA)
-
-    @cached_property
-    def hashes(self) -> np.ndarray:
-        """Return a hash of each image's name, uint64 (images,)."""
-        return np.array([zlib.crc32(name.encode()) for name in self.image_ids], dtype=np.uint64)
-
-    @cached_property
-    def members(self) -> dict[int, np.ndarray]:
-        """Return fold -> the positions of its images."""
-        return {int(fold): np.flatnonzero(self.folds == fold) for fold in np.unique(self.folds)}
-
-    def in_same_fold(self, positions: np.ndarray, share: np.ndarray) -> np.ndarray:
-        """Return for each position that of an image of its fold, int64 (images,); share: how far along the fold."""
-        members = [self.members[int(fold)] for fold in self.folds[positions]]
-        return np.array([group[int(u * len(group))] for group, u in zip(members, share, strict=True)])
-
-    def without(self, fold: int | None) -> Self:
-        """Return the images outside a fold, all for None; ValueError on a fold that has no images."""
-        if fold is None:
-            return self
-        return self.at(np.delete(np.arange(len(self.image_ids)), self.of_fold(fold)))
-
-    def at(self, positions: np.ndarray) -> Self:
-        """Return the images at some positions, int64 (images,)."""
-        image_ids = [self.image_ids[i] for i in positions]
-        rows, labels, folds = self.rows[positions], self.labels[positions], self.folds[positions]
-        return replace(self, image_ids=image_ids, rows=rows, labels=labels, folds=folds)
-
-    def of_fold(self, fold: int | None) -> np.ndarray:
-        """Return the positions of a fold's images, all for None; ValueError on a fold that has no images."""
-        if fold is None:
-            return np.arange(len(self.image_ids))
-        if fold not in self.members:
-            raise ValueError(f"train.csv: wanted one of the folds {sorted(self.members)}, found fold {fold}")
-        return self.members[fold]
 
 
 @dataclass(frozen=True)
@@ -93,13 +34,17 @@ class Draw:
     shares: torch.Tensor
     holes: torch.Tensor
 
+    def of(self, shown: slice) -> Self:
+        """Return the choices of a part of the images."""
+        return type(self)(self.affine[shown], self.partners[shown], self.shares[shown], self.holes[shown])
+
 
 @dataclass(frozen=True)
 class Batch:
     """One view of some images.
 
-    images: float32 (batch, 3, size, size) in [0, 1]; targets: each class's share, float32 (batch, classes); positions:
-    of the images in train.csv, int64 (batch,).
+    images: float32 (shown, 3, size, size) in [0, 1], of those that this process computes; targets: each class's share,
+    float32 (batch, classes); positions: of the images in train.csv, int64 (batch,).
     """
 
     images: torch.Tensor
@@ -116,26 +61,26 @@ class Examples:
     views: Views
     view_count: int
 
-    def batch(self, positions: np.ndarray, view: int, device: torch.device) -> Batch:
-        """Return one view of the images at some positions of train.csv, int64 (batch,)."""
+    def batch(self, positions: np.ndarray, view: int, device: torch.device, *, shown: slice = slice(None)) -> Batch:
+        """Return one view of the images at some positions of train.csv, int64 (batch,); shown: those to render."""
         images, draw = self.images, draw_view(self.images, positions, view, self.views)
-        mixed = np.flatnonzero(draw.shares.numpy() < 1)
-        own, partner = (plain_view(self._pixels(rows, device)) for rows in (positions, draw.partners[mixed]))
         shares = draw.shares.to(device)
-        own[mixed] = partner.lerp(own[mixed], shares[mixed].view(-1, 1, 1, 1))
         targets, others = (
             F.one_hot(images.labels[rows], len(images.classes)).float().to(device)
             for rows in (positions, draw.partners)
         )
         return Batch(
-            render_view(own, draw, self.views.cutout),
+            self._render(positions[shown], draw.of(shown), device),
             others.lerp(targets, shares[:, None]),
             torch.from_numpy(positions).to(device),
             view,
         )
 
-    def _pixels(self, positions: np.ndarray, device: torch.device) -> torch.Tensor:
-        return torch.from_numpy(self.images.pack.pixels[self.images.rows[positions]]).to(device)
+    def _render(self, positions: np.ndarray, draw: Draw, device: torch.device) -> torch.Tensor:
+        mixed = np.flatnonzero(draw.shares.numpy() < 1)
+        own, partner = (plain_view(self.images.pixels(rows, device)) for rows in (positions, draw.partners[mixed]))
+        own[mixed] = partner.lerp(own[mixed], draw.shares[mixed].to(device).view(-1, 1, 1, 1))
+        return render_view(own, draw, self.views.cutout)
 
 
 def draw_view(images: TrainImages, positions: np.ndarray, view: int, views: Views) -> Draw:

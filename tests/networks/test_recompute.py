@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from stages.learning.models import build_model
-from stages.learning.recompute import Recomputed, recompute_features
+from stages.networks.models import build_model
+from stages.networks.recompute import Recomputed, recompute_features
 
 
 def trained(model, steps=3):

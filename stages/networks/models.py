@@ -12,14 +12,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from stages.foundation.files import sha256_file
-from stages.learning.settings import LocalStart
+from stages.foundation.files import saving, sha256_file
+from stages.networks.settings import LocalStart
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet channel means, RGB, torchvision
 STD = (0.229, 0.224, 0.225)  # ImageNet channel standard deviations, RGB, torchvision
 # torch's default. torchvision sets 0.01 for MobileNetV3 and EfficientNet-B5...B7, made for a million steps: after a few
 # hundred the running statistics still lag behind (the demo's student on val: ROC-AUC .83 with 0.01, .96 with 0.1).
 BN_MOMENTUM = 0.1
+UNNAMED = {"architecture": "unnamed weights", "classes": [], "sha256": ""}
 METADATA_KEY = "held"  # in a weights file; its value is JSON: architecture, classes and digest
 
 
@@ -86,17 +87,21 @@ def save_weights(path: Path, model: Classifier, *, architecture: str, classes: t
         "classes": classes,
         "sha256": _digest(state),
     }
-    save_file(state, path, {METADATA_KEY: json.dumps(metadata)})  # one key: safetensors writes several in random order
+    with saving(path, SafetensorError):
+        save_file(state, path, {METADATA_KEY: json.dumps(metadata)})  # one key: several would be in random order
 
 
 def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> Classifier:
     """Return the model in a file of `save_weights`, in eval mode; ValueError when it is another one or altered."""
     header, state = _read_safetensors(path)
-    metadata = json.loads(header.get(METADATA_KEY, '{"architecture": "unnamed weights", "classes": [], "sha256": ""}'))
-    if (metadata["architecture"], tuple(metadata["classes"])) != (architecture, classes):
+    try:
+        metadata = UNNAMED | json.loads(header.get(METADATA_KEY, "{}"))
+        found = metadata["architecture"], tuple(metadata["classes"])
+    except (ValueError, TypeError) as error:
+        _refuse(path, f"metadata that cannot be read ({error})")
+    if found != (architecture, classes):
         raise ValueError(
-            f"{path}: holds {metadata['architecture']} with {len(metadata['classes'])} classes, "
-            f"wanted {architecture} with {len(classes)}"
+            f"{path}: holds {found[0]} with {len(found[1])} classes, wanted {architecture} with {len(classes)}"
         )
     if "tta_rotations" in metadata:
         _refuse(path, "made by an earlier version, whose models turned the image themselves")
@@ -154,5 +159,5 @@ def _digest(state: dict[str, torch.Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(state):
         digest.update(name.encode())
-        digest.update(state[name].numpy().tobytes())
+        digest.update(state[name].contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from stages.dataset.pack import Pack
-from stages.learning.device import Device
-from stages.learning.views import Examples, plain_view
+from stages.networks.device import Device
+from stages.networks.views import Examples, plain_view
 
 BATCH = 64
 

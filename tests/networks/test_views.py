@@ -8,8 +8,10 @@ import torch
 from scipy.stats import kstest
 
 from stages.dataset.pack import Pack
-from stages.learning.settings import Views
-from stages.learning.views import Examples, TrainImages, draw_view, plain_view, render_view, uniform
+from stages.networks import train_images
+from stages.networks.settings import Views
+from stages.networks.train_images import TrainImages
+from stages.networks.views import Examples, draw_view, plain_view, render_view, uniform
 
 VIEWS = Views(seed=1, rotation=180.0, zoom=1.15, brightness=0.08, contrast=0.15, mixtures=0.5, cutout=0.3)
 STILL = Views(seed=1, rotation=0.0, zoom=1.0, brightness=0.0, contrast=0.0, mixtures=0.0, cutout=0.0)
@@ -147,3 +149,18 @@ def test_images_outside_a_fold_and_of_a_fold_are_all_images():
 def test_pixels_become_the_unit_interval(value):
     pixels = torch.full((1, 32, 32, 3), value, dtype=torch.uint8)
     assert plain_view(pixels).unique().tolist() == pytest.approx([value / 255])
+
+
+def test_a_memory_mapped_array_is_copied_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(train_images, "COPIED", 4)
+    np.save(tmp_path / "pixels.npy", PIXELS)
+    copied = train_images.copy_to(np.load(tmp_path / "pixels.npy", mmap_mode="r"), CPU)
+    assert np.array_equal(copied.numpy(), PIXELS)
+
+
+def test_a_part_of_a_batch_is_that_part_of_the_whole():
+    examples = Examples(IMAGES, VIEWS, 1)
+    whole, part = examples.batch(EVERY, 0, CPU), examples.batch(EVERY, 0, CPU, shown=slice(2, 5))
+    assert torch.equal(part.images, whole.images[2:5])
+    assert torch.equal(part.targets, whole.targets)
+    assert torch.equal(part.positions, whole.positions)

@@ -14,9 +14,9 @@ from stages.dataset.predictions import scored_ids
 from stages.dataset.settings import Target
 from stages.dataset.splits import check_classes, check_disjoint, class_indices, classes_of, read_split
 from stages.foundation.probability import class_probability
-from stages.learning.device import Device
-from stages.learning.scoring import score_images
-from stages.learning.views import TrainImages
+from stages.networks.device import Device
+from stages.networks.scoring import score_images
+from stages.networks.train_images import TrainImages
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def open_dataset(processed: Path, target: Target, without_fold: int | None = Non
     """
     train_table, val = read_split(processed / "train.csv"), read_split(processed / "val.csv")
     check_disjoint({"train": train_table, "val": val})
-    check_classes(val, "val.csv")
+    for name, table in {"train.csv": train_table, "val.csv": val}.items():
+        check_classes(table, name)
     train = _train_images(processed, train_table, target)
     val_rows = train.pack.rows(list(val["image_id"]))
     ids = scored_ids(train.pack, train.image_ids)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from stages.dataset.pack import Pack
-from stages.learning.device import Device
-from stages.learning.models import build_model
-from stages.learning.scoring import score_images
-from stages.learning.views import plain_view
+from stages.networks.device import Device
+from stages.networks.models import build_model
+from stages.networks.scoring import score_images
+from stages.networks.views import plain_view
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (70, 48, 48, 3), dtype=np.uint8)
 PACK = Pack(PIXELS, [], [])

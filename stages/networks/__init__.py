@@ -1,0 +1,1 @@
+"""Networks in torch and the images they see: architectures, views, devices, scoring."""
