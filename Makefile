@@ -43,6 +43,9 @@ format: $(INSTALLED)  ## format and mend what can be mended
 	ruff format .
 	ruff check --fix .
 
+doctor: $(INSTALLED)  ## what is wrong with this workspace, and the command that mends it
+	melanoma-kd doctor
+
 check-lock: $(INSTALLED)  ## dvc.lock belongs to this code, these parameters and the committed numbers; needs no data
 	melanoma-kd check_lock
 

@@ -23,13 +23,18 @@ def faults(dry_run: subprocess.CompletedProcess[str], locked: set[str], defined:
     return lines + [f"{name}: in dvc.yaml but not in dvc.lock" for name in sorted(defined - locked)]
 
 
-def main() -> None:
+def check_lock() -> tuple[int, list[str]]:
+    """Return how many stages dvc.lock has, and what is wrong with it."""
     defined = set(command.dvc("stage", "list", "--name-only").stdout.split())
     locked = set(read_yaml(Path("dvc.lock"))["stages"])
-    messages = faults(command.dvc("repro", "--dry", "--allow-missing"), locked, defined)
+    return len(locked), faults(command.dvc("repro", "--dry", "--allow-missing"), locked, defined)
+
+
+def main() -> None:
+    stages, messages = check_lock()
     if messages:
         raise ValueError("dvc.lock does not match code, parameters or committed numbers:\n" + "\n".join(messages))
-    print(f"dvc.lock: {len(locked)} stages match code, parameters and committed numbers")
+    print(f"dvc.lock: {stages} stages match code, parameters and committed numbers")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ COMMANDS = {
     "track": "send histories and metrics to Weights & Biases",
     "readme": "rewrite the parts of README.md and docs/ that are drawn from tracked files",
     "screenshots": "take the pictures of the report and of the page that README.md shows",
+    "doctor": "say what is wrong with this workspace, and the command that mends it",
     "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
 }
 PARSES = {

@@ -46,7 +46,7 @@ def test_it_passes_as_committed_and_fails_on_each_tampering(tmp_path):
     headline = (project / "metrics/demo/headline.json").read_text()
     for path, old, new, stage in (
         ("params.yaml", "learning_rate: 0.001", "learning_rate: 0.0011", "check_params"),
-        ("stages/learning/losses.py", "return (-weights", "return 2 * (-weights", "train_teacher@resnet18"),
+        ("stages/learning/losses.py", "return -(targets", "return -2 * (targets", "train_teacher@resnet18"),
         ("metrics/demo/headline.json", '"roc_auc": 0.', '"roc_auc": 1.', "evaluate_holdout"),
         ("plots/demo/data/roc.csv", "0,0", "0,1", "evaluate_holdout"),
     ):

@@ -1,0 +1,185 @@
+"""Say what is wrong with this workspace, and the command that mends it; the exit status is then 1.
+
+    melanoma-kd doctor
+
+Looks at the environment, the GPU, the disk, DVC's cache and remote, the archive, start weights, dvc.lock, and at what
+killed runs left behind. Changes nothing.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from stages.commands.check_lock import check_lock
+from stages.foundation import command
+from stages.foundation.files import PARTIAL, sha256_file
+from stages.foundation.params import read_params
+from stages.foundation.settings import Data
+from stages.images.archive import find_images, read_metadata
+from stages.images.settings import Image
+from stages.networks.settings import Compute, Init, LocalStart
+
+CONSTRAINTS, CHECKPOINTS, ARCHIVES = Path("constraints.txt"), Path(".checkpoints"), Path("data/raw")
+OUTPUTS = ("data", "models", "metrics", "plots")
+MODELS_GB = 3.0  # weights, predictions and DVC's copies of all thirteen teachers
+DAYS = 14  # after which a checkpoint that no run went on from is called left behind
+
+
+@dataclass(frozen=True)
+class Params:
+    data: Data
+    image: Image
+    init: Init
+    compute: Compute
+
+
+@dataclass(frozen=True)
+class Fault:
+    what: str
+    remedy: str
+
+
+def environment(_: Params) -> Iterator[Fault]:
+    """Packages whose version is not the one this repository was tested with."""
+    pins = dict(re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)$", CONSTRAINTS.read_text(encoding="utf-8"), re.MULTILINE))
+    installed = {name: found for name in pins if (found := _version(name))}  # the others are of extras
+    other = [f"{name} {found}, tested with {pins[name]}" for name, found in installed.items() if found != pins[name]]
+    if other:
+        yield Fault(
+            f"{len(other)} packages of other versions: {'; '.join(other[:3])}",
+            "pip install --constraint constraints.txt --editable '.[dev]'",
+        )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def gpu(params: Params) -> Iterator[Fault]:
+    """A GPU that is asked for and not there, or too few of them."""
+    tool = shutil.which("nvidia-smi")
+    listed = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False).stdout if tool else ""
+    count = len(listed.splitlines())
+    if params.compute.device == "cuda" and count < params.compute.processes:
+        yield Fault(
+            f"compute.device: cuda with {params.compute.processes} processes, found {count} GPUs",
+            "dvc exp run -S compute.device=auto -S compute.processes=1",
+        )
+    cores = os.cpu_count() or 1
+    if count == 0 and params.compute.threads * params.compute.processes > cores:
+        yield Fault(
+            f"compute: {params.compute.threads} threads, {params.compute.processes} processes, on {cores} cores",
+            f"dvc exp run -S compute.threads={cores} -S compute.processes=1",
+        )
+
+
+def disk(params: Params) -> Iterator[Fault]:
+    """Less space than the pack and the models of a run take."""
+    metadata = ARCHIVES / params.data.name / "HAM10000_metadata.csv"
+    images = len(metadata.read_text(encoding="utf-8").splitlines()) - 1 if metadata.is_file() else 0
+    wanted = MODELS_GB + images * params.image.size**2 * 3 / 1e9
+    free = shutil.disk_usage(".").free / 1e9
+    if free < wanted:
+        yield Fault(f"{free:.1f} GB are free, a run takes about {wanted:.1f}", "dvc gc --all-commits --all-experiments")
+
+
+def cache_and_remote(_: Params) -> Iterator[Fault]:
+    """A cache that cannot be written, a remote that is a folder which is not there."""
+    with Repo() as repo:
+        cache, name = Path(repo.cache.local_cache_dir), repo.config["core"].get("remote")
+        url = repo.config["remote"][name]["url"] if name else ""
+    cache.mkdir(parents=True, exist_ok=True)
+    if not os.access(cache, os.W_OK):
+        yield Fault(f"{cache}: DVC's cache cannot be written", f"dvc cache dir --local {Path.home() / 'dvc-cache'}")
+    if url and "://" not in url and not Path(url).is_dir():
+        yield Fault(f"remote {name}: {url}: no such folder", f"mkdir -p {url} && dvc push --run-cache")
+
+
+def archive(params: Params) -> Iterator[Fault]:
+    """An archive that is missing, or whose metadata and files do not fit."""
+    if params.data.name == "demo":  # the pipeline draws it
+        return
+    folder = ARCHIVES / params.data.name
+    try:
+        find_images(folder, read_metadata(folder)["image_id"])
+    except (ValueError, OSError) as error:
+        first, *rest = str(error).splitlines()
+        where = f"put or link an archive at {folder} (README: HAM10000)"
+        yield Fault(" ".join([first, *(line.strip() for line in rest[:2])]), where)
+
+
+def start_weights(params: Params) -> Iterator[Fault]:
+    """Local start weights that are missing or are others."""
+    for key, start in params.init.items():
+        if isinstance(start, LocalStart):
+            path = Path(start.file)
+            actual = sha256_file(path) if path.is_file() else "no file"
+            if actual != start.sha256:
+                what = f"init.{key}: {path}: wanted sha256 {start.sha256[:12]}..., found {actual[:12]}"
+                yield Fault(what, f"dvc exp run -S init.{key}=imagenet")
+
+
+def lock(_params: Params) -> Iterator[Fault]:
+    """A dvc.lock that is not this code's and these parameters'."""
+    if not Path("dvc.lock").is_file():
+        yield Fault("dvc.lock: no such file", "dvc repro")
+        return
+    _, faults = check_lock()
+    if faults:
+        yield Fault(f"dvc.lock: {len(faults)} stages to run or forgotten, the first: {faults[0]}", "dvc repro")
+
+
+def left_behind(_: Params) -> Iterator[Fault]:
+    """Checkpoints that no run went on from for long, and files that killed stages were writing."""
+    checkpoints = CHECKPOINTS.iterdir() if CHECKPOINTS.is_dir() else []
+    old = [path for path in checkpoints if time.time() - path.stat().st_mtime > DAYS * 86_400]
+    if old:
+        names = " ".join(map(str, sorted(old)))
+        yield Fault(f"{len(old)} checkpoints are older than {DAYS} days", f"rm -r {names}")
+    paths = (path for root in OUTPUTS for path in Path(root).rglob(f"{PARTIAL}*"))
+    partial = sorted(map(str, paths))
+    if partial:
+        yield Fault(
+            f"{len(partial)} outputs were half-written when their stage was killed", f"rm -r {' '.join(partial)}"
+        )
+
+
+CHECKS: tuple[Callable[[Params], Iterator[Fault]], ...] = (
+    environment,
+    gpu,
+    disk,
+    cache_and_remote,
+    archive,
+    start_weights,
+    lock,
+    left_behind,
+)
+
+
+def main() -> None:
+    params = read_params(Params)
+    faults = 0
+    for check in CHECKS:
+        name = check.__name__.replace("_", " ")
+        found = list(check(params))
+        faults += len(found)
+        lines = [line for fault in found for line in (fault.what, f"    mend it: {fault.remedy}")] or ["well"]
+        for head, line in zip([name, *[""] * len(lines)], lines, strict=False):
+            print(f"{head:18}{line}")
+    if faults:
+        raise ValueError(f"{faults} faults")
+
+
+if __name__ == "__main__":
+    command.run(main)

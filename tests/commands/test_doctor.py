@@ -1,0 +1,116 @@
+"""Each fault of a workspace is said, with the command that mends it."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT, write_params
+
+from stages.commands import doctor
+from stages.foundation.params import read_params
+from stages.images.archive import SUFFIXES
+
+
+def faults(check, folder, **changes):
+    write_params(folder, **changes)
+    return [(fault.what, fault.remedy) for fault in check(read_params(doctor.Params))]
+
+
+def test_other_versions_are_named(project):
+    (project / "constraints.txt").write_text("# pins\nnumpy==0.1\nof-no-extra==1.0\n")
+    ((what, remedy),) = faults(doctor.environment, project)
+    assert what.startswith("1 packages of other versions: numpy ")
+    assert remedy.startswith("pip install --constraint constraints.txt")
+    shutil.copy(ROOT / "constraints.txt", project)
+    for what, _ in faults(doctor.environment, project):  # of another Python, or of newer packages, by name
+        assert "tested with" in what
+
+
+def test_a_gpu_that_is_not_there_and_threads_without_cores(project, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    ((what, remedy),) = faults(doctor.gpu, project, compute={"device": "cuda", "processes": 2, "threads": 1})[:1]
+    assert what == "compute.device: cuda with 2 processes, found 0 GPUs"
+    assert "compute.device=auto" in remedy
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    ((what, remedy),) = faults(doctor.gpu, project, compute={"threads": 8})
+    assert what == "compute: 8 threads, 1 processes, on 4 cores"
+    assert faults(doctor.gpu, project, compute={"threads": 2}) == []
+
+
+def test_too_little_space(project, monkeypatch):
+    assert faults(doctor.disk, project) == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**10, 10**10, 10**8))
+    ((what, remedy),) = faults(doctor.disk, project)
+    assert what == "0.1 GB are free, a run takes about 3.0"
+    assert remedy == "dvc gc --all-commits --all-experiments"
+
+
+def test_a_remote_that_is_gone(project):
+    for argv in (
+        ["git", "init", "-q"],
+        ["dvc", "init", "-q"],
+        ["dvc", "remote", "add", "-q", "-d", "far", "/no/where"],
+    ):
+        subprocess.run(argv, cwd=project, check=True)
+    ((what, remedy),) = faults(doctor.cache_and_remote, project)
+    assert what == "remote far: /no/where: no such folder"
+    assert remedy.startswith("mkdir -p /no/where")
+
+
+def test_an_archive_that_is_missing(project):
+    assert faults(doctor.archive, project) == []
+    ((what, remedy),) = faults(doctor.archive, project, data={"name": "ham10000"})
+    assert "HAM10000_metadata.csv: no such file" in what
+    assert remedy == "put or link an archive at data/raw/ham10000 (README: HAM10000)"
+    assert SUFFIXES
+
+
+def test_start_weights_that_are_others(project):
+    (project / "a.safetensors").write_text("weights")
+    start = {"file": "a.safetensors", "sha256": hashlib.sha256(b"weights").hexdigest()}
+    assert faults(doctor.start_weights, project, init={"resnet18": start}) == []
+    (project / "a.safetensors").write_text("others")
+    ((what, remedy),) = faults(doctor.start_weights, project, init={"resnet18": start})
+    assert what.startswith("init.resnet18: a.safetensors: wanted sha256 ")
+    assert remedy == "dvc exp run -S init.resnet18=imagenet"
+
+
+def test_what_killed_runs_left(project):
+    assert faults(doctor.left_behind, project) == []
+    (project / ".checkpoints/old").mkdir(parents=True)
+    (project / ".checkpoints/new").mkdir()
+    long_ago = time.time() - 30 * 86_400
+    os.utime(project / ".checkpoints/old", (long_ago, long_ago))
+    (project / "data/x").mkdir(parents=True)
+    (project / "data/x/.partial-pack").mkdir()
+    found = faults(doctor.left_behind, project)
+    assert found == [
+        ("1 checkpoints are older than 14 days", "rm -r .checkpoints/old"),
+        ("1 outputs were half-written as their stage was killed", "rm -r data/x/.partial-pack"),
+    ]
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_lock_that_is_not_this_codes(project, missing):
+    for argv in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(argv, cwd=project, check=True)
+    if not missing:
+        (project / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    ((what, remedy),) = faults(doctor.lock, project)
+    assert what.startswith("dvc.lock: no such file" if missing else "dvc.lock: ")
+    assert remedy == "dvc repro"
+
+
+def test_a_workspace_with_faults_ends_with_their_number():
+    process = subprocess.run(
+        [sys.executable, "-m", "stages.commands.doctor"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    names = [line.split("  ")[0] for line in process.stdout.splitlines() if not line.startswith(" ")]
+    assert names[1:4] == ["gpu", "disk", "cache and remote"]
+    mended = process.stdout.count("mend it: ")
+    assert process.returncode == bool(mended)
+    assert process.stderr == (f"doctor: {mended} faults\n" if mended else "")
