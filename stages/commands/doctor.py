@@ -151,7 +151,7 @@ def left_behind(_: Params) -> Iterator[Fault]:
     partial = sorted(map(str, paths))
     if partial:
         yield Fault(
-            f"{len(partial)} outputs were half-written when their stage was killed", f"rm -r {' '.join(partial)}"
+            f"{len(partial)} outputs were half-written as their stage was killed", f"rm -r {' '.join(partial)}"
         )
 
 
