@@ -69,6 +69,9 @@ benchmark: $(INSTALLED)  ## size, memory and speed of every model on this machin
 benchmark-training: $(INSTALLED)  ## how long the grid takes here beside a plain loop
 	melanoma-kd benchmark_training
 
+benchmark-step: $(INSTALLED)  ## how near a training comes to its bare step: close everything else first
+	melanoma-kd benchmark_step
+
 compare-published: $(INSTALLED)  ## our models beside metrics/published/<name>.csv, tested image for image
 	melanoma-kd compare_published
 

@@ -179,7 +179,11 @@ def test_what_only_reads_tables_starts_without_torch():
     with_torch = {path for path in MODULES if "torch" in third_party(path)}
     stages = {path.stem for path in with_torch if folder(path) == "stage"}
     assert stages == {"train_teacher", "soft_labels", "distill", "quantize", "explain"}
-    assert {path.stem for path in with_torch if folder(path) == "commands"} == {"benchmark", "benchmark_training"}
+    assert {path.stem for path in with_torch if folder(path) == "commands"} == {
+        "benchmark",
+        "benchmark_step",
+        "benchmark_training",
+    }
     folders = {folder(path) for path in with_torch} - {"stage", "commands"}
     assert folders == {"networks", "learning", "distillation", "export", "benchmarks"}
 

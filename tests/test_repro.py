@@ -189,3 +189,18 @@ def test_metrics_and_plots_speak_dvc(project):
         "Validation ROC-AUC by epoch",
     ):
         assert title in page
+
+
+def test_a_remote_gives_a_clone_all_of_it_and_nothing_runs(project, tmp_path):
+    """A folder as remote is the same code as S3: push, clone, pull, and dvc repro has nothing to do."""
+    project.dvc("repro")
+    project.commit()
+    project.dvc("remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    project.dvc("push")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(project.folder), str(clone)], check=True)
+    for words in (["remote", "add", "--local", "--default", "store", str(tmp_path / "store")], ["pull"]):
+        subprocess.run(["dvc", *words], cwd=clone, check=True, capture_output=True)
+    done = subprocess.run(["dvc", "repro"], cwd=clone, capture_output=True, text=True, check=True)
+    assert ENTRY.findall(done.stdout) == []
+    assert results(clone) == project.results()

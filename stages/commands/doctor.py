@@ -150,9 +150,7 @@ def left_behind(_: Params) -> Iterator[Fault]:
     paths = (path for root in OUTPUTS for path in Path(root).rglob(f"{PARTIAL}*"))
     partial = sorted(map(str, paths))
     if partial:
-        yield Fault(
-            f"{len(partial)} outputs were half-written as their stage was killed", f"rm -r {' '.join(partial)}"
-        )
+        yield Fault(f"{len(partial)} outputs were half-written as their stage was killed", f"rm -r {' '.join(partial)}")
 
 
 CHECKS: tuple[Callable[[Params], Iterator[Fault]], ...] = (

@@ -17,6 +17,7 @@ COMMANDS = {
     "summarize": "say which models are done, which are not, and the command for each",
     "benchmark": "measure size, memory and speed of every model on this machine",
     "benchmark_training": "measure how long the grid takes here beside a plain loop",
+    "benchmark_step": "measure how near a training comes to its bare step",
     "compare_published": "test this run's models against published predictions, image for image",
     "compare_procedures": "compare distilling with training alone over the folds of finished experiments",
     "keep_run": "keep what a finished run was made from beside its numbers",
@@ -33,6 +34,7 @@ PARSES = {
     "compare_procedures",
     "cluster",
     "work",
+    "benchmark_step",
 }  # have arguments and a --help of their own
 USAGE = """usage: melanoma-kd COMMAND [--help]
 

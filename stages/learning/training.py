@@ -55,7 +55,7 @@ def fit(
     progress = _resume(checkpoint, stateful)
     forward = synchronise(model, device.device) if device.processes > 1 else model
     while progress.epoch < schedule.epochs:
-        train_loss = _train_epoch(
+        train_loss = train_epoch(
             forward, model, average, optimizer, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
         )
         if device.rank == 0:
@@ -78,7 +78,7 @@ def learning_rate(step: int, steps: int, schedule: Schedule) -> float:
     return schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
 
 
-def _train_epoch(
+def train_epoch(
     forward: nn.Module,
     model: nn.Module,
     average: nn.Module,
@@ -96,6 +96,7 @@ def _train_epoch(
     order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.images.rows))
     batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # equal sizes: none of one image
     view = epoch % examples.view_count
+    averages, values, counts = _averaged(average, model)
     total = 0.0
     quiet = True if device.rank else None  # None: where there is no terminal
     for number, positions in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=quiet)):
@@ -115,19 +116,26 @@ def _train_epoch(
         (value * device.processes).backward()  # the gradients are averaged over processes, each of its own share
         nn.utils.clip_grad_norm_(model.parameters(), schedule.clip_norm)
         optimizer.step()
-        _move_average(average, model, min(schedule.averaging, (1 + step) / (10 + step)))
+        decay = min(schedule.averaging, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(averages, values, 1 - decay)  # decay * average + (1 - decay) * value
+            for counted, count in counts:
+                counted.copy_(count)
         total += value.item() * len(positions)
     return total / len(order)
 
 
-@torch.no_grad()
-def _move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Update the exponential average of weights and batch-norm statistics: decay * average + (1 - decay) * model."""
-    averages, values = average.state_dict(), model.state_dict()
-    floating = [name for name, tensor in averages.items() if tensor.is_floating_point()]
-    torch._foreach_lerp_([averages[name] for name in floating], [values[name] for name in floating], 1 - decay)
-    for name in averages.keys() - set(floating):
-        averages[name].copy_(values[name])  # batch norm's count of batches
+def _averaged(
+    average: nn.Module, model: nn.Module
+) -> tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[torch.Tensor, torch.Tensor]]]:
+    """Return the averages and the values they follow, of weights and batch-norm statistics, and what is only copied.
+
+    The last are batch norm's counts of batches. The tensors are the modules' own, so they are asked for once an epoch.
+    """
+    pairs = list(zip(average.state_dict().values(), model.state_dict().values(), strict=True))
+    moved = [pair for pair in pairs if pair[0].is_floating_point()]
+    counts = [pair for pair in pairs if not pair[0].is_floating_point()]
+    return [pair[0] for pair in moved], [pair[1] for pair in moved], counts
 
 
 def _resume(checkpoint: Path, stateful: dict[str, Any]) -> Progress:

@@ -199,3 +199,16 @@ def test_a_damaged_checkpoint_is_set_aside_and_training_starts_anew(tmp_path, de
     assert same(whole, again)
     forget_checkpoint(path)
     assert not (tmp_path / "b/run").exists()
+
+
+def test_the_history_holds_the_mean_loss_of_each_epoch(tmp_path, device):
+    losses = []
+
+    def noting(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+        loss = label_loss(logits, batch)
+        losses.extend([loss.item()] * len(logits))
+        return loss
+
+    _, history = run(tmp_path, device, loss=noting)
+    expected = np.array(losses).reshape(SCHEDULE.epochs, -1).mean(axis=1)
+    assert [epoch["train_loss"] for epoch in history] == pytest.approx(list(expected))

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import kstest
 
 from stages.dataset.pack import Pack
-from stages.networks import train_images
+from stages.networks import train_images, views
 from stages.networks.settings import Views
 from stages.networks.train_images import TrainImages
 from stages.networks.views import Examples, draw_view, plain_view, render_view, uniform
@@ -164,3 +164,10 @@ def test_a_part_of_a_batch_is_that_part_of_the_whole():
     assert torch.equal(part.images, whole.images[2:5])
     assert torch.equal(part.targets, whole.targets)
     assert torch.equal(part.positions, whole.positions)
+
+
+def test_the_grid_is_torchs():
+    matrix = torch.tensor([[[0.8, -0.3, 0.0], [0.2, 1.1, 0.0]], [[-1.0, 0.5, 0.0], [0.4, 0.9, 0.0]]])
+    elements = [matrix[:, row, column].view(-1, 1, 1) for row in (0, 1) for column in (0, 1)]
+    expected = torch.nn.functional.affine_grid(matrix, [2, 3, 7, 7], align_corners=False)
+    assert torch.allclose(views._grid(*elements, 7), expected, atol=1e-6)

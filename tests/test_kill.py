@@ -1,0 +1,75 @@
+"""`kill -9` at random moments of the pipeline, of dvc, of the stage, of both: what is run again ends as if nothing had.
+
+KILLS=20 pytest tests/test_kill.py -s prints the table of docs/reliability.md; without it, three moments are tried.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from test_repro import Project, results
+
+pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("KILLS", "3"))
+LONGEST = 12.0  # seconds from a start to a kill
+TARGETS = ("dvc", "stage", "both")
+
+
+def stages_of(folder):
+    """Return the processes of our stages at work in a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        line = process.info["cmdline"] or []
+        if process.info["cwd"] == str(folder) and line[1:2] == ["-m"] and line[2].startswith("stages."):
+            found.append(process)
+    return found
+
+
+def kill_at(folder, seconds, target):
+    """Start dvc repro, kill after some seconds, and return what was at work; None when dvc had finished before."""
+    dvc = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        dvc.wait(seconds)
+    except subprocess.TimeoutExpired:
+        at_work = stages_of(folder)
+        name = " ".join(at_work[0].cmdline()[2:]) if at_work else "dvc itself"
+        for process in [dvc] if target in ("dvc", "both") else []:
+            process.send_signal(signal.SIGKILL)
+        for process in at_work if target in ("stage", "both") else []:
+            process.kill()
+        dvc.wait()
+        _, alive = psutil.wait_procs(at_work, timeout=10)
+        assert not alive, f"{name} lives on"
+        return name
+    return None
+
+
+def test_killed_at_random_moments_it_ends_in_the_bytes_of_an_uninterrupted_run(tmp_path, finished):
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    moments = random.Random(14)  # noqa: S311 - no secret
+    rows = []
+    for number in range(KILLS):
+        seconds, target = moments.uniform(0.5, LONGEST), TARGETS[number % 3]
+        began = time.monotonic()
+        name = kill_at(project.folder, seconds, target)
+        if name is None:
+            break
+        rows.append((number + 1, round(time.monotonic() - began, 1), target, name))
+    last = project.ran("repro")
+    for row in rows:
+        print("|", " | ".join(map(str, row)), "|")
+    print(f"at last dvc repro ran {len(last)} stages; {len(project.results())} files compared")
+    assert rows
+    assert project.results() == results(finished)
+    assert project.ran("repro") == []
+    assert not list(project.folder.rglob(".partial-*"))
+    assert not list((project.folder / ".checkpoints").iterdir())
