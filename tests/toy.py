@@ -62,7 +62,7 @@ stages:
 """
 PARAMS = """
 data: {name: toy}
-compute: {device: cpu, precision: fp32, threads: 1}
+compute: {device: cpu, precision: fp32, threads: 1, processes: 1, deterministic: true}
 init: {}
 words: 1
 rate: 1

@@ -1,12 +1,16 @@
 """The pipeline on several workers, on a pipeline in miniature: the same lock, and nothing lost when something dies."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 
 import psutil
 import pytest
 import yaml
+from test_repro import Project, results
 from toy import Toy
 
 ALL = ["join", "prepare", "report", "train a", "train b"]
@@ -150,3 +154,73 @@ def test_the_scheduler_killed_is_said_and_a_rerun_goes_on(toy, tmp_path):
     first = toy.ran()
     assert toy.command("cluster").returncode == 0
     assert sorted([*first, *toy.ran()]).count("train a") == 1
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "project").mkdir()
+    built = Project(tmp_path / "project")
+    built.commit()
+    return built
+
+
+def cluster(project, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "stages.commands.cluster", "--workers", "1", *arguments],
+        cwd=project.folder,
+        env={**os.environ, "TMPDIR": str(project.folder.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_real_stages_give_the_bytes_they_give_without_a_cluster(project, finished):
+    process = cluster(project, "distill@T1_alpha0.5")
+    assert process.returncode == 0, process.stdout + process.stderr
+    expected, actual = results(finished), results(project.folder)
+    models = [name for name in actual if name.startswith("models/")]
+    assert "models/demo/students/T1_alpha0.5.safetensors" in models
+    assert {name: actual[name] for name in models} == {name: expected[name] for name in models}
+
+
+@pytest.mark.slow
+def test_an_altered_object_of_the_cache_is_named_by_the_worker_that_reads_it(project):
+    """Fault 6: DVC checks it out without a word; the reader of the pack compares hashes."""
+    project.dvc("repro", "pack_images")
+    entry = next(out for out in lock(project.folder)["stages"]["pack_images"]["outs"] if out["path"].endswith("pack"))
+    folder = project.folder / ".dvc/cache/files/md5"
+    listing = json.loads((folder / entry["md5"][:2] / entry["md5"][2:]).read_text())
+    (name,) = [file["md5"] for file in listing if file["relpath"] == "pixels.npy"]
+    pixels = folder / name[:2] / name[2:]
+    pixels.chmod(0o644)
+    content = bytearray(pixels.read_bytes())
+    content[-1000] ^= 1
+    pixels.write_bytes(content)
+    pixels.chmod(0o444)  # DVC trusts what it has protected, and hashes the rest anew
+    shutil.rmtree(project.folder / "data/processed/demo/pack")  # it may be a link to the object
+    process = cluster(project, "train_teacher")
+    assert process.returncode == 1
+    assert re.search(r"pack: the pixels of ISIC_\d+ differ from the manifest's hash", process.stderr)
+    assert "Traceback" not in process.stderr
+
+
+def test_a_disk_that_is_full_for_a_stage_is_said_and_nothing_is_half_written(toy):
+    """Fault 7: the limit of a file's size stands for the disk's."""
+    text = (toy.folder / "toy.py").read_text().replace("text + key[0])", '"x" * 100 if key[0] == "b" else text)')
+    (toy.folder / "toy.py").write_text(
+        text.replace("import json,", "import resource, signal, json,").replace(
+            'elif step == "train":',
+            'elif step == "train":\n'
+            "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "    resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))",
+        )
+    )
+    toy.commit()
+    process = toy.command("cluster", "--workers", "2")
+    assert process.returncode == 1
+    assert "cluster: train@b: exit status" in process.stderr
+    assert "File too large" in process.stderr
+    assert toy.ran().count("train a") == 1
+    assert not (toy.folder / "joined").exists()
