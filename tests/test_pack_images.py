@@ -1,10 +1,12 @@
 """Packing an archive: all bad files are listed at once, and nothing is left half-written (faults 4, 13)."""
 
+import shutil
+
 import pandas as pd
 import pytest
-from conftest import write_params
+from conftest import TINY, write_params
 
-from stages import pack_images, prepare_splits
+from stages import pack_images, prepare_splits, synthesize_demo
 
 
 def test_every_image_is_packed_at_the_asked_size(tiny):
@@ -43,10 +45,21 @@ def test_an_archive_is_only_read(tiny):
 
 
 def test_a_changed_file_of_the_archive_is_named(tiny):
+    write_params(tiny, data={"name": "other"})
+    shutil.copytree(tiny / "data/raw/demo", tiny / "data/raw/other")
     pack_images.main()
-    path = next(iter(sorted((tiny / "data/raw/demo").rglob("*.jpg"))))
+    path = next(iter(sorted((tiny / "data/raw/other").rglob("*.jpg"))))
     content = bytearray(path.read_bytes())
     content[-30] ^= 4
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"files that are not those packed before(.|\n)*{path.stem}"):
+    with pytest.raises(ValueError, match=f"files that are not those packed before(.|\\n)*{path.stem}"):
         pack_images.main()
+
+
+def test_another_demo_is_packed(tiny):
+    """Other parameters draw other files of the same names."""
+    before = (tiny / "data/processed/demo/pack/manifest.csv").read_bytes()
+    write_params(tiny, demo={**TINY["demo"], "seed": 43})
+    synthesize_demo.main()
+    pack_images.main()
+    assert (tiny / "data/processed/demo/pack/manifest.csv").read_bytes() != before

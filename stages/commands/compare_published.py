@@ -39,12 +39,7 @@ def main() -> None:
     ours = list(read_index(metrics / "evaluation").query("detail == 'yes'")["model"])
     rule = params.evaluate
     models, tests = compare(
-        holdout,
-        published,
-        ours,
-        sensitivity=rule.sensitivity,
-        replicates=rule.replicates,
-        seed=rule.seed,
+        holdout, published, ours, sensitivity=rule.sensitivity, replicates=rule.replicates, seed=rule.seed
     )
     with writing(metrics / "published.csv", metrics / "published_comparisons.csv") as (numbers, comparisons):
         write_csv(numbers, models)

@@ -19,6 +19,7 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from stages.commands.check_lock import check_lock
+from stages.dataset.splits import METADATA
 from stages.foundation import command
 from stages.foundation.files import PARTIAL, sha256_file
 from stages.foundation.params import read_params
@@ -86,7 +87,7 @@ def gpu(params: Params) -> Iterator[Fault]:
 
 def disk(params: Params) -> Iterator[Fault]:
     """Less space than the pack and the models of a run take."""
-    metadata = ARCHIVES / params.data.name / "HAM10000_metadata.csv"
+    metadata = ARCHIVES / params.data.name / METADATA
     images = len(metadata.read_text(encoding="utf-8").splitlines()) - 1 if metadata.is_file() else 0
     wanted = MODELS_GB + images * params.image.size**2 * 3 / 1e9
     free = shutil.disk_usage(".").free / 1e9
@@ -99,8 +100,8 @@ def cache_and_remote(_: Params) -> Iterator[Fault]:
     with Repo() as repo:
         cache, name = Path(repo.cache.local_cache_dir), repo.config["core"].get("remote")
         url = repo.config["remote"][name]["url"] if name else ""
-    cache.mkdir(parents=True, exist_ok=True)
-    if not os.access(cache, os.W_OK):
+    there = next(path for path in (cache, *cache.parents) if path.exists())
+    if not os.access(there, os.W_OK):
         yield Fault(f"{cache}: DVC's cache cannot be written", f"dvc cache dir --local {Path.home() / 'dvc-cache'}")
     if url and "://" not in url and not Path(url).is_dir():
         yield Fault(f"remote {name}: {url}: no such folder", f"mkdir -p {url} && dvc push --run-cache")

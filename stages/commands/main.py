@@ -27,15 +27,8 @@ COMMANDS = {
     "doctor": "say what is wrong with this workspace, and the command that mends it",
     "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
 }
-PARSES = {
-    "predict",
-    "web",
-    "release",
-    "compare_procedures",
-    "cluster",
-    "work",
-    "benchmark_step",
-}  # have arguments and a --help of their own
+# These have arguments and a --help of their own.
+PARSES = {"predict", "web", "release", "compare_procedures", "cluster", "work", "benchmark_step"}
 USAGE = """usage: melanoma-kd COMMAND [--help]
 
 The pipeline itself is DVC's: `dvc repro` runs it, `dvc exp run -S kd.temperature=2` changes one number.
