@@ -39,6 +39,14 @@ TINY: dict[str, Any] = {
 }
 
 
+def nodes(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield the path and the value of everything in nested mappings and lists; an item of a list has its position."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        yield (*path, key), value
+        if isinstance(value, dict | list):
+            yield from nodes(value, (*path, key))
+
+
 def tiny_params(**changes: Any) -> dict[str, Any]:
     """Return the committed parameters, made tiny, with `changes` merged into their sections."""
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())

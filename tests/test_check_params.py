@@ -7,7 +7,7 @@ import time
 
 import pytest
 import yaml
-from conftest import tiny_params, write_params
+from conftest import nodes, tiny_params, write_params
 
 from stages import check_params
 from stages.foundation.names import CONTROL, Student, TeacherName, parse_student, parse_teacher, student_key
@@ -78,16 +78,7 @@ def test_impossible_choices_are_named(project, change, message):
     assert not (project / "data").exists()
 
 
-def leaves(content, path=()):
-    """Yield the path of every value that is not itself a mapping; an item of a list has its position."""
-    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
-        if isinstance(value, dict | list):
-            yield from leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
-
-
-LEAVES = dict(leaves(tiny_params()))
+LEAVES = {path: value for path, value in nodes(tiny_params()) if not isinstance(value, dict | list)}
 NUMBERS = [path for path, value in LEAVES.items() if not isinstance(value, str | bool)]
 
 

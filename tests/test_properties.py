@@ -6,7 +6,7 @@ import string
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import tiny_params
+from conftest import nodes, tiny_params
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -153,13 +153,6 @@ def test_any_other_text_is_no_key(text):
             assert "\n" not in str(error)
 
 
-def leaves(content, path=()):
-    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
-        yield (*path, key)
-        if isinstance(value, dict | list):
-            yield from leaves(value, (*path, key))
-
-
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -168,7 +161,7 @@ VALUES = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
-@given(st.sampled_from(list(leaves(tiny_params()))), VALUES)
+@given(st.sampled_from([path for path, _ in nodes(tiny_params())]), VALUES)
 def test_any_value_anywhere_is_taken_or_refused_by_name(tmp_path, path, value):
     params = copy.deepcopy(tiny_params())
     target = params

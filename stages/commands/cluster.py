@@ -5,15 +5,13 @@
     melanoma-kd cluster --config docs/slurm.yaml --workers 8    jobs of Slurm, PBS, LSF or SGE
 
 The stages that read `compute` run on the workers, each in a clone of the committed code; the rest runs here. At the end
-`dvc repro --pull` restores what the workers made: dvc.lock, metrics and plots are those of one machine with the same
+`dvc repro` restores what the workers made: dvc.lock, metrics and plots are those of one machine with the same
 threads and instruction set. Needs the extra: pip install 'melanoma-kd[cluster]'.
 """
 
 import argparse
-import os
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +23,12 @@ from filelock import FileLock, Timeout
 from stages.foundation.params import PARAMS, read_params
 from stages.foundation.settings import Data
 from stages.networks.settings import Compute
-from stages.scheduling.clone import REFS, Source, check_committed, git, open_clone, snapshot
+from stages.scheduling.clone import REFS, SCRATCH, Source, check_committed, environment, git, open_clone, snapshot
 from stages.scheduling.durations import expected_seconds, read_seconds
 from stages.scheduling.graph import Task, make_tasks, priorities, stages_before
 from stages.scheduling.results import push_results
 
 ROOT = Path.cwd()
-SCRATCH = Path(tempfile.gettempdir(), "melanoma-kd")
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--experiments", default="", metavar="KEY=V1,V2", help="one DVC experiment a value, such as splits.fold=0,1,2"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.workers < 1:
+        parser.error(f"argument --workers: wanted 1 or more, found {options.workers}")
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
         if options.set_param:
             apply_overrides(PARAMS, options.set_param)
         run_on_cluster(prepare(ROOT, targets, source), source, options)
-        dvc(ROOT, "repro", *pulling(source), *targets)
+        dvc(ROOT, "repro", *source.pulling, *targets)
 
 
 def source_of(options: argparse.Namespace) -> Source:
@@ -106,7 +106,7 @@ def sweep(text: str) -> list[list[str]]:
 def prepare(root: Path, targets: list[str], source: Source) -> list[Task]:
     """Run what comes before all tasks in a folder, and return the tasks of its commit, which workers can fetch."""
     before = stages_before(root, targets)
-    dvc(root, "repro", *pulling(source), *before)
+    dvc(root, "repro", *source.pulling, *before)
     if source.remote:
         dvc(root, "push", *before)
         push_results(root)
@@ -134,7 +134,7 @@ def finish_experiment(overrides: list[str], targets: list[str], source: Source) 
     archive = own_archive()
     carried = ["-C", str(archive)] if archive else []
     changes = [word for override in overrides for word in ("-S", override)]
-    dvc(ROOT, "exp", "run", "--temp", *pulling(source), *carried, *changes, *targets)
+    dvc(ROOT, "exp", "run", "--temp", *source.pulling, *carried, *changes, *targets)
 
 
 def own_archive() -> Path | None:
@@ -174,11 +174,6 @@ def run_on_cluster(tasks: list[Task], source: Source, options: argparse.Namespac
         raise ValueError("\n".join(f"{stage}: {why}" for stage, why in failures.items()))
 
 
-def pulling(source: Source) -> list[str]:
-    """Return dvc repro's option that restores from a remote what the run cache names; there may be none."""
-    return ["--pull"] if source.remote else []
-
-
 def module_of(task: Task, source: Source) -> list[str]:
     """Return the module that a worker runs for a task, with its arguments."""
     where = [f"--{name}={value}" for name, value in vars(source).items() if value]
@@ -187,9 +182,8 @@ def module_of(task: Task, source: Source) -> list[str]:
 
 def dvc(root: Path, *arguments: str) -> None:
     """Run DVC in a folder with its output on the terminal; ValueError when it fails."""
-    environment = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     argv = [sys.executable, "-m", "dvc", *arguments]
-    status = subprocess.run(argv, cwd=root, env=environment, check=False).returncode
+    status = subprocess.run(argv, cwd=root, env=environment(), check=False).returncode
     if status != 0:
         raise ValueError(f"dvc {' '.join(arguments)}: exit status {status}")
 

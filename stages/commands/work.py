@@ -9,13 +9,13 @@ what it makes goes there. Only the head, `melanoma-kd cluster`, writes dvc.lock 
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from dvc.cli import main as dvc_main
+from dvc.exceptions import DvcException
 
 from stages.foundation import command
-from stages.scheduling.clone import Source, open_clone
+from stages.scheduling.clone import SCRATCH, Source, environment, open_clone
 from stages.scheduling.graph import stages_before
 from stages.scheduling.results import push_results
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repository", required=True, help="folder or Git address")
     parser.add_argument("--cache", default="", help="DVC's cache folder, on a disk that head and workers share")
     parser.add_argument("--remote", default="", help="address of a DVC remote, where there is no such disk")
-    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir(), "melanoma-kd"), help="for clones")
+    parser.add_argument("--scratch", type=Path, default=SCRATCH, help="for clones")
     options = parser.parse_args(arguments)
     if not (options.cache or options.remote):
         parser.error("wanted --cache or --remote: without either nothing that the stage makes could be found")
@@ -36,15 +36,13 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with open_clone(options.commit, source, options.scratch) as clone:
             os.chdir(clone)
-            os.environ["DVC_SITE_CACHE_DIR"] = str(
-                clone / ".dvc/tmp/site"
-            )  # DVC's database of file states: a clone's own
-            os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-            status = dvc(*(["pull"] if options.remote else ["checkout"]), *stages_before(clone, [options.stage]))
-            status = status or dvc("repro", "--allow-missing", *(["--pull"] if options.remote else []), options.stage)
+            # Each clone has a database of file states of its own.
+            os.environ.update(environment(), DVC_SITE_CACHE_DIR=str(clone / ".dvc/tmp/site"))
+            status = dvc("pull" if source.remote else "checkout", *stages_before(clone, [options.stage]))
+            status = status or dvc("repro", "--allow-missing", *source.pulling, options.stage)
             if status == 0 and not options.cache:
                 push_results(clone)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, DvcException) as error:
         sys.exit(f"work: {error}")
     except KeyboardInterrupt:
         sys.exit(f"work: {options.stage}: interrupted")

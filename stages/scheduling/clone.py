@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from stages.foundation.command import SECONDS
 from stages.foundation.params import PARAMS, read_yaml
 
 REFS = "refs/melanoma-kd"  # commits of workspaces, on no branch
-SHARED = (Path(".checkpoints"), Path("logs/seconds.csv"))  # of the repository, written by every clone on its disk
+SCRATCH = Path(tempfile.gettempdir(), "melanoma-kd")  # where clones are kept
+CHECKPOINTS = Path(".checkpoints")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,16 @@ class Source:
     repository: str
     cache: str = ""
     remote: str = ""
+
+    @property
+    def pulling(self) -> list[str]:
+        """dvc repro's option that restores from a remote what the run cache names; there may be no remote."""
+        return ["--pull"] if self.remote else []
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment, in which `python` is this Python: DVC's stages run it."""
+    return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
 
 def check_committed(root: Path) -> None:
@@ -126,12 +139,10 @@ def _link(clone: Path, repository: Path) -> None:
     starts = [
         Path(start["file"]) for start in read_yaml(clone / PARAMS).get("init", {}).values() if isinstance(start, dict)
     ]
-    for path in [*SHARED, *(start for start in starts if not start.is_absolute())]:
+    (repository / CHECKPOINTS).mkdir(exist_ok=True)
+    for path in (CHECKPOINTS, SECONDS, *(start for start in starts if not start.is_absolute())):
         link, target = clone / path, repository / path
-        link.parent.mkdir(parents=True, exist_ok=True)
-        if path == SHARED[0]:
-            target.mkdir(exist_ok=True)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
+        for parent in (link.parent, target.parent):
+            parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
             link.symlink_to(target)

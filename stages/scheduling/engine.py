@@ -28,9 +28,8 @@ def open_cluster(workers: int, resources: dict[str, float], scheduler: str = "",
     scheduler: address; config: a dask-jobqueue file, whose one key below `jobqueue` names the batch system; resources:
     what each local worker offers.
     """
-    logging.disable(
-        logging.ERROR
-    )  # Dask's loggers have levels of their own; what matters is raised, or a task's status
+    # Dask's loggers have levels of their own; what matters is raised, or is a task's status.
+    logging.disable(logging.ERROR)
     if scheduler:
         return Client(scheduler, timeout="30s")
     if config:

@@ -96,6 +96,12 @@ def test_uncommitted_code_is_refused(toy):
     )
 
 
+def test_workers_out_of_range_are_named(toy):
+    process = toy.command("cluster", "--workers", "0")
+    assert process.returncode == 2
+    assert "argument --workers: wanted 1 or more, found 0" in process.stderr
+
+
 def test_other_machines_need_a_shared_cache_or_a_remote(toy):
     process = toy.command("cluster", "--scheduler", "tcp://127.0.0.1:1")
     assert process.returncode == 1
