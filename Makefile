@@ -11,7 +11,7 @@ RESNETS := resnet18,resnet34,resnet50,resnet101,resnet152
 EFFICIENTNETS := efficientnet_b0,efficientnet_b1,efficientnet_b2,efficientnet_b3,efficientnet_b4,efficientnet_b5,efficientnet_b6,efficientnet_b7
 
 .PHONY: help repro test test-fast install lint format check-all check-lock clean summary readme screenshots benchmark \
-	benchmark-training compare-published keep-run web track ham10000 data train-teacher train-teacher-single \
+	benchmark-training benchmark-step benchmark-scaling compare-published keep-run web track ham10000 data train-teacher train-teacher-single \
 	train-resnet-teachers train-efficientnet-teachers train-student quantize sklearn-baselines sklearn-baselines-quick
 
 repro: $(INSTALLED)  ## the whole pipeline on params.yaml's data
@@ -21,7 +21,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 30
 
 test: $(INSTALLED)  ## all tests, with coverage; PYTHON=python3.13 for another interpreter
-	python -m pytest --cov --cov-report=term-missing:skip-covered
+	python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term-missing:skip-covered
 
 test-fast: $(INSTALLED)  ## the tests that run no whole pipeline
 	python -m pytest -m 'not slow'
@@ -71,6 +71,9 @@ benchmark-training: $(INSTALLED)  ## how long the grid takes here beside a plain
 
 benchmark-step: $(INSTALLED)  ## how near a training comes to its bare step: close everything else first
 	melanoma-kd benchmark_step
+
+benchmark-scaling: $(INSTALLED)  ## how seconds and memory grow with the archive: an hour and 6 GB of disk
+	melanoma-kd benchmark_scaling
 
 compare-published: $(INSTALLED)  ## our models beside metrics/published/<name>.csv, tested image for image
 	melanoma-kd compare_published

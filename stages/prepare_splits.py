@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
@@ -34,11 +35,14 @@ class Params:
 
 def group_lesions(table: pd.DataFrame, hashes: list[str]) -> pd.Series:
     """Return each row's group, named by its lowest lesion_id; lesions sharing a byte-identical image are one group."""
-    group = {lesion: lesion for lesion in table["lesion_id"]}
-    for _, lesions in table.groupby(pd.Series(hashes, index=table.index))["lesion_id"]:
-        joined = {group[lesion] for lesion in lesions}
-        group = {lesion: min(joined) if name in joined else name for lesion, name in group.items()}
-    return table["lesion_id"].map(group)
+    content = pd.Series(hashes, index=table.index).map(bytes.fromhex)  # no text, so that it is no lesion_id
+    several = content.duplicated(keep=False)
+    shares = nx.Graph(list(zip(table["lesion_id"][several], content[several], strict=True)))
+    group: dict[str, str] = {}
+    for component in nx.connected_components(shares):
+        lesions = [node for node in component if isinstance(node, str)]
+        group |= dict.fromkeys(lesions, min(lesions))
+    return table["lesion_id"].map(lambda lesion: group.get(lesion, lesion))
 
 
 def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict[str, set[str]]:

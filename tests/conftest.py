@@ -19,12 +19,14 @@ KEY = "T1_alpha0.5"
 _TIFF = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 0x0112, 4, 1, 70_000, 0)
 ODD_EXIF = b"\xff\xe1" + struct.pack(">H", 8 + len(_TIFF)) + b"Exif\0\0" + _TIFF
 
+os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side, and threads of both would wait for each other
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # dvc's stages run `python`
 
 TINY: dict[str, Any] = {
     "demo": {"lesions": 60, "melanoma_share": 0.4, "width": 64, "height": 48},
     "image": {"size": 32},
     "views": {"mixtures": 0.5, "cutout": 0.3},
+    "compute": {"threads": 1},
     "teachers": ["resnet18"],
     "teacher": {"epochs": 1, "batch_size": 16},
     "kd": {"teachers": ["resnet18"]},

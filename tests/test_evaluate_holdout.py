@@ -235,7 +235,7 @@ def test_the_run_table_explains_differences(tiny):
     run = pd.read_csv(tiny / "metrics/demo/evaluation/run.csv").set_index("model")
     assert list(run.index) == MODELS
     assert run.loc["resnet18", "device"] == "cpu"
-    assert run.loc["resnet18", "threads"] == 2
+    assert run.loc["resnet18", "threads"] == 1
     assert "torch 2" in run.loc["resnet18", "versions"]
     students = run.filter(like="student_T", axis=0)
     assert students["params_sha256"].nunique() == len(students)

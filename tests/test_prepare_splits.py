@@ -78,8 +78,8 @@ def test_every_image_of_train_has_its_lesions_fold_and_no_other_image_has_one(ti
 
 def test_lesions_that_share_an_image_are_one_group():
     table = pd.DataFrame({"lesion_id": ["a", "b", "b", "c", "d"]})
-    assert list(group_lesions(table, ["1", "1", "2", "2", "3"])) == ["a", "a", "a", "a", "d"]
-    assert list(group_lesions(table, list("12345"))) == ["a", "b", "b", "c", "d"]
+    assert list(group_lesions(table, ["01", "01", "02", "02", "03"])) == ["a", "a", "a", "a", "d"]
+    assert list(group_lesions(table, ["01", "02", "03", "04", "05"])) == ["a", "b", "b", "c", "d"]
 
 
 def test_a_byte_identical_image_under_two_lesions_is_reported_and_kept_in_one_split(tiny):

@@ -124,8 +124,8 @@ def test_another_start_is_of_that_teacher_alone_and_another_seed_of_the_repeated
 
 
 def test_folds_are_queued_and_compared_as_ways_of_training(project):
-    words = ["exp", "run", "--queue", "-S", "splits.folds=2", "-S", "splits.fold=range(0,2)", "-S", "kd.seeds=[43]"]
-    project.dvc(*words)
+    changes = [word for change in ("folds=2", "fold=range(0,2)") for word in ("-S", f"splits.{change}")]
+    project.dvc("exp", "run", "--queue", *changes, "-S", "kd.seeds=[43]", "evaluate_holdout")
     project.dvc("exp", "run", "--run-all")
     shown = project.dvc("exp", "show", "--csv")
     assert {"0", "1"} <= set(pd.read_csv(io.StringIO(shown))["splits.fold"].astype(str))

@@ -6,6 +6,7 @@ Looks at the environment, the GPU, the disk, DVC's cache and remote, the archive
 killed runs left behind. Changes nothing.
 """
 
+import json
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from stages.images.settings import Image
 from stages.networks.settings import Compute, Init, LocalStart
 
 CONSTRAINTS, CHECKPOINTS, ARCHIVES = Path("constraints.txt"), Path(".checkpoints"), Path("data/raw")
+DVC_LOCKS = Path(".dvc/tmp/rwlock")  # what each dvc at work reads and writes, as JSON
 OUTPUTS = ("data", "models", "metrics", "plots")
 MODELS_GB = 3.0  # weights, predictions and DVC's copies of all thirteen teachers
 DAYS = 14  # after which a checkpoint that no run went on from is called left behind
@@ -136,13 +138,17 @@ def lock(_params: Params) -> Iterator[Fault]:
     if not Path("dvc.lock").is_file():
         yield Fault("dvc.lock: no such file", "dvc repro")
         return
-    _, faults = check_lock()
+    try:
+        _, faults = check_lock()
+    except ValueError as error:  # DVC writes it in place, and may have been killed
+        yield Fault(str(error).splitlines()[0], "git checkout HEAD -- dvc.lock")
+        return
     if faults:
         yield Fault(f"dvc.lock: {len(faults)} stages to run or forgotten, the first: {faults[0]}", "dvc repro")
 
 
 def left_behind(_: Params) -> Iterator[Fault]:
-    """Checkpoints that no run went on from for long, and files that killed stages were writing."""
+    """Checkpoints that no run went on from for long, and files that killed stages, or a killed dvc, were writing."""
     checkpoints = CHECKPOINTS.iterdir() if CHECKPOINTS.is_dir() else []
     old = [path for path in checkpoints if time.time() - path.stat().st_mtime > DAYS * 86_400]
     if old:
@@ -152,6 +158,10 @@ def left_behind(_: Params) -> Iterator[Fault]:
     partial = sorted(map(str, paths))
     if partial:
         yield Fault(f"{len(partial)} outputs were half-written as their stage was killed", f"rm -r {' '.join(partial)}")
+    try:
+        json.loads(DVC_LOCKS.read_text(encoding="utf-8") if DVC_LOCKS.is_file() else "{}")
+    except ValueError:  # DVC writes it in place
+        yield Fault(f"{DVC_LOCKS} is half-written, and dvc repro refuses it", f"rm {DVC_LOCKS}")
 
 
 CHECKS: tuple[Callable[[Params], Iterator[Fault]], ...] = (

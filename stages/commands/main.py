@@ -18,6 +18,7 @@ COMMANDS = {
     "benchmark": "measure size, memory and speed of every model on this machine",
     "benchmark_training": "measure how long the grid takes here beside a plain loop",
     "benchmark_step": "measure how near a training comes to its bare step",
+    "benchmark_scaling": "measure how seconds and memory grow with the archive",
     "compare_published": "test this run's models against published predictions, image for image",
     "compare_procedures": "compare distilling with training alone over the folds of finished experiments",
     "keep_run": "keep what a finished run was made from beside its numbers",
@@ -28,7 +29,7 @@ COMMANDS = {
     "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
 }
 # These have arguments and a --help of their own.
-PARSES = {"predict", "web", "release", "compare_procedures", "cluster", "work", "benchmark_step"}
+PARSES = {"predict", "web", "release", "compare_procedures", "cluster", "work", "benchmark_step", "benchmark_scaling"}
 USAGE = """usage: melanoma-kd COMMAND [--help]
 
 The pipeline itself is DVC's: `dvc repro` runs it, `dvc exp run -S kd.temperature=2` changes one number.

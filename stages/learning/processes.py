@@ -45,11 +45,13 @@ def share(count: int, rank: int, processes: int) -> slice:
 
 
 def synchronise(model: nn.Module, device: torch.device) -> nn.Module:
-    """Return a model whose gradients are averaged over the processes.
+    """Return a model whose gradients are averaged over the processes; its batch norms are replaced in place.
 
-    On GPUs its batch norms take their statistics over the whole batch; PyTorch has no such batch norm for CPUs, where
-    each process takes its own, and the first one's running statistics count.
+    On GPUs they take their statistics over the whole batch; PyTorch has no such batch norm for CPUs, where each
+    process takes its own, and the first one's running statistics count.
     """
+    if device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
 

@@ -46,8 +46,6 @@ def fit(
     weights. ValueError when the loss is not finite. The last checkpoint stays, for the caller to forget once what was
     trained is saved. Of several processes, the first one validates and writes checkpoints, which serve any number.
     """
-    if device.processes > 1 and device.device.type == "cuda":
-        nn.SyncBatchNorm.convert_sync_batchnorm(model)
     device.place(model)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=schedule.weight_decay, fused=True)

@@ -114,12 +114,12 @@ def _first_free(folder: Path) -> FileLock:
 
 
 def _check_out(clone: Path, commit: str, repository: str) -> None:
-    """Make the clone's tracked files those of a commit. Locks that a killed Git left are removed: none is at work."""
+    """Make the clone's tracked files those of a commit; remove what a killed Git or DVC left, for none is at work."""
     if not (clone / ".git").is_dir():
         clone.mkdir(exist_ok=True)
         git(clone, "init", "--quiet")
-    for name in ("index", "shallow", "HEAD"):
-        (clone / f".git/{name}.lock").unlink(missing_ok=True)
+    for name in (".git/index.lock", ".git/shallow.lock", ".git/HEAD.lock", ".dvc/tmp/rwlock"):
+        (clone / name).unlink(missing_ok=True)
     git(clone, "fetch", "--quiet", "--depth=1", repository, f"{REFS}/{commit}")
     git(clone, "checkout", "--quiet", "--force", "--detach", commit)
 

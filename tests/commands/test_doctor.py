@@ -94,6 +94,18 @@ def test_what_killed_runs_left(project):
     ]
 
 
+def test_a_file_of_locks_that_dvc_was_killed_in_writing(project):
+    for argv in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro"]):
+        subprocess.run(argv, cwd=project, check=False, capture_output=True)
+    (project / ".dvc/tmp/rwlock").write_text("")
+    refused = subprocess.run(["dvc", "repro"], cwd=project, check=False, capture_output=True, text=True)
+    assert "Unable to read RWLock-file '.dvc/tmp/rwlock'" in refused.stderr
+    ((what, remedy),) = faults(doctor.left_behind, project)
+    assert what == ".dvc/tmp/rwlock is half-written, and dvc repro refuses it"
+    subprocess.run(remedy.split(), cwd=project, check=True)
+    assert faults(doctor.left_behind, project) == []
+
+
 @pytest.mark.parametrize("missing", [True, False])
 def test_a_lock_that_is_not_this_codes(project, missing):
     for argv in (["git", "init", "-q"], ["dvc", "init", "-q"]):
@@ -103,6 +115,15 @@ def test_a_lock_that_is_not_this_codes(project, missing):
     ((what, remedy),) = faults(doctor.lock, project)
     assert what.startswith("dvc.lock: no such file" if missing else "dvc.lock: ")
     assert remedy == "dvc repro"
+
+
+def test_a_lock_that_dvc_was_killed_in_writing(project):
+    for argv in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(argv, cwd=project, check=True)
+    (project / "dvc.lock").write_text("schema: '2.0'\nstages: {report: {cmd: 'pyth")
+    ((what, remedy),) = faults(doctor.lock, project)
+    assert what.startswith("dvc.lock: ")
+    assert remedy == "git checkout HEAD -- dvc.lock"
 
 
 def test_a_workspace_with_faults_ends_with_their_number():
