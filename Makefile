@@ -10,7 +10,7 @@ export PATH := $(BIN):$(PATH)
 RESNETS := resnet18,resnet34,resnet50,resnet101,resnet152
 EFFICIENTNETS := efficientnet_b0,efficientnet_b1,efficientnet_b2,efficientnet_b3,efficientnet_b4,efficientnet_b5,efficientnet_b6,efficientnet_b7
 
-.PHONY: help repro test test-fast install lint format check-all check-lock clean summary readme screenshots benchmark \
+.PHONY: help repro test test-fast install lint format check-all check-lock doctor clean summary readme screenshots benchmark \
 	benchmark-training benchmark-step benchmark-scaling compare-published keep-run web track ham10000 data train-teacher train-teacher-single \
 	train-resnet-teachers train-efficientnet-teachers train-student quantize sklearn-baselines sklearn-baselines-quick
 
@@ -87,7 +87,7 @@ web: $(INSTALLED)  ## the page that runs the student in a browser: built into bu
 track: $(INSTALLED)  ## send histories and metrics to Weights & Biases, as tracking.wandb says
 	melanoma-kd track
 
-ham10000: $(INSTALLED)  ## the run whose numbers are committed; OVERRIDES=ham10000-13-teachers.overrides wants a GPU
+ham10000: $(INSTALLED)  ## HAM10000 by its overrides; OVERRIDES=ham10000-13-teachers.overrides wants a GPU
 	dvc exp run $$(sed -e '/^#/d' -e 's/^/-S /' $(OVERRIDES))
 
 data: $(INSTALLED)  ## the splits and the pack

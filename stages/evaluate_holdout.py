@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.dataset.predictions import DECISIONS, RECORD, TABLE, TURNED, read_predictions, read_record
+from stages.dataset.predictions import DECISIONS, RECORD, read_predictions, read_record
 from stages.dataset.splits import SPLITS, check_classes, check_disjoint, read_split
 from stages.deployment.decision import Decision
 from stages.evaluation.evaluation import Evaluation, Predictions
 from stages.evaluation.plot_data import overview, plot_data
-from stages.evaluation.roles import ENSEMBLE, Model, Roles, index_table, roles_of
+from stages.evaluation.roles import ENSEMBLE, Roles, index_table, roles_of
 from stages.evaluation.tables import TABLES, wide
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
-from stages.foundation.names import HEADLINE, Teachers
+from stages.foundation.names import HEADLINE, TABLE, TURNED, Teachers
 from stages.foundation.params import read_params
 from stages.foundation.probability import mean_probability
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd
@@ -47,14 +47,6 @@ class Params:
     evaluate: Evaluate
 
 
-def prediction_file(model: Model) -> Path:
-    """Return the path of a model's predictions below models/<name>/predictions; its record stands beside them."""
-    if model.kind in ("onnx", "baseline"):
-        return Path("onnx" if model.kind == "onnx" else "baselines", f"{model.key}.csv")
-    kind = "teachers" if model.temperature is None else "students" if model.seed is None else "repeats"
-    return Path(kind, model.key, TURNED if model.kind == "turned" else TABLE)
-
-
 def read_all(folder: Path, roles: Roles, scored: dict[str, pd.DataFrame]) -> Predictions:
     """Return every model's probabilities of the scored images; the ensemble's are those of the mean log odds."""
     image_ids = {split: list(table["image_id"]) for split, table in scored.items()}
@@ -69,7 +61,7 @@ def read_all(folder: Path, roles: Roles, scored: dict[str, pd.DataFrame]) -> Pre
     return {
         model.name: ensemble(TURNED if model.kind == "turned" else TABLE)
         if model.key == ENSEMBLE
-        else read(prediction_file(model))
+        else read(model.predictions)
         for model in roles.models
     }
 
@@ -139,7 +131,7 @@ def main() -> None:
     roles = roles_of(params.teachers, params.kd, params.baselines)
     p = read_all(folder, roles, scored)
     trained = [model for model in roles.models if model.kind not in ("ensemble", "turned")]
-    records = {model.name: read_record((folder / prediction_file(model)).with_name(RECORD)) for model in trained}
+    records = {model.name: read_record((folder / model.predictions).with_name(RECORD)) for model in trained}
     exported = {name: Decision(**values) for name, values in read_record(folder / "onnx" / DECISIONS).items()}
     evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
     headline_metrics = headline(evaluation)

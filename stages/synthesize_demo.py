@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from stages.dataset.splits import COLUMNS, METADATA
-from stages.demo.settings import Demo
+from stages.demo.settings import SHOTS, Demo
 from stages.demo.synthesis import Lesion, render
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
@@ -30,7 +30,6 @@ OTHERS = {
     "df": 115,
 }  # images of each diagnosis in HAM10000
 SITES = ["back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "unknown"]
-SHOTS = (0.74, 0.19, 0.07)  # share of lesions with one, two, three images; HAM10000 has 1.34 images a lesion
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def test_a_bootstrap_draws_whole_lesions_as_many_of_each_class_as_there_are(imag
 def test_splits_hold_every_image_once_and_no_lesion_or_file_twice(images, seed, data):
     names, labels = images
     copies = data.draw(st.integers(0, 2))
-    hashes = [f"file{number}" for number in range(len(names))]
+    hashes = [f"{number:04x}" for number in range(len(names))]
     for number in range(copies):
         hashes[-1 - number] = hashes[number]  # the same picture under two lesions
     table = pd.DataFrame({"image_id": [f"I{n}" for n in range(len(names))], "lesion_id": names})
@@ -174,3 +174,4 @@ def test_any_value_anywhere_is_taken_or_refused_by_name(tmp_path, path, value):
         read_params(Params, tmp_path / "params.yaml")
     except ValueError as error:
         assert str(error).startswith(str(tmp_path / "params.yaml"))
+        assert str(path[0]) in str(error)

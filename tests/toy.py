@@ -14,7 +14,7 @@ from pathlib import Path
 
 step, *key = sys.argv[1:]
 with Path(os.environ["TOY_LOG"]).open("a") as log:
-    log.write(" ".join(sys.argv[1:]) + chr(10))
+    log.write(" ".join(sys.argv[1:]) + "@" + os.getcwd() + chr(10))
 for folder in ("data", "models", "plots"):
     Path(folder).mkdir(exist_ok=True)
 text = Path("data/text").read_text() if step != "prepare" else ""
@@ -89,7 +89,7 @@ class Toy:
         self.dvc("init", "-q")
         self.run("git", "config", "user.name", "t")
         self.run("git", "config", "user.email", "t@t")
-        (self.folder / ".gitignore").write_text("/data\n/models\n/joined\n")
+        (self.folder / ".gitignore").write_text("/data\n/models\n/joined\n/.checkpoints\n/logs\n")
         self.commit()
 
     def commit(self) -> None:
@@ -133,11 +133,19 @@ class Toy:
     def wait_for(self, step: str, count: int = 1, seconds: float = 60) -> None:
         """Wait until a step was started `count` times since the last call of `ran`."""
         end = time.monotonic() + seconds
-        while not (self.log.is_file() and self.log.read_text().count(step) >= count):
+        while len([name for name, _ in self._steps() if name.startswith(step)]) < count:
             assert time.monotonic() < end, f"{step} was not started {count} times in {seconds} s"
             time.sleep(0.1)
 
     def ran(self) -> list[str]:
-        lines = self.log.read_text().splitlines() if self.log.is_file() else []
+        return sorted(name for name, _ in self.where())
+
+    def where(self) -> list[tuple[str, str]]:
+        """Return the steps that ran since the last call of this or of `ran`, and whether by the head or a worker."""
+        steps = self._steps()
         self.log.unlink(missing_ok=True)
-        return sorted(lines)
+        return [(name, "head" if folder == str(self.folder) else "worker") for name, folder in steps]
+
+    def _steps(self) -> list[tuple[str, ...]]:
+        lines = self.log.read_text().splitlines() if self.log.is_file() else []
+        return [tuple(line.split("@", 1)) for line in lines]

@@ -5,7 +5,7 @@
 Each stage runs as DVC runs it, a process of its own, in a folder of its own: the splits, the pack, one epoch of
 ResNet-18 from random weights, the baselines (their fit on 1,000 images, as baselines.max_train says) and the
 evaluation. This reads probabilities that are drawn at random, since no student is trained here; its time does not
-depend on them. The other parameters are params.yaml's. Writes metrics/<name>/scaling.csv: seconds and the peak of
+depend on them. The other parameters are params.yaml's. Writes metrics/demo/scaling.csv: seconds and the peak of
 memory, without what is mapped from files, which the system takes back when it needs it.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +25,40 @@ import yaml
 
 from stages.dataset.predictions import DECISIONS, RECORD, write_predictions
 from stages.dataset.splits import read_split
+from stages.demo.settings import SHOTS
 from stages.deployment.decision import Decision
-from stages.evaluate_holdout import Params, prediction_file
 from stages.evaluation.roles import roles_of
 from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.names import Teachers
 from stages.foundation.params import PARAMS, read_params, read_yaml
-from stages.synthesize_demo import SHOTS
+from stages.foundation.settings import Baselines, Kd
 
+DEMO = "demo"
 IMAGES, TEACHER = (1_000, 10_000, 100_000), "resnet18"
-SHARE = 1_000  # images that the baselines are fitted to
-SECONDS = 0.05  # between two looks at a stage's memory
+FITTED = 1_000  # images that the baselines are fitted to
+PAUSE = 0.05  # seconds between two looks at a stage's memory
 PREPARING = ("check_params", "synthesize_demo")
 MEASURED = ("prepare_splits", "pack_images", "train_teacher", "baselines", "evaluate_holdout")
+
+
+@dataclass(frozen=True)
+class Params:
+    teachers: Teachers
+    kd: Kd
+    baselines: Baselines
 
 
 def scaled(params: dict[str, Any], images: int, size: int) -> dict[str, Any]:
     """Return parameters of a demo of about so many images, with one teacher of one epoch."""
     changes: dict[str, Any] = {
-        "data": {"name": "demo"},
+        "data": {"name": DEMO},
         "demo": {"lesions": round(images / np.dot(SHOTS, (1, 2, 3))), "width": size, "height": size},
         "image": {"size": size},
         "teachers": [TEACHER],
         "teacher": {"epochs": 1, "changes": {}},
         "init": {TEACHER: "random"},
         "kd": {"teachers": [TEACHER]},
-        "baselines": {"max_train": SHARE},
+        "baselines": {"max_train": FITTED},
     }
     return params | {
         section: params[section] | value if isinstance(value, dict) else value for section, value in changes.items()
@@ -78,7 +88,7 @@ def run_stage(name: str, folder: Path) -> tuple[float, float]:
                 peak = max(peak, private_megabytes(process))
             except psutil.NoSuchProcess:
                 break
-            time.sleep(SECONDS)
+            time.sleep(PAUSE)
     if started.returncode:
         raise ValueError(f"{name}: exit status {started.returncode}; its own message is above")
     return time.perf_counter() - began, peak
@@ -87,11 +97,11 @@ def run_stage(name: str, folder: Path) -> tuple[float, float]:
 def draw_predictions(folder: Path) -> None:
     """Write random probabilities of every model that `folder`'s parameters name, for val and holdout."""
     params = read_params(Params, folder / PARAMS)
-    tables = [read_split(folder / f"data/processed/{params.data.name}/{split}.csv") for split in ("val", "holdout")]
+    tables = [read_split(folder / f"data/processed/{DEMO}/{split}.csv") for split in ("val", "holdout")]
     scored = pd.concat(tables)
-    rng, target = np.random.default_rng(0), folder / "models" / params.data.name / "predictions"
+    rng, target = np.random.default_rng(0), folder / "models" / DEMO / "predictions"
     for model in roles_of(params.teachers, params.kd, params.baselines).models:
-        path = target / prediction_file(model)
+        path = target / model.predictions
         path.parent.mkdir(parents=True, exist_ok=True)
         p = 1 / (1 + np.exp(-rng.normal(2 * scored["melanoma"].to_numpy() - 2, 1)))
         write_predictions(path, list(scored["image_id"]), p)
@@ -112,7 +122,7 @@ def measure(images: int, size: int) -> list[dict[str, float | str]]:
         (folder / "dvc.yaml").write_bytes(Path("dvc.yaml").read_bytes())
         for name in PREPARING:
             run_stage(name, folder)
-        count = len(list((folder / "data/raw/demo").rglob("*.jpg")))
+        count = len(list((folder / "data/raw" / DEMO).rglob("*.jpg")))
         for name in MEASURED:
             if name == "evaluate_holdout":
                 draw_predictions(folder)
@@ -137,9 +147,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=64, help="side of the images in pixels")
     options = parser.parse_args(arguments)
     try:
-        name = read_params(Params).data.name
         table = pd.DataFrame([row for images in options.images for row in measure(images, options.size)])
-        with writing(Path("metrics", name, "scaling.csv")) as (partial,):
+        with writing(Path("metrics", DEMO, "scaling.csv")) as (partial,):
             write_csv(partial, table, digits=4)
     except (ValueError, OSError) as error:
         sys.exit(f"benchmark_scaling: {error}")

@@ -58,9 +58,8 @@ def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
     return F.cross_entropy(logits, batch.targets)
 
 
-def bare_epoch(model: nn.Module, batch: Batch, device: Device) -> None:
+def bare_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, device: Device) -> None:
     """Run BATCHES steps on one batch that is in memory: forward, loss, backward, optimizer."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     model.train()
     for _ in range(BATCHES):
         with device.autocast():
@@ -83,7 +82,7 @@ def measure(architecture: str, examples: Examples, schedule: Schedule, device: D
     """Return the row of one model."""
     whole, bare = (device.place(build_model(architecture, len(DIAGNOSES))) for _ in range(2))
     average = copy.deepcopy(whole).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(whole.parameters(), lr=0.0, fused=True)
+    optimizer, bare_optimizer = (torch.optim.AdamW(model.parameters(), lr=0.0, fused=True) for model in (whole, bare))
     images = BATCHES * schedule.batch_size
     starts = range(0, images, schedule.batch_size)
     batch = examples.batch(np.arange(schedule.batch_size), 0, device.device)
@@ -91,7 +90,7 @@ def measure(architecture: str, examples: Examples, schedule: Schedule, device: D
         "whole": lambda: train_epoch(
             whole, whole, average, optimizer, loss, examples, epoch=0, schedule=schedule, device=device
         ),
-        "bare": lambda: bare_epoch(bare, batch, device),
+        "bare": lambda: bare_epoch(bare, bare_optimizer, batch, device),
         "views": lambda: [
             examples.batch(np.arange(start, start + schedule.batch_size), 0, device.device) for start in starts
         ],

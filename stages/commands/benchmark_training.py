@@ -31,6 +31,7 @@ from stages.foundation.progress import track
 from stages.foundation.settings import Data
 from stages.images.archive import find_images
 from stages.images.settings import Image
+from stages.learning.checkpoints import forget_checkpoint
 from stages.learning.run import label_loss
 from stages.learning.training import fit
 from stages.networks.dataset import open_dataset
@@ -77,6 +78,7 @@ def parts(params: Params, teacher_name: str, checkpoint: Path) -> Iterator[dict[
         return distillation_loss(logits, teacher_logits, hard(logits, batch), T=1, alpha=0.5, divergence="kl")
 
     def distill() -> None:
+        forget_checkpoint(checkpoint)  # or it would go on after the last epoch
         fit(student, loss, examples, validate=lambda _: {}, schedule=once, device=device, checkpoint=checkpoint)
 
     with plain_process(

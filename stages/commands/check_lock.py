@@ -12,6 +12,8 @@ from pathlib import Path
 from stages.foundation import command
 from stages.foundation.params import read_yaml
 
+LOCK = Path("dvc.lock")
+
 
 def faults(dry_run: subprocess.CompletedProcess[str], locked: set[str], defined: set[str]) -> list[str]:
     """Return what is wrong, one line each."""
@@ -26,7 +28,10 @@ def faults(dry_run: subprocess.CompletedProcess[str], locked: set[str], defined:
 def check_lock() -> tuple[int, list[str]]:
     """Return how many stages dvc.lock has, and what is wrong with it."""
     defined = set(command.dvc("stage", "list", "--name-only").stdout.split())
-    locked = set(read_yaml(Path("dvc.lock"))["stages"])
+    content = read_yaml(LOCK)
+    if "stages" not in content:
+        raise ValueError(f"{LOCK}: wanted stages, found {', '.join(content) or 'nothing'}")
+    locked = set(content["stages"])
     return len(locked), faults(command.dvc("repro", "--dry", "--allow-missing"), locked, defined)
 
 

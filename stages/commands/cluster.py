@@ -25,7 +25,7 @@ from stages.foundation.settings import Data
 from stages.networks.settings import Compute
 from stages.scheduling.clone import REFS, SCRATCH, Source, check_committed, environment, git, open_clone, snapshot
 from stages.scheduling.durations import expected_seconds, read_seconds
-from stages.scheduling.graph import Task, make_tasks, priorities, stages_before
+from stages.scheduling.graph import Task, check_folders, make_tasks, priorities, split_stages
 from stages.scheduling.results import push_results
 
 ROOT = Path.cwd()
@@ -63,11 +63,14 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit("cluster: another cluster command is at work in this folder; wait for it, or end it")
     except (ValueError, OSError, DvcException) as error:
         sys.exit(f"cluster: {error}")
+    except KeyboardInterrupt:
+        sys.exit("cluster: interrupted; the same command goes on where it stopped")
 
 
 def run(options: argparse.Namespace) -> None:
     check_committed(ROOT)
     source, targets = source_of(options), options.targets
+    check_folders(ROOT, targets)
     if options.experiments:
         experiments = [[*options.set_param, *changes] for changes in sweep(options.experiments)]
         tasks = [task for changes in experiments for task in prepare_experiment(changes, targets, source)]
@@ -105,7 +108,7 @@ def sweep(text: str) -> list[list[str]]:
 
 def prepare(root: Path, targets: list[str], source: Source) -> list[Task]:
     """Run what comes before all tasks in a folder, and return the tasks of its commit, which workers can fetch."""
-    before = stages_before(root, targets)
+    before, _ = split_stages(root, targets)
     dvc(root, "repro", *source.pulling, *before)
     if source.remote:
         dvc(root, "push", *before)
@@ -113,7 +116,7 @@ def prepare(root: Path, targets: list[str], source: Source) -> list[Task]:
     commit = snapshot(root)
     if root != Path(source.repository):
         git(root, "push", "--quiet", source.repository, f"{commit}:{REFS}/{commit}")
-    return make_tasks(root, commit, targets)
+    return make_tasks(root, commit, targets, source.destination)
 
 
 def prepare_experiment(overrides: list[str], targets: list[str], source: Source) -> list[Task]:
@@ -153,9 +156,9 @@ def run_on_cluster(tasks: list[Task], source: Source, options: argparse.Namespac
         raise ValueError(f"{error.name} is not installed; pip install 'melanoma-kd[cluster]'") from None
     tasks = list({task.key: task for task in tasks}.values())
     compute, seconds = read_params(Params).compute, read_seconds(ROOT)
-    resources: dict[str, float] = {"threads": compute.threads}
+    resources: dict[str, float] = {"threads": compute.threads * compute.processes}
     if compute.device != "cpu":
-        resources["GPU"] = 1
+        resources["GPU"] = compute.processes
     client = open_cluster(options.workers, resources, options.scheduler, options.config)
     print(f"cluster: {len(tasks)} tasks; dashboard: {client.dashboard_link}", flush=True)
     try:

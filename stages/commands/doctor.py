@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -79,6 +79,9 @@ def gpu(params: Params) -> Iterator[Fault]:
             f"compute.device: cuda with {params.compute.processes} processes, found {count} GPUs",
             "dvc exp run -S compute.device=auto -S compute.processes=1",
         )
+    elif 0 < count < params.compute.processes:
+        wanted = f"compute.processes: {params.compute.processes}, found {count} GPUs"
+        yield Fault(wanted, f"dvc exp run -S compute.processes={count}")
     cores = os.cpu_count() or 1
     if count == 0 and params.compute.threads * params.compute.processes > cores:
         yield Fault(
@@ -93,8 +96,11 @@ def disk(params: Params) -> Iterator[Fault]:
     images = len(metadata.read_text(encoding="utf-8").splitlines()) - 1 if metadata.is_file() else 0
     wanted = MODELS_GB + images * params.image.size**2 * 3 / 1e9
     free = shutil.disk_usage(".").free / 1e9
+    with Repo() as repo:
+        shared = repo.config["cache"].get("dir")  # others' objects are in it too
+    remedy = "dvc cache dir --local FOLDER  # on a larger disk" if shared else "dvc gc --all-commits --all-experiments"
     if free < wanted:
-        yield Fault(f"{free:.1f} GB are free, a run takes about {wanted:.1f}", "dvc gc --all-commits --all-experiments")
+        yield Fault(f"{free:.1f} GB are free, a run takes about {wanted:.1f}", remedy)
 
 
 def cache_and_remote(_: Params) -> Iterator[Fault]:
@@ -148,7 +154,12 @@ def lock(_params: Params) -> Iterator[Fault]:
 
 
 def left_behind(_: Params) -> Iterator[Fault]:
-    """Checkpoints that no run went on from for long, and files that killed stages, or a killed dvc, were writing."""
+    """Checkpoints that no run went on from for long, and files that killed stages, or a killed dvc, were writing.
+
+    While a run is at work in this folder nothing is left behind.
+    """
+    if command.at_work():
+        return
     checkpoints = CHECKPOINTS.iterdir() if CHECKPOINTS.is_dir() else []
     old = [path for path in checkpoints if time.time() - path.stat().st_mtime > DAYS * 86_400]
     if old:
@@ -164,16 +175,7 @@ def left_behind(_: Params) -> Iterator[Fault]:
         yield Fault(f"{DVC_LOCKS} is half-written, and dvc repro refuses it", f"rm {DVC_LOCKS}")
 
 
-CHECKS: tuple[Callable[[Params], Iterator[Fault]], ...] = (
-    environment,
-    gpu,
-    disk,
-    cache_and_remote,
-    archive,
-    start_weights,
-    lock,
-    left_behind,
-)
+CHECKS = (environment, gpu, disk, cache_and_remote, archive, start_weights, lock, left_behind)
 
 
 def main() -> None:

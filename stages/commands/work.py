@@ -13,10 +13,11 @@ from pathlib import Path
 
 from dvc.cli import main as dvc_main
 from dvc.exceptions import DvcException
+from filelock import FileLock
 
 from stages.foundation import command
-from stages.scheduling.clone import SCRATCH, Source, environment, open_clone
-from stages.scheduling.graph import stages_before
+from stages.scheduling.clone import CHECKPOINTS, SCRATCH, Source, environment, open_clone
+from stages.scheduling.graph import split_stages
 from stages.scheduling.results import push_results
 
 
@@ -38,8 +39,12 @@ def main(arguments: list[str] | None = None) -> None:
             os.chdir(clone)
             # Each clone has a database of file states of its own.
             os.environ.update(environment(), DVC_SITE_CACHE_DIR=str(clone / ".dvc/tmp/site"))
-            status = dvc("pull" if source.remote else "checkout", *stages_before(clone, [options.stage]))
-            status = status or dvc("repro", "--allow-missing", *source.pulling, options.stage)
+            before, tasks = split_stages(clone, [options.stage])
+            lock = clone / CHECKPOINTS / f"{options.commit}-{options.stage}.lock"
+            lock.parent.mkdir(exist_ok=True)
+            with FileLock(lock):  # a task whose head was lost may still train; this one then finds what it has made
+                status = dvc("pull" if source.remote else "checkout", *before)
+                status = status or dvc("repro", "--single-item", *source.pulling, *tasks)
             if status == 0 and not options.cache:
                 push_results(clone)
     except (ValueError, OSError, DvcException) as error:

@@ -15,9 +15,8 @@ from stages.dataset.pack import Pack
 from stages.foundation.files import read_table, write_csv
 
 COLUMNS = ["image_id", "p_melanoma"]
-TABLE, RECORD, DECISIONS = "predictions.csv", "record.json", "decisions.json"
+RECORD, DECISIONS = "record.json", "decisions.json"
 IDS = {"image_id": str, "lesion_id": str}  # pandas' types of the ids in evaluation/predictions.csv: 007 is no number
-TURNED = "turned.csv"  # like TABLE, from the mean logits over four quarter turns of each image
 DIGITS = 9  # significant digits in a table: enough for every float32
 
 

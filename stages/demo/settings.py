@@ -4,6 +4,8 @@ from pydantic import Field
 
 from stages.foundation.params import Section, Seed
 
+SHOTS = (0.74, 0.19, 0.07)  # share of lesions with one, two, three images; HAM10000 has 1.34 images a lesion
+
 
 class Demo(Section):
     """separation: of melanomas' mean latent malignancy from other lesions', in standard deviations."""

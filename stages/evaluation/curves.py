@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from stages.foundation.probability import log_odds
+from stages.statistics.blocks import by_blocks
 from stages.statistics.metrics import (
     BINS,
     cumulative_counts,
@@ -40,20 +41,30 @@ def banded(x_name: str, x: np.ndarray, estimates: np.ndarray) -> pd.DataFrame:
 
 def roc_band(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
     """Return the ROC curve at the false positive rates of GRID, with its band."""
+    return banded("false_positive_rate", GRID, _roc(labels, p, weights))
+
+
+@by_blocks
+def _roc(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     hits, alarms = (np.pad(counts, ((0, 0), (1, 0))) for counts in cumulative_counts(labels, p, weights))
     rates = zip(alarms / alarms[:, -1:], hits / hits[:, -1:], strict=True)
-    return banded("false_positive_rate", GRID, np.stack([np.interp(GRID, x, y) for x, y in rates]))
+    return np.stack([np.interp(GRID, x, y) for x, y in rates])
 
 
 def pr_band(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
     """Return the precision-recall curve at the sensitivities of GRID above 0, with its band."""
+    return banded("sensitivity", GRID[1:], _precision_recall(labels, p, weights))
+
+
+@by_blocks
+def _precision_recall(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     hits, alarms = cumulative_counts(labels, p, weights)
     ppv = np.divide(hits, hits + alarms, out=np.zeros_like(hits), where=hits + alarms > 0)
     estimates = []
     for x, y in zip(hits / hits[:, -1:], ppv, strict=True):
         reached = np.diff(x, prepend=0) > 0  # the first threshold of each sensitivity: lower ones only add alarms
         estimates.append(np.interp(GRID[1:], x[reached], y[reached]))
-    return banded("sensitivity", GRID[1:], np.stack(estimates))
+    return np.stack(estimates)
 
 
 def reliability_bins(labels: np.ndarray, p: np.ndarray) -> pd.DataFrame:
@@ -74,12 +85,17 @@ def calibration_curve(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) ->
     x = log_odds(p)
     width = 1.06 * max(x.std(), 1e-3) * len(x) ** -0.2
     grid = np.linspace(np.quantile(x, 0.01), np.quantile(x, 0.99), len(GRID))
-    distance = (x[:, None] - grid) / width  # (images, points)
+    share = _smoothed(labels, (x[:, None] - grid) / width, weights)
+    return banded("p", 1 / (1 + np.exp(-grid)), share.clip(0, 1))
+
+
+@by_blocks
+def _smoothed(labels: np.ndarray, distance: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the local linear regression of the labels, (weightings, points); distance: (images, points), in widths."""
     kernel = np.exp(-0.5 * distance**2)
     s0, s1, s2 = (weights @ (kernel * distance**power) for power in range(3))
     y0, y1 = ((weights * labels) @ (kernel * distance**power) for power in range(2))
-    share = (s2 * y0 - s1 * y1) / (s2 * s0 - s1**2 + 1e-12)
-    return banded("p", 1 / (1 + np.exp(-grid)), share.clip(0, 1))
+    return (s2 * y0 - s1 * y1) / (s2 * s0 - s1**2 + 1e-12)
 
 
 def thresholds(labels: np.ndarray, p: np.ndarray) -> pd.DataFrame:

@@ -1,10 +1,20 @@
 """The models of an evaluation: what each one is and its role. Readers of the tables join on model_index.csv."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pandas as pd
 
-from stages.foundation.names import ARCHITECTURES, CONTROL, GRID, STUDENT, parse_student, parse_teacher
+from stages.foundation.names import (
+    ARCHITECTURES,
+    CONTROL,
+    GRID,
+    STUDENT,
+    TABLE,
+    TURNED,
+    parse_student,
+    parse_teacher,
+)
 from stages.foundation.settings import Baselines, Kd
 
 BASELINES = {  # labels for people
@@ -43,6 +53,14 @@ class Model:
         is_student = self.kind == "student" or (self.kind == "turned" and self.temperature is not None)
         name = f"student_{self.key}" if is_student else self.key
         return f"{name}_turned" if self.kind == "turned" else name
+
+    @property
+    def predictions(self) -> Path:
+        """Return its table's path below models/<name>/predictions; its record stands beside it."""
+        if self.kind in ("onnx", "baseline"):
+            return Path("onnx" if self.kind == "onnx" else "baselines", f"{self.key}.csv")
+        kind = "teachers" if self.temperature is None else "students" if self.seed is None else "repeats"
+        return Path(kind, self.key, TURNED if self.kind == "turned" else TABLE)
 
     @property
     def turned(self) -> "Model":

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stages.statistics.intervals import Sample, draw_sample, interval
-from stages.statistics.metrics import Metrics, decision_metrics, ranking_metrics
+from stages.statistics.metrics import Metrics, called_share, decision_metrics, ranking_metrics
 
 FEWEST_MELANOMAS = 20  # groups with fewer are marked and left out of the gaps
 METRICS = ("roc_auc", "sensitivity", "specificity")
@@ -76,7 +76,7 @@ def _metrics(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
     if 0 < labels.sum() < len(labels):
         metrics = ranking_metrics(labels, p, weights) | decision_metrics(labels, p, threshold, weights)
         return {name: metrics[name] for name in METRICS}
-    called = weights @ (p >= threshold) / weights.sum(axis=1)
+    called = called_share(p, threshold, weights)
     return {"sensitivity": called} if labels.any() else {"specificity": 1 - called}
 
 

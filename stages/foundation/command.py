@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ LOGS = Path("logs")  # untracked: durations differ from run to run
 SECONDS = LOGS / "seconds.csv"
 POLL_SECONDS = 1.0  # between two checks that the parent process lives
 SHELLS = {"sh", "dash", "bash", "zsh", "fish", "ksh"}  # through which DVC starts a stage; some stay in between
+PARENTS = psutil.Process().parents()  # as this module is imported: torch takes seconds, in which dvc may be killed
 
 
 def run(main: Callable[..., None]) -> None:
@@ -69,19 +71,45 @@ def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
 
 
+def at_work() -> bool:
+    """Return whether a process with this working directory runs a stage."""
+    for process in psutil.process_iter(["cwd", "cmdline"]):
+        module = (process.info["cmdline"] or [])[2:3]  # python -m stages.report
+        if module and process.info["cwd"] == str(Path.cwd()) and re.fullmatch(r"stages\.\w+", module[0]):
+            return True
+    return False
+
+
 def _stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
 def _started_by() -> list[psutil.Process]:
-    """Return the process that started this one: its parent, or the shells between the two and what started these."""
-    parents = psutil.Process().parents()
-    shells = itertools.takewhile(lambda process: process.name() in SHELLS, parents)
-    return parents[: len(list(shells)) + 1]
+    """Return the process that started this one: its parent, or the shells between the two and what started these.
+
+    Of one that torchrun started, the stage that started torchrun as well, which watches nobody.
+    """
+    launchers = 1 if "RANK" in os.environ else 0
+    shells = itertools.takewhile(_is_shell, PARENTS[launchers:])
+    return PARENTS[: launchers + len(list(shells)) + 1]
+
+
+def _is_shell(process: psutil.Process) -> bool:
+    try:
+        return process.name() in SHELLS
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _watch(processes: list[psutil.Process]) -> None:
     """Stop this process once one of these is gone; otherwise a second dvc might write at the same time."""
-    while all(process.is_running() for process in processes):
+    while all(map(_lives, processes)):
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

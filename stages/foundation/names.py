@@ -1,4 +1,4 @@
-"""Names of models: architectures, keys of teachers and students, the grid of T and alpha."""
+"""Names of models: architectures, keys of teachers and students, the grid of T and alpha, their tables."""
 
 import re
 from dataclasses import dataclass
@@ -27,6 +27,8 @@ ARCHITECTURES = {  # of teachers: torchvision's name and the usual one
 GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
 T = TypeVar("T")
 CONTROL = "T1_alpha0"  # a student trained without distillation
+TABLE = "predictions.csv"  # a model's probabilities, below models/<name>/predictions
+TURNED = "turned.csv"  # likewise, from the mean logits over four quarter turns of each image
 
 _TEACHER = re.compile(rf"({'|'.join(ARCHITECTURES)})(?:_seed([0-9]+))?(?:_fold([0-9]+))?")
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?"

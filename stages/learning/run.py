@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from stages.dataset.predictions import RECORD, TABLE, TURNED, write_predictions
+from stages.dataset.predictions import RECORD, write_predictions
 from stages.foundation.files import write_csv, write_json, writing
+from stages.foundation.names import TABLE, TURNED
 from stages.foundation.record import make_record
 from stages.learning.checkpoints import PACKAGES, checkpoint_path, forget_checkpoint
 from stages.learning.losses import class_weights, focal_loss

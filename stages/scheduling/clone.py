@@ -1,5 +1,6 @@
 """A worker's clone of the repository: the code and parameters of one commit, with DVC's cache shared or remote."""
 
+import getpass
 import hashlib
 import os
 import subprocess
@@ -16,7 +17,7 @@ from stages.foundation.command import SECONDS
 from stages.foundation.params import PARAMS, read_yaml
 
 REFS = "refs/melanoma-kd"  # commits of workspaces, on no branch
-SCRATCH = Path(tempfile.gettempdir(), "melanoma-kd")  # where clones are kept
+SCRATCH = Path(tempfile.gettempdir(), f"melanoma-kd-{getpass.getuser()}")  # where clones are kept
 CHECKPOINTS = Path(".checkpoints")
 
 
@@ -30,6 +31,11 @@ class Source:
     repository: str
     cache: str = ""
     remote: str = ""
+
+    @property
+    def destination(self) -> str:
+        """Where a worker's results go."""
+        return self.cache or self.remote
 
     @property
     def pulling(self) -> list[str]:
@@ -60,7 +66,8 @@ def snapshot(root: Path) -> str:
         index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         people = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _person(date)}
         git(root, "read-tree", "HEAD", **index)
-        git(root, "update-index", "--add", "--", "params.yaml", "dvc.lock", **index)
+        names = [name for name in ("params.yaml", "dvc.lock") if (root / name).is_file()]
+        git(root, "update-index", "--add", "--", *names, **index)
         tree = git(root, "write-tree", **index)
         commit = git(root, "commit-tree", tree, "-p", "HEAD", "-m", "The workspace, for its workers", **people)
     git(root, "update-ref", f"{REFS}/{commit}", commit)
@@ -70,14 +77,17 @@ def snapshot(root: Path) -> str:
 @contextmanager
 def open_clone(commit: str, source: Source, scratch: Path) -> Iterator[Path]:
     """Yield a clone at a commit that no other process uses; clones are kept in `scratch`, to be used again."""
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is in it is run
+    if scratch.stat().st_uid != os.getuid():
+        raise ValueError(f"{scratch}: belongs to another user")
     folder = scratch / hashlib.sha256(source.repository.encode()).hexdigest()[:12]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     lock = _first_free(folder)
     try:
         clone = Path(lock.lock_file).with_suffix("")
         _check_out(clone, commit, source.repository)
         _configure(clone, source)
-        if Path(source.repository).is_dir():
+        if Path(source.repository, PARAMS).is_file():  # a working tree, whose disk is shared
             _link(clone, Path(source.repository))
         yield clone
     finally:
@@ -114,7 +124,11 @@ def _first_free(folder: Path) -> FileLock:
 
 
 def _check_out(clone: Path, commit: str, repository: str) -> None:
-    """Make the clone's tracked files those of a commit; remove what a killed Git or DVC left, for none is at work."""
+    """Make the clone's files those of a commit; remove what a killed Git or DVC left, for none is at work.
+
+    What other tasks made goes too: a folder that a stage reads must hold what the head's holds. `data` stays, for it is
+    large, and all of it is checked out by the head's hashes.
+    """
     if not (clone / ".git").is_dir():
         clone.mkdir(exist_ok=True)
         git(clone, "init", "--quiet")
@@ -122,6 +136,7 @@ def _check_out(clone: Path, commit: str, repository: str) -> None:
         (clone / name).unlink(missing_ok=True)
     git(clone, "fetch", "--quiet", "--depth=1", repository, f"{REFS}/{commit}")
     git(clone, "checkout", "--quiet", "--force", "--detach", commit)
+    git(clone, "clean", "-ffdxq", "--exclude=/.dvc", "--exclude=/data")
 
 
 def _configure(clone: Path, source: Source) -> None:
@@ -144,5 +159,5 @@ def _link(clone: Path, repository: Path) -> None:
         link, target = clone / path, repository / path
         for parent in (link.parent, target.parent):
             parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
+        if not (link.exists() or link.is_symlink()):  # it may be one of Git's
             link.symlink_to(target)

@@ -80,6 +80,9 @@ def run_tasks(
     tasks: each after what it needs; argv, priority: by the task's key. What needs a failed task does not run.
     ValueError when the scheduler is lost.
     """
+    offers = [worker["resources"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
+    if offers and not any(all(offer.get(name, 0) >= count for name, count in resources.items()) for offer in offers):
+        raise ValueError(f"a task asks for {resources}, the workers offer {offers[0]} (dask worker --resources)")
     futures: dict[str, Any] = {}
     by_key = {task.key: task for task in tasks}
     for task in by_key.values():

@@ -18,8 +18,8 @@ COMPUTE = "compute"  # the section of params.yaml whose readers are worth anothe
 class Task:
     """One stage of one commit.
 
-    key: the stage's name and a hash of all that its outputs depend on, so that what two experiments share has one key;
-    needs: keys of the tasks whose outputs it reads.
+    key: the stage's name and a hash of all that its outputs depend on and of where they go, so that what two
+    experiments share has one key; needs: keys of the tasks whose outputs it reads.
     """
 
     stage: str
@@ -28,17 +28,37 @@ class Task:
     needs: tuple[str, ...]
 
 
-def stages_before(root: Path, targets: list[str]) -> list[str]:
-    """Return the stages that run before all tasks of the targets, each after those it depends on."""
-    with Repo(root) as repo:
-        return [stage.name for stage in _split(_graph(repo, targets))[0]]
-
-
-def make_tasks(root: Path, commit: str, targets: list[str]) -> list[Task]:
-    """Return the tasks of a folder's pipeline, each after those it needs; the stages before them must have run there.
+def split_stages(root: Path, targets: list[str]) -> tuple[list[str], list[str]]:
+    """Return the stages before all tasks and those of the tasks, of the targets and what they depend on, in order.
 
     targets: stages or their groups, as `dvc repro` takes them; none for the whole pipeline. A task's stage reads
-    `compute` and what other stages make. The stages that wait for tasks, evaluation and report, are none.
+    `compute` and what other stages make. The stages that wait for tasks, evaluation and report, are in neither list.
+    """
+    with Repo(root) as repo:
+        before, tasks = _split(_graph(repo, targets))
+        return [stage.name for stage in before], [stage.name for stage in tasks]
+
+
+def check_folders(root: Path, targets: list[str]) -> None:
+    """Raise ValueError when a folder that tasks read whole holds a file that no stage makes.
+
+    Soft labels of a teacher that is no longer listed, say: the folder's hash counts them, here and on no worker.
+    """
+    with Repo(root) as repo:
+        outs = [Path(out.fs_path) for stage in repo.index.stages for out in stage.outs]
+        read = {Path(dep.fs_path) for stage in _split(_graph(repo, targets))[1] for dep in stage.deps}
+    shared = [folder for folder in read if folder not in outs and any(out.is_relative_to(folder) for out in outs)]
+    files = [path for folder in sorted(shared) for path in sorted(folder.rglob("*")) if path.is_file()]
+    strange = [path for path in files if not any(path.is_relative_to(out) for out in outs)]
+    names = " ".join(str(path.relative_to(root)) for path in strange if path.name != ".gitignore")
+    if names:
+        raise ValueError(f"files of no stage, which no worker has: rm {names}")
+
+
+def make_tasks(root: Path, commit: str, targets: list[str], destination: str) -> list[Task]:
+    """Return the tasks of a folder's pipeline, each after those it needs; the stages before them must have run there.
+
+    destination: the cache or remote that results go to.
     """
     tasks: dict[str, Task] = {}
     with Repo(root) as repo:
@@ -46,7 +66,12 @@ def make_tasks(root: Path, commit: str, targets: list[str]) -> list[Task]:
         for stage in _split(graph)[1]:
             upstream = [other for other in graph.successors(stage) if other.name in tasks]
             needs = tuple(sorted(tasks[other.name].key for other in upstream))
-            state = [stage.cmd, _own_state(stage, [out.fs_path for other in upstream for out in other.outs]), needs]
+            state = [
+                destination,
+                stage.cmd,
+                _own_state(stage, [out.fs_path for other in upstream for out in other.outs]),
+                needs,
+            ]
             digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]
             tasks[stage.name] = Task(stage.name, commit, f"{stage.name}-{digest}", needs)
     return list(tasks.values())

@@ -3,6 +3,7 @@
 import numpy as np
 
 from stages.deployment.decision import Decision, Referral
+from stages.statistics.blocks import by_blocks
 from stages.statistics.calibration import fit_platt
 from stages.statistics.metrics import Metrics, threshold_at_sensitivity
 
@@ -20,6 +21,7 @@ def fit_decision(labels: np.ndarray, p: np.ndarray, *, sensitivity: float, cover
     )
 
 
+@by_blocks
 def net_benefit(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return net benefit at each threshold probability (Vickers & Elkin 2006): float (weightings, thresholds).
 
@@ -42,6 +44,7 @@ def fit_referral(labels: np.ndarray, p: np.ndarray, coverage: float) -> Referral
     return Referral(melanoma_from, -_lower_quantile(-p[labels == 0], coverage, otherwise=-1.0))
 
 
+@by_blocks
 def repeatability(lesions: np.ndarray, called: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the share of lesions with several images whose decision changes with the image, float (weightings,).
 
@@ -87,6 +90,7 @@ def _lower_quantile(scores: np.ndarray, coverage: float, *, otherwise: float) ->
     return float(np.sort(scores)[rank - 1]) if rank >= 1 else otherwise
 
 
+@by_blocks
 def referral_metrics(labels: np.ndarray, bands: np.ndarray, weights: np.ndarray) -> Metrics:
     """Return coverage of both classes and the shares of images in each of the bands of `Referral.bands`."""
     total, melanoma = weights.sum(axis=1), labels == 1
@@ -102,6 +106,7 @@ def referral_metrics(labels: np.ndarray, bands: np.ndarray, weights: np.ndarray)
     }
 
 
+@by_blocks
 def risk_coverage(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the error rate at threshold 0.5 on the surest SHARES of the images, float (weightings, shares).
 

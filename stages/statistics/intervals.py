@@ -15,7 +15,7 @@ Estimates = dict[tuple[str, str], np.ndarray]  # (at, metric) -> the number and 
 
 @dataclass(frozen=True)
 class Sample:
-    """Images: label and lesion of each, (images,), and bootstrap weights, float (1 + replicates, images)."""
+    """Images: label and lesion of each, (images,), and bootstrap weights, uint8 (1 + replicates, images)."""
 
     labels: np.ndarray
     lesions: np.ndarray
@@ -33,7 +33,7 @@ def draw_sample(table: pd.DataFrame, *, replicates: int, seed: int) -> Sample:
 
 
 def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: int, seed: int) -> np.ndarray:
-    """Return float (1 + replicates, images): ones, then how often each image's lesion was drawn.
+    """Return uint8 (1 + replicates, images): ones, then how often each image's lesion was drawn.
 
     Lesions are drawn with replacement, separately from those with a melanoma and from the others, so that every
     replicate has as many of each as the sample.
@@ -42,11 +42,13 @@ def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: in
     melanoma = np.zeros(len(names), dtype=bool)
     np.logical_or.at(melanoma, index, labels == 1)
     rng = np.random.default_rng(seed)
-    drawn = np.zeros((replicates, len(names)))
+    weights = np.ones((1 + replicates, len(labels)), dtype=np.uint8)  # a lesion is drawn once on average
     for stratum in (np.flatnonzero(melanoma), np.flatnonzero(~melanoma)):
-        if len(stratum):
-            drawn[:, stratum] = rng.multinomial(len(stratum), np.full(len(stratum), 1 / len(stratum)), replicates)
-    return np.vstack([np.ones(len(labels)), drawn[:, index]])
+        shown, share = np.isin(index, stratum), np.full(len(stratum), 1 / max(len(stratum), 1))
+        place = np.searchsorted(stratum, index[shown])
+        for replicate in weights[1:] if len(stratum) else ():
+            replicate[shown] = rng.multinomial(len(stratum), share)[place]
+    return weights
 
 
 def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator) -> Estimates:

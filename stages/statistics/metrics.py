@@ -1,13 +1,14 @@
 """Metrics of one model on one set of images, for one or many weightings of the images at once.
 
-labels: 0 or 1, int (images,); p: probability of melanoma, float (images,); weights: float (weightings, images), ones
-for the metric itself, counts for a bootstrap replicate. Each metric comes out as float (weightings,).
+labels: 0 or 1, int (images,); p: probability of melanoma, float (images,); weights: (weightings, images), ones for the
+metric itself, counts for a bootstrap replicate. Each metric comes out as float (weightings,).
 "The study" is the original student project whose README this project started from.
 """
 
 import numpy as np
 
 from stages.foundation.probability import CLIP, log_odds
+from stages.statistics.blocks import by_blocks
 
 BINS = 15  # of p, as in the study
 STEEPEST = 100.0  # bound on calibration slopes and intercepts: on a perfectly separated sample they are infinite
@@ -39,6 +40,7 @@ def cumulative_counts(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) ->
     return hits, above - hits
 
 
+@by_blocks
 def ranking_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> Metrics:
     """Return the metrics that depend on the order of p alone: ROC-AUC, average precision and PR-AUC.
 
@@ -75,6 +77,7 @@ def reliability(labels: np.ndarray, p: np.ndarray, bins: np.ndarray, weights: np
     return np.stack(np.split(sums, 3, axis=1))
 
 
+@by_blocks
 def calibration_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> Metrics:
     """Return log loss, Brier score, calibration errors, observed over expected, slope and intercept of calibration.
 
@@ -135,6 +138,7 @@ def _newton(
     return line
 
 
+@by_blocks
 def decision_metrics(labels: np.ndarray, p: np.ndarray, threshold: float, weights: np.ndarray) -> Metrics:
     """Return the metrics of calling p >= threshold melanoma; ppv is 0 where nothing is called melanoma."""
     called = p >= threshold
@@ -152,6 +156,12 @@ def decision_metrics(labels: np.ndarray, p: np.ndarray, threshold: float, weight
         "accuracy": (hits + rejected) / total,
         "balanced_accuracy": (sensitivity + specificity) / 2,
     }
+
+
+@by_blocks
+def called_share(p: np.ndarray, threshold: float, weights: np.ndarray) -> np.ndarray:
+    """Return the share of images called melanoma, float (weightings,)."""
+    return weights @ (p >= threshold) / weights.sum(axis=1)
 
 
 def threshold_at_sensitivity(labels: np.ndarray, p: np.ndarray, sensitivity: float) -> float:

@@ -5,6 +5,7 @@ import pytest
 
 from stages.commands import benchmark_training
 from stages.commands.benchmark_training import extrapolate, speeds
+from stages.foundation.params import read_params
 
 
 def test_the_grid_is_extrapolated_from_its_parts():
@@ -21,6 +22,18 @@ def test_blocks_take_turns_and_the_first_round_only_warms_up(monkeypatch):
     rates = speeds({name: lambda name=name: order.append(name) for name in "ab"}, 10)
     assert order == list("ababab")
     assert set(rates) == {"a", "b"}
+
+
+def test_each_block_of_students_trains(tiny, monkeypatch):
+    steps = []
+    trained = benchmark_training.distillation_loss
+    monkeypatch.setattr(benchmark_training, "BATCHES", 2)
+    monkeypatch.setattr(benchmark_training, "distillation_loss", lambda *a, **k: steps.append(1) or trained(*a, **k))
+    params = read_params(benchmark_training.Params)
+    with benchmark_training.parts(params, "resnet18", tiny / "run/checkpoint.pt") as parts:
+        for number in range(3):
+            parts["student"]()
+            assert len(steps) == 2 * (number + 1)
 
 
 def test_both_loops_run(tiny, monkeypatch):

@@ -41,12 +41,35 @@ def test_a_gpu_that_is_not_there_and_threads_without_cores(project, monkeypatch)
     assert faults(doctor.gpu, project, compute={"threads": 2}) == []
 
 
-def test_too_little_space(project, monkeypatch):
+def test_fewer_gpus_than_processes(project, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/nvidia-smi")
+    listed = subprocess.CompletedProcess([], 0, "GPU 0: NVIDIA H100\n", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: listed)
+    for device in ("auto", "cuda"):
+        ((what, _),) = faults(doctor.gpu, project, compute={"device": device, "processes": 2})
+        assert what.endswith("found 1 GPUs")
+    assert faults(doctor.gpu, project, compute={"device": "auto", "processes": 1}) == []
+
+
+@pytest.fixture
+def repository(project):
+    """A Git and DVC repository; it is the current directory."""
+    for argv in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(argv, cwd=project, check=True)
+    return project
+
+
+def test_too_little_space(repository, monkeypatch):
+    project = repository
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**11, 10**10, 9 * 10**10))
     assert faults(doctor.disk, project) == []
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**10, 10**10, 10**8))
     ((what, remedy),) = faults(doctor.disk, project)
     assert what == "0.1 GB are free, a run takes about 3.0"
     assert remedy == "dvc gc --all-commits --all-experiments"
+    subprocess.run(["dvc", "config", "--local", "cache.dir", "/shared/cache"], cwd=project, check=True)
+    ((_, remedy),) = faults(doctor.disk, project)
+    assert remedy.startswith("dvc cache dir --local ")  # gc would delete what others need
 
 
 def test_a_remote_that_is_gone(project):
@@ -94,6 +117,18 @@ def test_what_killed_runs_left(project):
     ]
 
 
+def test_while_a_run_is_at_work_nothing_is_left_behind(project):
+    (project / "data/x").mkdir(parents=True)
+    (project / "data/x/.partial-pack").mkdir()
+    (project / "stages").mkdir()
+    (project / "stages/sleeper.py").write_text("import time; print(flush=True); time.sleep(60)")
+    with subprocess.Popen([sys.executable, "-m", "stages.sleeper"], cwd=project, stdout=subprocess.PIPE) as stage:
+        stage.stdout.readline()
+        assert faults(doctor.left_behind, project) == []
+        stage.kill()
+    assert len(faults(doctor.left_behind, project)) == 1
+
+
 def test_a_file_of_locks_that_dvc_was_killed_in_writing(project):
     for argv in (["git", "init", "-q"], ["dvc", "init", "-q"], ["dvc", "repro"]):
         subprocess.run(argv, cwd=project, check=False, capture_output=True)
@@ -117,10 +152,12 @@ def test_a_lock_that_is_not_this_codes(project, missing):
     assert remedy == "dvc repro"
 
 
-def test_a_lock_that_dvc_was_killed_in_writing(project):
-    for argv in (["git", "init", "-q"], ["dvc", "init", "-q"]):
-        subprocess.run(argv, cwd=project, check=True)
-    (project / "dvc.lock").write_text("schema: '2.0'\nstages: {report: {cmd: 'pyth")
+@pytest.mark.parametrize(
+    "left", ["", "schema: '2.0'\n", "schema: '2.0'\nstages:\n  report:\n    cmd: 'pyth", "schema: '2.0'\nsta"]
+)
+def test_a_lock_that_dvc_was_killed_in_writing(repository, left):
+    project = repository
+    (project / "dvc.lock").write_text(left)
     ((what, remedy),) = faults(doctor.lock, project)
     assert what.startswith("dvc.lock: ")
     assert remedy == "git checkout HEAD -- dvc.lock"

@@ -1,5 +1,6 @@
 """A failing stage prints one message and exits with 1; one process a stage; clean interruption (faults 1, 5, 8)."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -103,10 +104,61 @@ def test_a_stage_whose_dvc_was_killed_stops(tmp_path, start):
     ) as dvc:
         orphan = Path("/proc", dvc.stdout.readline().strip())
         wait_for((tmp_path / ".partial-out.txt").exists)
-        dvc.kill()
-    wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
-    wait_for(lambda: not orphan.exists() or (orphan / "stat").read_text().split()[2] == "Z")
+        dvc.kill()  # nobody has waited for it yet: it is a zombie
+        wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
+        wait_for(lambda: has_ended(orphan))
     assert not (tmp_path / "out.txt").exists()
+
+
+def has_ended(process):
+    """Return whether the process of a folder of /proc is gone, or a zombie."""
+    return not process.exists() or (process / "stat").read_text().split()[2] == "Z"
+
+
+def test_a_stage_whose_dvc_was_killed_as_it_loaded_stops(tmp_path):
+    loading = "Path('loading').touch()\ntime.sleep(2)  # as torch's import\n\ndef main"
+    (tmp_path / "writer.py").write_text(WRITER.replace("def main", loading))
+    parent = f"import subprocess, sys; print(subprocess.Popen({STARTS['alone']}).pid, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", parent],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"DVC_STAGE": "writer"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as dvc:
+        orphan = Path("/proc", dvc.stdout.readline().strip())
+        wait_for((tmp_path / "loading").exists)
+        dvc.kill()
+    wait_for(lambda: has_ended(orphan))
+    assert not list(tmp_path.glob("*out.txt"))
+
+
+def test_a_process_of_torchrun_stops_with_the_stage_that_started_torchrun(tmp_path):
+    (tmp_path / "writer.py").write_text(WRITER)
+    (tmp_path / "torchrun.py").write_text(
+        f"import os, subprocess, sys, time\nsubprocess.Popen({STARTS['alone']}, env=os.environ | {{'RANK': '0'}})\n"
+        "time.sleep(60)"
+    )
+    stage = "import subprocess, sys; print(subprocess.Popen([sys.executable, 'torchrun.py']).pid, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", stage],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        torchrun = int(process.stdout.readline())
+        wait_for((tmp_path / ".partial-out.txt").exists)
+        process.kill()
+    try:
+        wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
+        assert not has_ended(Path("/proc", str(torchrun)))
+    finally:
+        os.kill(torchrun, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [([], "found none"), (["a", "b"], "found a b")])

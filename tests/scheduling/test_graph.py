@@ -3,7 +3,7 @@
 import pytest
 from toy import Toy
 
-from stages.scheduling.graph import Task, make_tasks, priorities, stages_before
+from stages.scheduling.graph import Task, check_folders, make_tasks, priorities, split_stages
 
 
 @pytest.fixture(scope="module")
@@ -13,28 +13,30 @@ def toy(tmp_path_factory):
     return toy
 
 
-def keys(toy, targets=()):
-    return {task.stage: task.key for task in make_tasks(toy.folder, "commit", list(targets))}
+def keys(toy, targets=(), destination="cache"):
+    return {task.stage: task.key for task in make_tasks(toy.folder, "commit", list(targets), destination)}
 
 
 def test_tasks_are_the_stages_that_read_compute_and_others_outputs(toy):
-    tasks = make_tasks(toy.folder, "commit", [])
+    tasks = make_tasks(toy.folder, "commit", [], "cache")
     assert [task.stage for task in tasks] == ["train@a", "train@b", "join"]
     assert tasks[0].needs == tasks[1].needs == ()
     assert set(tasks[2].needs) == {tasks[0].key, tasks[1].key}
-    assert stages_before(toy.folder, []) == ["prepare"]
+    assert split_stages(toy.folder, []) == (["prepare"], ["train@a", "train@b", "join"])
 
 
 def test_a_target_takes_what_it_depends_on(toy):
-    assert [task.stage for task in make_tasks(toy.folder, "commit", ["train@a"])] == ["train@a"]
-    assert [task.stage for task in make_tasks(toy.folder, "commit", ["train"])] == ["train@a", "train@b"]
-    assert stages_before(toy.folder, ["train@a"]) == ["prepare"]
+    assert list(keys(toy, ["train@a"])) == ["train@a"]
+    assert list(keys(toy, ["train"])) == ["train@a", "train@b"]
+    assert split_stages(toy.folder, ["train@a"]) == (["prepare"], ["train@a"])
     with pytest.raises(ValueError, match="no stage train@c; dvc stage list names all"):
-        stages_before(toy.folder, ["train@c", "prepare"])
+        split_stages(toy.folder, ["train@c", "prepare"])
 
 
 def test_equal_work_has_an_equal_key_and_other_work_another(toy):
     before = keys(toy)
+    elsewhere = keys(toy, destination="another cache")
+    assert all(elsewhere[stage] != before[stage] for stage in before)
     params = toy.folder / "params.yaml"
     text = params.read_text()
     try:
@@ -55,8 +57,21 @@ def test_equal_work_has_an_equal_key_and_other_work_another(toy):
 def test_the_real_pipelines_tasks_train():
     from conftest import ROOT  # noqa: PLC0415
 
-    stages = {name.split("@")[0] for name in stages_before(ROOT, [])}
-    assert stages == {"check_params", "synthesize_demo", "prepare_splits", "pack_images"}
+    before, tasks = ({name.split("@")[0] for name in names} for names in split_stages(ROOT, []))
+    assert before == {"check_params", "synthesize_demo", "prepare_splits", "pack_images"}
+    assert tasks == {"train_teacher", "soft_labels", "distill", "repeat_student", "baselines", "quantize"}
+
+
+def test_a_file_that_no_stage_makes_is_refused_in_a_folder_that_a_task_reads(toy):
+    toy.dvc("repro")
+    check_folders(toy.folder, [])
+    (toy.folder / "models/c").write_text("of a model that has left")
+    (toy.folder / "plots/c.csv").write_text("read by the report alone, which is no task")
+    with pytest.raises(ValueError, match=r"^files of no stage, which no worker has: rm models/c$"):
+        check_folders(toy.folder, [])
+    check_folders(toy.folder, ["train"])
+    for name in ("models/c", "plots/c.csv"):
+        (toy.folder / name).unlink()
 
 
 def test_the_longest_chain_comes_first():

@@ -8,6 +8,8 @@ from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
 from stages.foundation.probability import log_odds
+from stages.statistics import blocks
+from stages.statistics.blocks import by_blocks
 from stages.statistics.metrics import (
     STEEPEST,
     calibration_metrics,
@@ -30,6 +32,34 @@ COUNTS = np.vstack([np.ones(400), RNG.integers(0, 4, size=(20, 400))])
 def repeated(row):
     """Return labels and probabilities with each image as often as a weighting counts it."""
     return np.repeat(LABELS, row.astype(int)), np.repeat(P, row.astype(int))
+
+
+@by_blocks
+def images_drawn(weights):
+    """Return each weighting's images, and how many weightings its block has."""
+    return np.stack([weights.sum(axis=1), np.full(len(weights), float(len(weights)))], axis=1)
+
+
+def test_weightings_are_worked_on_in_blocks_and_joined(monkeypatch):
+    compact = COUNTS.astype(np.uint8)  # as bootstrap_weights draws them: sums of bytes would overflow
+    whole = [
+        ranking_metrics(LABELS, P, COUNTS),
+        calibration_metrics(LABELS, P, COUNTS),
+        decision_metrics(LABELS, P, 0.3, COUNTS),
+    ]
+    monkeypatch.setattr(blocks, "BLOCK", 3 * 400 + 399)  # three rows at a time, of 21
+    parts = [
+        ranking_metrics(LABELS, P, compact),
+        calibration_metrics(LABELS, P, compact),
+        decision_metrics(LABELS, P, 0.3, compact),
+    ]
+    for one, other in zip(whole, parts, strict=True):
+        assert one.keys() == other.keys()
+        for name, values in one.items():
+            assert other[name] == pytest.approx(values, abs=1e-12), name
+    total, rows = images_drawn(compact).T
+    assert total.tolist() == COUNTS.sum(axis=1).tolist()
+    assert rows.tolist() == [3.0] * 21
 
 
 def test_ranking_equals_scikit_learns_under_every_weighting():
