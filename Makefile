@@ -10,9 +10,9 @@ export PATH := $(BIN):$(PATH)
 RESNETS := resnet18,resnet34,resnet50,resnet101,resnet152
 EFFICIENTNETS := efficientnet_b0,efficientnet_b1,efficientnet_b2,efficientnet_b3,efficientnet_b4,efficientnet_b5,efficientnet_b6,efficientnet_b7
 
-.PHONY: help repro test test-fast install lint format check-all check-lock doctor clean summary readme screenshots benchmark \
-	benchmark-training benchmark-step benchmark-scaling compare-published keep-run web track ham10000 data train-teacher train-teacher-single \
-	train-resnet-teachers train-efficientnet-teachers train-student quantize sklearn-baselines sklearn-baselines-quick
+.PHONY: help repro test test-fast install lint format check-all check-lock doctor clean summary readme screenshots \
+	benchmark benchmark-training benchmark-step benchmark-scaling compare-published keep-run web track ham10000 data \
+	train-teacher train-teacher-single train-resnet-teachers train-efficientnet-teachers train-student quantize sklearn-baselines sklearn-baselines-quick
 
 repro: $(INSTALLED)  ## the whole pipeline on params.yaml's data
 	dvc repro

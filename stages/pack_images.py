@@ -12,13 +12,12 @@ from pathlib import Path
 
 from stages.foundation import command, files
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data
+from stages.foundation.settings import DEMO, Data
 from stages.images.archive import find_images, read_metadata
 from stages.images.packing import check_sources, write_pack
 from stages.images.settings import Image
 
 SOURCES = Path(".sources")  # the manifest of each archive as it was last packed, outside Git and DVC
-DRAWN = "demo"  # by the pipeline: other parameters draw other files of the same names, and DVC knows their hashes
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def main() -> None:
     sources = find_images(archive, read_metadata(archive)["image_id"])
     with files.writing(Path("data/processed", params.data.name, "pack")) as (folder,):
         write_pack(sources, folder, size=params.image.size, limits=params.image.limits)
-        if params.data.name != DRAWN:
+        if params.data.name != DEMO:  # whose files other parameters draw anew; DVC knows their hashes
             check_sources(SOURCES / f"{params.data.name}.csv", folder)
 
 

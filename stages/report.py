@@ -21,7 +21,7 @@ from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.names import Teachers, parse_student
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data, Evaluate, Kd
+from stages.foundation.settings import DEMO, Data, Evaluate, Kd
 from stages.reporting.drawing import on_white
 from stages.reporting.figures import draw_all
 from stages.reporting.labels import Tables, label_of, labels_of, read_index, read_table
@@ -103,7 +103,7 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
     decisions = models[(models["model"] == label_of(index, role="int8")) & (models["at"] == "operating point")]
     return {
         "name": params.data.name,
-        "synthetic": params.data.name == "demo",
+        "synthetic": params.data.name == DEMO,
         "selected": selected,
         "best": label_of(index, model=f"student_{best}"),
         "teachers": ", ".join(labels_of(index, role="distilling")),

@@ -31,14 +31,14 @@ from stages.evaluation.roles import roles_of
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import Teachers
 from stages.foundation.params import PARAMS, read_params, read_yaml
-from stages.foundation.settings import Baselines, Kd
+from stages.foundation.settings import DEMO, Baselines, Kd
 
-DEMO = "demo"
 IMAGES, TEACHER = (1_000, 10_000, 100_000), "resnet18"
-FITTED = 1_000  # images that the baselines are fitted to
+BASELINE_IMAGES = 1_000  # that they are fitted to
 PAUSE = 0.05  # seconds between two looks at a stage's memory
 PREPARING = ("check_params", "synthesize_demo")
-MEASURED = ("prepare_splits", "pack_images", "train_teacher", "baselines", "evaluate_holdout")
+STAGES = ("prepare_splits", "pack_images", "train_teacher", "baselines", "evaluate_holdout")
+COLUMNS = ("images", "stage", "seconds", "ms_per_image", "megabytes")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def scaled(params: dict[str, Any], images: int, size: int) -> dict[str, Any]:
         "teacher": {"epochs": 1, "changes": {}},
         "init": {TEACHER: "random"},
         "kd": {"teachers": [TEACHER]},
-        "baselines": {"max_train": FITTED},
+        "baselines": {"max_train": BASELINE_IMAGES},
     }
     return params | {
         section: params[section] | value if isinstance(value, dict) else value for section, value in changes.items()
@@ -123,21 +123,13 @@ def measure(images: int, size: int) -> list[dict[str, float | str]]:
         for name in PREPARING:
             run_stage(name, folder)
         count = len(list((folder / "data/raw" / DEMO).rglob("*.jpg")))
-        for name in MEASURED:
+        for name in STAGES:
             if name == "evaluate_holdout":
                 draw_predictions(folder)
             seconds, megabytes = run_stage(name, folder)
             per_image = 1e3 * seconds / count
             print(f"{count:7} {name:18}{seconds:8.1f} s {per_image:8.2f} ms {megabytes:7.0f} MB", flush=True)
-            rows.append(
-                {
-                    "images": count,
-                    "stage": name,
-                    "seconds": seconds,
-                    "ms_per_image": per_image,
-                    "megabytes": megabytes,
-                }
-            )
+            rows.append(dict(zip(COLUMNS, (count, name, seconds, per_image, megabytes), strict=True)))
     return rows
 
 

@@ -26,7 +26,7 @@ from stages.networks.settings import Compute
 from stages.scheduling.clone import REFS, SCRATCH, Source, check_committed, environment, git, open_clone, snapshot
 from stages.scheduling.durations import expected_seconds, read_seconds
 from stages.scheduling.graph import Task, check_folders, make_tasks, priorities, split_stages
-from stages.scheduling.results import push_results
+from stages.scheduling.results import default_remote, push_results
 
 ROOT = Path.cwd()
 
@@ -88,8 +88,7 @@ def source_of(options: argparse.Namespace) -> Source:
     """Return where workers find code and data; ValueError when they could not find this workspace's cache."""
     with Repo(ROOT) as repo:
         cache, shared = repo.cache.local_cache_dir, repo.config["cache"].get("dir")
-        name = repo.config["core"].get("remote")
-        remote = repo.config["remote"][name]["url"] if name else ""
+        remote = default_remote(repo)
     repository = options.repository or str(ROOT)
     if shared or not (options.scheduler or options.config):
         return Source(repository, cache=cache)

@@ -24,12 +24,13 @@ from stages.dataset.splits import METADATA
 from stages.foundation import command
 from stages.foundation.files import PARTIAL, sha256_file
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data
+from stages.foundation.settings import DEMO, Data
 from stages.images.archive import find_images, read_metadata
 from stages.images.settings import Image
 from stages.networks.settings import Compute, Init, LocalStart
+from stages.scheduling.results import default_remote
 
-CONSTRAINTS, CHECKPOINTS, ARCHIVES = Path("constraints.txt"), Path(".checkpoints"), Path("data/raw")
+CONSTRAINTS, ARCHIVES = Path("constraints.txt"), Path("data/raw")
 DVC_LOCKS = Path(".dvc/tmp/rwlock")  # what each dvc at work reads and writes, as JSON
 OUTPUTS = ("data", "models", "metrics", "plots")
 MODELS_GB = 3.0  # weights, predictions and DVC's copies of all thirteen teachers
@@ -96,28 +97,28 @@ def disk(params: Params) -> Iterator[Fault]:
     images = len(metadata.read_text(encoding="utf-8").splitlines()) - 1 if metadata.is_file() else 0
     wanted = MODELS_GB + images * params.image.size**2 * 3 / 1e9
     free = shutil.disk_usage(".").free / 1e9
+    if free >= wanted:
+        return
     with Repo() as repo:
         shared = repo.config["cache"].get("dir")  # others' objects are in it too
     remedy = "dvc cache dir --local FOLDER  # on a larger disk" if shared else "dvc gc --all-commits --all-experiments"
-    if free < wanted:
-        yield Fault(f"{free:.1f} GB are free, a run takes about {wanted:.1f}", remedy)
+    yield Fault(f"{free:.1f} GB are free, a run takes about {wanted:.1f}", remedy)
 
 
 def cache_and_remote(_: Params) -> Iterator[Fault]:
     """A cache that cannot be written, a remote that is a folder which is not there."""
     with Repo() as repo:
-        cache, name = Path(repo.cache.local_cache_dir), repo.config["core"].get("remote")
-        url = repo.config["remote"][name]["url"] if name else ""
+        cache, url = Path(repo.cache.local_cache_dir), default_remote(repo)
     there = next(path for path in (cache, *cache.parents) if path.exists())
     if not os.access(there, os.W_OK):
         yield Fault(f"{cache}: DVC's cache cannot be written", f"dvc cache dir --local {Path.home() / 'dvc-cache'}")
     if url and "://" not in url and not Path(url).is_dir():
-        yield Fault(f"remote {name}: {url}: no such folder", f"mkdir -p {url} && dvc push --run-cache")
+        yield Fault(f"remote {url}: no such folder", f"mkdir -p {url} && dvc push --run-cache")
 
 
 def archive(params: Params) -> Iterator[Fault]:
     """An archive that is missing, or whose metadata and files do not fit."""
-    if params.data.name == "demo":  # the pipeline draws it
+    if params.data.name == DEMO:  # the pipeline draws it
         return
     folder = ARCHIVES / params.data.name
     try:
@@ -160,7 +161,7 @@ def left_behind(_: Params) -> Iterator[Fault]:
     """
     if command.at_work():
         return
-    checkpoints = CHECKPOINTS.iterdir() if CHECKPOINTS.is_dir() else []
+    checkpoints = command.CHECKPOINTS.iterdir() if command.CHECKPOINTS.is_dir() else []
     old = [path for path in checkpoints if time.time() - path.stat().st_mtime > DAYS * 86_400]
     if old:
         names = " ".join(map(str, sorted(old)))

@@ -19,7 +19,7 @@ from stages.deployment.session import read_model
 from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data
+from stages.foundation.settings import DEMO, Data
 
 FRONT = """---
 license: cc-by-nc-4.0
@@ -76,7 +76,7 @@ def main() -> None:
 
 def release(name: str, *, released: bool) -> None:
     """Write the folder, and the released student where wanted; ValueError for the demo's, which means nothing."""
-    if released and name == "demo":
+    if released and name == DEMO:
         raise ValueError("the demo's student is made of synthetic images; release one of HAM10000")
     onnx_folder, card = Path("models", name, "onnx"), Path("plots", name, "report/model_card.md")
     _, model = read_model(onnx_folder / "student_int8.onnx")

@@ -20,7 +20,7 @@ from stages.deployment.metadata import RELEASED
 from stages.foundation import command
 from stages.foundation.files import writing
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data
+from stages.foundation.settings import DEMO, Data
 
 FIGURES = Path("docs/figures")
 REPORT, PAGE = (1300, 1000), (700, 1120)  # pixels
@@ -85,7 +85,7 @@ def shoot_page(picture: Path, target: Path) -> None:
 
 def main() -> None:
     name = read_params(Params).data.name
-    if name != "demo":
+    if name != DEMO:
         raise ValueError(f"data.name: {name}: its pictures may not be shown; take the demo's")
     picture = min(Path("data/raw", name).rglob("*.jpg"))
     with writing(FIGURES / "report.png", FIGURES / "page.png") as (report, page):

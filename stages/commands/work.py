@@ -16,7 +16,7 @@ from dvc.exceptions import DvcException
 from filelock import FileLock
 
 from stages.foundation import command
-from stages.scheduling.clone import CHECKPOINTS, SCRATCH, Source, environment, open_clone
+from stages.scheduling.clone import SCRATCH, Source, environment, open_clone
 from stages.scheduling.graph import split_stages
 from stages.scheduling.results import push_results
 
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
             # Each clone has a database of file states of its own.
             os.environ.update(environment(), DVC_SITE_CACHE_DIR=str(clone / ".dvc/tmp/site"))
             before, tasks = split_stages(clone, [options.stage])
-            lock = clone / CHECKPOINTS / f"{options.commit}-{options.stage}.lock"
+            lock = clone / command.CHECKPOINTS / f"{options.commit}-{options.stage}.lock"
             lock.parent.mkdir(exist_ok=True)
             with FileLock(lock):  # a task whose head was lost may still train; this one then finds what it has made
                 status = dvc("pull" if source.remote else "checkout", *before)

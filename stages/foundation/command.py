@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 LOGS = Path("logs")  # untracked: durations differ from run to run
 SECONDS = LOGS / "seconds.csv"
+CHECKPOINTS = Path(".checkpoints")  # of trainings, untracked as well
 POLL_SECONDS = 1.0  # between two checks that the parent process lives
 SHELLS = {"sh", "dash", "bash", "zsh", "fish", "ksh"}  # through which DVC starts a stage; some stay in between
 PARENTS = psutil.Process().parents()  # as this module is imported: torch takes seconds, in which dvc may be killed

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field, PlainValidator
 from stages.foundation.names import CONTROL, GRID, EachOnce, Teachers
 from stages.foundation.params import Part, Section, Seed
 
+DEMO = "demo"  # data.name of the archive that the pipeline draws
+
 
 def _number(wanted: str, in_range: Callable[[float], bool]) -> PlainValidator:
     """Return a validator of a number that DVC copies into a student's key: one spelling only, 2 and not 2.0."""

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import torch
 
+from stages.foundation.command import CHECKPOINTS
 from stages.foundation.files import saving, sha256_file, writing
 from stages.foundation.record import code_hash
 
-ROOT = Path(".checkpoints")
 PACKAGES = ("torch", "torchvision", "numpy")
 DIGEST = 64  # last bytes of a file: the hexadecimal sha256 of the bytes before
 
@@ -25,7 +25,7 @@ def checkpoint_path(inputs: Iterable[Path], settings: str, code: Iterable[str]) 
     """Return the path of the checkpoint of a training with these input files, settings and units of code."""
     versions = [f"{name} {version(name)}" for name in PACKAGES]
     parts = [settings, code_hash(code), *versions, *map(sha256_file, inputs)]
-    return ROOT / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32] / "checkpoint.pt"
+    return CHECKPOINTS / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32] / "checkpoint.pt"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

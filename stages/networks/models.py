@@ -142,8 +142,9 @@ def read_imagenet(url: str, architecture: str) -> dict[str, torch.Tensor]:
 def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not path.is_file():
         _refuse(path, "no such file")
-    if path.read_bytes()[:1] in (b"\x80", b"P"):  # first bytes of a pickle and of torch's zip of pickles
-        _refuse(path, "a pickle; only safetensors are read")
+    with path.open("rb") as file:
+        if file.read(1) in (b"\x80", b"P"):  # first bytes of a pickle and of torch's zip of pickles
+            _refuse(path, "a pickle; only safetensors are read")
     try:
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

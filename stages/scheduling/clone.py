@@ -1,6 +1,5 @@
 """A worker's clone of the repository: the code and parameters of one commit, with DVC's cache shared or remote."""
 
-import getpass
 import hashlib
 import os
 import subprocess
@@ -13,12 +12,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from stages.foundation.command import SECONDS
+from stages.foundation.command import CHECKPOINTS, SECONDS
 from stages.foundation.params import PARAMS, read_yaml
 
 REFS = "refs/melanoma-kd"  # commits of workspaces, on no branch
-SCRATCH = Path(tempfile.gettempdir(), f"melanoma-kd-{getpass.getuser()}")  # where clones are kept
-CHECKPOINTS = Path(".checkpoints")
+SCRATCH = Path(tempfile.gettempdir(), f"melanoma-kd-{os.getuid()}")  # where clones are kept
 
 
 @dataclass(frozen=True)

@@ -66,12 +66,8 @@ def make_tasks(root: Path, commit: str, targets: list[str], destination: str) ->
         for stage in _split(graph)[1]:
             upstream = [other for other in graph.successors(stage) if other.name in tasks]
             needs = tuple(sorted(tasks[other.name].key for other in upstream))
-            state = [
-                destination,
-                stage.cmd,
-                _own_state(stage, [out.fs_path for other in upstream for out in other.outs]),
-                needs,
-            ]
+            made = [out.fs_path for other in upstream for out in other.outs]
+            state = [destination, stage.cmd, _own_state(stage, made), needs]
             digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]
             tasks[stage.name] = Task(stage.name, commit, f"{stage.name}-{digest}", needs)
     return list(tasks.values())

@@ -1,8 +1,14 @@
-"""Send what a worker made to a DVC remote, such that `dvc repro --pull` restores it on another machine."""
+"""The DVC remote, and what a worker made sent to one, such that `dvc repro --pull` restores it on another machine."""
 
 from pathlib import Path
 
 from dvc.repo import Repo
+
+
+def default_remote(repo: Repo) -> str:
+    """Return the address of the default remote; "" without one."""
+    name = repo.config["core"].get("remote")
+    return str(repo.config["remote"][name]["url"]) if name else ""
 
 
 def push_results(root: Path) -> None:

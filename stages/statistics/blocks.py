@@ -21,7 +21,7 @@ def by_blocks(function: F) -> F:
     def blocked(*arguments: Any) -> Any:
         *others, weights = arguments
         rows = max(BLOCK // weights.shape[1], 1)
-        blocks = (weights[start : start + rows].astype(float) for start in range(0, len(weights), rows))
+        blocks = (weights[start : start + rows].astype(float, copy=False) for start in range(0, len(weights), rows))
         return _join([function(*others, block) for block in blocks])
 
     return cast(F, blocked)

@@ -44,10 +44,12 @@ def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: in
     rng = np.random.default_rng(seed)
     weights = np.ones((1 + replicates, len(labels)), dtype=np.uint8)  # a lesion is drawn once on average
     for stratum in (np.flatnonzero(melanoma), np.flatnonzero(~melanoma)):
-        shown, share = np.isin(index, stratum), np.full(len(stratum), 1 / max(len(stratum), 1))
-        place = np.searchsorted(stratum, index[shown])
-        for replicate in weights[1:] if len(stratum) else ():
-            replicate[shown] = rng.multinomial(len(stratum), share)[place]
+        if len(stratum) == 0:
+            continue
+        member, share = np.isin(index, stratum), np.full(len(stratum), 1 / len(stratum))
+        lesion = np.searchsorted(stratum, index[member])
+        for replicate in weights[1:]:
+            replicate[member] = rng.multinomial(len(stratum), share)[lesion]
     return weights
 
 

@@ -84,8 +84,8 @@ def test_a_change_behind_unchanged_trainings_finds_them_in_a_new_clone(toy, tmp_
     toy.dvc("repro")
     toy.ran()
     assert not list(tmp_path.glob("melanoma-kd*"))
-    script = toy.folder / "dvc.yaml"
-    script.write_text(script.read_text().replace("cmd: python toy.py join", "cmd: python toy.py join again"))
+    dvc_yaml = toy.folder / "dvc.yaml"
+    dvc_yaml.write_text(dvc_yaml.read_text().replace("cmd: python toy.py join", "cmd: python toy.py join again"))
     toy.commit()
     process = toy.command("cluster")
     assert process.returncode == 0, process.stdout + process.stderr

@@ -80,7 +80,7 @@ def test_a_remote_that_is_gone(project):
     ):
         subprocess.run(argv, cwd=project, check=True)
     ((what, remedy),) = faults(doctor.cache_and_remote, project)
-    assert what == "remote far: /no/where: no such folder"
+    assert what == "remote /no/where: no such folder"
     assert remedy.startswith("mkdir -p /no/where")
 
 

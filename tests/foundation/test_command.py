@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}
 WRITER = """
 import signal
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from stages.foundation import command, files
 
@@ -89,25 +91,20 @@ STARTS = {  # how DVC starts a stage: directly, where the shell replaces itself,
 }
 
 
-@pytest.mark.parametrize("start", STARTS)
-def test_a_stage_whose_dvc_was_killed_stops(tmp_path, start):
-    (tmp_path / "writer.py").write_text(WRITER)
-    parent = f"import subprocess, sys; print(subprocess.Popen({STARTS[start]}).pid, flush=True); input()"
+@contextmanager
+def started(folder, argv, **environment):
+    """Yield a process that has started another, and the other one's folder in /proc; argv: Python's text of a list."""
+    code = f"import subprocess, sys; print(subprocess.Popen({argv}).pid, flush=True); input()"
     with subprocess.Popen(
-        [sys.executable, "-c", parent],
-        cwd=tmp_path,
-        env=ENVIRONMENT | {"DVC_STAGE": "writer"},
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=ENVIRONMENT | environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    ) as dvc:
-        orphan = Path("/proc", dvc.stdout.readline().strip())
-        wait_for((tmp_path / ".partial-out.txt").exists)
-        dvc.kill()  # nobody has waited for it yet: it is a zombie
-        wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
-        wait_for(lambda: has_ended(orphan))
-    assert not (tmp_path / "out.txt").exists()
+    ) as process:
+        yield process, Path("/proc", process.stdout.readline().strip())
 
 
 def has_ended(process):
@@ -115,23 +112,24 @@ def has_ended(process):
     return not process.exists() or (process / "stat").read_text().split()[2] == "Z"
 
 
+@pytest.mark.parametrize("start", STARTS)
+def test_a_stage_whose_dvc_was_killed_stops(tmp_path, start):
+    (tmp_path / "writer.py").write_text(WRITER)
+    with started(tmp_path, STARTS[start], DVC_STAGE="writer") as (dvc, stage):
+        wait_for((tmp_path / ".partial-out.txt").exists)
+        dvc.kill()  # nobody has waited for it yet: it is a zombie
+        wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
+        wait_for(lambda: has_ended(stage))
+    assert not (tmp_path / "out.txt").exists()
+
+
 def test_a_stage_whose_dvc_was_killed_as_it_loaded_stops(tmp_path):
     loading = "Path('loading').touch()\ntime.sleep(2)  # as torch's import\n\ndef main"
     (tmp_path / "writer.py").write_text(WRITER.replace("def main", loading))
-    parent = f"import subprocess, sys; print(subprocess.Popen({STARTS['alone']}).pid, flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", parent],
-        cwd=tmp_path,
-        env=ENVIRONMENT | {"DVC_STAGE": "writer"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as dvc:
-        orphan = Path("/proc", dvc.stdout.readline().strip())
+    with started(tmp_path, STARTS["alone"], DVC_STAGE="writer") as (dvc, stage):
         wait_for((tmp_path / "loading").exists)
         dvc.kill()
-    wait_for(lambda: has_ended(orphan))
+    wait_for(lambda: has_ended(stage))
     assert not list(tmp_path.glob("*out.txt"))
 
 
@@ -141,24 +139,14 @@ def test_a_process_of_torchrun_stops_with_the_stage_that_started_torchrun(tmp_pa
         f"import os, subprocess, sys, time\nsubprocess.Popen({STARTS['alone']}, env=os.environ | {{'RANK': '0'}})\n"
         "time.sleep(60)"
     )
-    stage = "import subprocess, sys; print(subprocess.Popen([sys.executable, 'torchrun.py']).pid, flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", stage],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        torchrun = int(process.stdout.readline())
+    with started(tmp_path, "[sys.executable, 'torchrun.py']") as (stage, torchrun):
         wait_for((tmp_path / ".partial-out.txt").exists)
-        process.kill()
+        stage.kill()
     try:
         wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
-        assert not has_ended(Path("/proc", str(torchrun)))
+        assert not has_ended(torchrun)
     finally:
-        os.kill(torchrun, signal.SIGKILL)
+        os.kill(int(torchrun.name), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [([], "found none"), (["a", "b"], "found a b")])

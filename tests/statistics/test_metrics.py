@@ -41,7 +41,7 @@ def images_drawn(weights):
 
 
 def test_weightings_are_worked_on_in_blocks_and_joined(monkeypatch):
-    compact = COUNTS.astype(np.uint8)  # as bootstrap_weights draws them: sums of bytes would overflow
+    compact = COUNTS.astype(np.uint8)  # as bootstrap_weights draws them: products of bytes would overflow
     whole = [
         ranking_metrics(LABELS, P, COUNTS),
         calibration_metrics(LABELS, P, COUNTS),
