@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dask.config
+import torch
 from dask_jobqueue.lsf import LSFCluster
 from dask_jobqueue.pbs import PBSCluster
 from dask_jobqueue.sge import SGECluster
@@ -36,11 +37,29 @@ def open_cluster(workers: int, resources: dict[str, float], scheduler: str = "",
         cluster = job_cluster(config)
         cluster.scale(jobs=workers)
         return Client(cluster)
-    # A task is a process of its own: the worker's thread waits for it, and has no memory to be watched.
-    local = LocalCluster(
-        n_workers=workers, threads_per_worker=1, memory_limit=0, resources=resources, silence_logs=logging.CRITICAL
-    )
-    return Client(local)
+    local = LocalWorkers(resources)
+    local.scale(workers)  # type: ignore[no-untyped-call]
+    client = Client(local)
+    client.wait_for_workers(workers)
+    return client
+
+
+class LocalWorkers(LocalCluster):
+    """Worker processes on this machine; where it has several GPUs, each worker sees its own alone."""
+
+    def __init__(self, resources: dict[str, float]) -> None:
+        self.gpus, self.each = torch.cuda.device_count(), int(resources.get("GPU", 0))
+        # A task is a process of its own: the worker's thread waits for it, and has no memory to be watched.
+        options = {"threads_per_worker": 1, "memory_limit": 0, "resources": resources}
+        super().__init__(n_workers=0, silence_logs=logging.CRITICAL, **options)  # type: ignore[no-untyped-call]
+
+    def new_worker_spec(self) -> dict[int, dict[str, Any]]:
+        """Return the next worker's number -> how it is started."""
+        ((number, spec),) = super().new_worker_spec().items()  # type: ignore[no-untyped-call]
+        if self.gpus > 1 and self.each:
+            own = [str((number * self.each + position) % self.gpus) for position in range(self.each)]
+            spec = spec | {"options": spec["options"] | {"env": {"CUDA_VISIBLE_DEVICES": ",".join(own)}}}
+        return {number: spec}
 
 
 def job_cluster(config: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Batch systems: the job that dask-jobqueue makes of our example."""
+"""Workers: the job that dask-jobqueue makes of our example, and the GPUs that local ones see."""
 
 import subprocess
 import sys
@@ -15,6 +15,35 @@ cluster = job_cluster(Path("docs/slurm.yaml"))
 print(cluster.job_script())
 cluster.close()
 """
+
+GPUS = """
+import os
+import torch
+from stages.scheduling.engine import open_cluster
+torch.cuda.device_count = lambda: {gpus}  # of this process alone, which starts the workers
+if __name__ == "__main__":
+    client = open_cluster({workers}, {resources})
+    print(sorted(client.run(lambda: os.environ.get("CUDA_VISIBLE_DEVICES", "all")).values()))
+    client.close()
+    client.cluster.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers", "resources", "seen"),
+    [
+        (1, 2, {"GPU": 1, "threads": 2}, ["all", "all"]),
+        (4, 2, {"threads": 2}, ["all", "all"]),
+        (2, 3, {"GPU": 1, "threads": 2}, ["0", "0", "1"]),
+        (4, 2, {"GPU": 2, "threads": 2}, ["0,1", "2,3"]),
+    ],
+)
+def test_local_workers_have_a_gpu_of_their_own(tmp_path, gpus, workers, resources, seen):
+    script = tmp_path / "gpus.py"
+    script.write_text(GPUS.format(gpus=gpus, workers=workers, resources=resources))
+    process = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines()[-1] == str(seen)
 
 
 def test_the_example_for_slurm_asks_for_a_gpu_and_offers_it_to_tasks():
