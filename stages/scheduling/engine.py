@@ -1,6 +1,8 @@
 """Run tasks on Dask: its scheduler places them, its workers run a command for each."""
 
 import logging
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -8,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import dask.config
-import torch
 from dask_jobqueue.lsf import LSFCluster
 from dask_jobqueue.pbs import PBSCluster
 from dask_jobqueue.sge import SGECluster
@@ -48,7 +49,7 @@ class LocalWorkers(LocalCluster):
     """Worker processes on this machine; where it has several GPUs, each worker sees its own alone."""
 
     def __init__(self, resources: dict[str, float]) -> None:
-        self.gpus, self.each = torch.cuda.device_count(), int(resources.get("GPU", 0))
+        self.gpus, self.each = visible_gpus(), int(resources.get("GPU", 0))
         # A task is a process of its own: the worker's thread waits for it, and has no memory to be watched.
         options = {"threads_per_worker": 1, "memory_limit": 0, "resources": resources}
         super().__init__(n_workers=0, silence_logs=logging.CRITICAL, **options)  # type: ignore[no-untyped-call]
@@ -56,10 +57,20 @@ class LocalWorkers(LocalCluster):
     def new_worker_spec(self) -> dict[int, dict[str, Any]]:
         """Return the next worker's number -> how it is started."""
         ((number, spec),) = super().new_worker_spec().items()  # type: ignore[no-untyped-call]
-        if self.gpus > 1 and self.each:
-            own = [str((number * self.each + position) % self.gpus) for position in range(self.each)]
+        if len(self.gpus) > 1 and self.each:
+            own = [self.gpus[(number * self.each + position) % len(self.gpus)] for position in range(self.each)]
             spec = spec | {"options": spec["options"] | {"env": {"CUDA_VISIBLE_DEVICES": ",".join(own)}}}
         return {number: spec}
+
+
+def visible_gpus() -> list[str]:
+    """Return the names, as CUDA_VISIBLE_DEVICES has them, of the GPUs that a process started here would see."""
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    return [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU ")]
 
 
 def job_cluster(config: Path) -> Any:

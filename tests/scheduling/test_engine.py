@@ -1,12 +1,13 @@
 """Workers: the job that dask-jobqueue makes of our example, and the GPUs that local ones see."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
 
-from stages.scheduling.engine import job_cluster, run_module
+from stages.scheduling.engine import job_cluster, run_module, visible_gpus
 
 SCRIPT = """
 from pathlib import Path
@@ -18,9 +19,7 @@ cluster.close()
 
 GPUS = """
 import os
-import torch
 from stages.scheduling.engine import open_cluster
-torch.cuda.device_count = lambda: {gpus}  # of this process alone, which starts the workers
 if __name__ == "__main__":
     client = open_cluster({workers}, {resources})
     print(sorted(client.run(lambda: os.environ.get("CUDA_VISIBLE_DEVICES", "all")).values()))
@@ -32,18 +31,31 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(
     ("gpus", "workers", "resources", "seen"),
     [
-        (1, 2, {"GPU": 1, "threads": 2}, ["all", "all"]),
-        (4, 2, {"threads": 2}, ["all", "all"]),
-        (2, 3, {"GPU": 1, "threads": 2}, ["0", "0", "1"]),
-        (4, 2, {"GPU": 2, "threads": 2}, ["0,1", "2,3"]),
+        ("", 2, {"GPU": 1, "threads": 2}, ["", ""]),
+        ("3", 2, {"GPU": 1, "threads": 2}, ["3", "3"]),
+        ("0,1,2,3", 2, {"threads": 2}, ["0,1,2,3", "0,1,2,3"]),
+        ("0,1", 3, {"GPU": 1, "threads": 2}, ["0", "0", "1"]),
+        ("4,5,6,7", 2, {"GPU": 2, "threads": 2}, ["4,5", "6,7"]),
     ],
 )
 def test_local_workers_have_a_gpu_of_their_own(tmp_path, gpus, workers, resources, seen):
     script = tmp_path / "gpus.py"
-    script.write_text(GPUS.format(gpus=gpus, workers=workers, resources=resources))
-    process = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, check=False)
+    script.write_text(GPUS.format(workers=workers, resources=resources))
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": gpus}
+    argv = [sys.executable, str(script)]
+    process = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines()[-1] == str(seen)
+
+
+def test_gpus_are_those_that_the_driver_lists(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert visible_gpus() == []
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\n[ \"$1\" = --list-gpus ] && echo 'GPU 0: A (UUID: a)' && echo 'GPU 1: A (UUID: b)'\n")
+    tool.chmod(0o755)
+    assert visible_gpus() == ["0", "1"]
 
 
 def test_the_example_for_slurm_asks_for_a_gpu_and_offers_it_to_tasks():
