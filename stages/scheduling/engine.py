@@ -41,7 +41,7 @@ def open_cluster(workers: int, resources: dict[str, float], scheduler: str = "",
     local = LocalWorkers(resources)
     local.scale(workers)  # type: ignore[no-untyped-call]
     client = Client(local)
-    client.wait_for_workers(workers)
+    client.wait_for_workers(workers, timeout=120)  # seconds; an OSError where they cannot start
     return client
 
 
