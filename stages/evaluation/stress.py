@@ -1,0 +1,61 @@
+"""What alterations of an image do to the exported student, and which pictures it refuses."""
+
+import numpy as np
+import pandas as pd
+
+from stages.evaluation.evaluation import Evaluation
+from stages.statistics.intervals import interval
+from stages.statistics.metrics import ranking_metrics
+
+UNALTERED = "none"
+
+
+def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
+    """Return, by alteration and strength, ROC-AUC and the shares of images decided otherwise and refused.
+
+    altered: image_id, alteration, strength, p_melanoma and distance, of the holdout's images at least. A changed
+    decision is one at the operating point, against that about the unaltered image; ROC-AUC counts refused images, too.
+    """
+    sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
+    decision, image_ids = evaluation.decisions[name], evaluation.tables["holdout"]["image_id"]
+    unaltered = decision.called(evaluation.holdout[name])
+    rows = []
+    for (alteration, strength), group in altered.groupby(["alteration", "strength"], sort=False):
+        answers = group.set_index("image_id").loc[image_ids]
+        p, distance = answers["p_melanoma"].to_numpy(), answers["distance"].to_numpy()
+        shares = {"changed": decision.called(p) != unaltered, "refused": decision.refused(distance)}
+        metrics = {"roc_auc": ranking_metrics(sample.labels, p, sample.weights)["roc_auc"]}
+        metrics |= {metric: share(member, sample.weights) for metric, member in shares.items()}
+        rows += [
+            {
+                "alteration": alteration,
+                "strength": strength,
+                "metric": metric,
+                **interval(values, trials=0 if metric == "roc_auc" else len(np.unique(sample.lesions))),
+            }
+            for metric, values in metrics.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def share(member: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the share of images that are members, bool (images,), for each weighting: float (weightings,)."""
+    return weights @ member / weights.sum(axis=1)
+
+
+def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame:
+    """Return the share that is refused of the holdout's images, with its interval, and of each kind of picture.
+
+    Pictures are chosen and drawn, not sampled from anything, so their shares have no interval.
+    """
+    decision = evaluation.decisions[evaluation.roles.one("int8")]
+    held = robustness(evaluation, altered[altered["alteration"] == UNALTERED])
+    (row,) = held[held["metric"] == "refused"].to_dict("records")
+    rows = [{"of": "holdout", "pictures": len(evaluation.tables["holdout"]), **{k: row[k] for k in ENDS}}]
+    for kind, group in [("all of them", pictures), *pictures.groupby("kind", sort=False)]:
+        refused = float(decision.refused(group["distance"].to_numpy()).mean())
+        rows.append({"of": kind, "pictures": len(group), "value": refused, "low": "-", "high": "-"})
+    return pd.DataFrame(rows)
+
+
+ENDS = ("value", "low", "high")

@@ -1,0 +1,1 @@
+"""Stress tests of a deployed student: altered images, and pictures that show no lesion."""
