@@ -20,6 +20,7 @@ from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd, Tracking
 from stages.images.settings import Image
 from stages.networks.settings import PLANS, Compute, Distill, Init, TeacherSchedule, Views, plan_of, start_of
+from stages.stress.settings import Stress
 
 MARKER = Path("data/params_checked")
 
@@ -42,6 +43,7 @@ class Params:
     baselines: Baselines
     quantize: Quantize
     evaluate: Evaluate
+    stress: Stress
     tracking: Tracking
     compute: Compute
 

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.dataset.predictions import DECISIONS, RECORD, read_predictions, read_record
+from stages.dataset.predictions import DECISIONS, IDS, RECORD, read_predictions, read_record
 from stages.dataset.splits import SPLITS, check_classes, check_disjoint, read_split
 from stages.deployment.decision import Decision
 from stages.evaluation.evaluation import Evaluation, Predictions
 from stages.evaluation.plot_data import overview, plot_data
 from stages.evaluation.roles import ENSEMBLE, Roles, index_table, roles_of
+from stages.evaluation.stress import refusal, robustness
 from stages.evaluation.tables import TABLES, wide
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
@@ -136,6 +137,9 @@ def main() -> None:
     evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
     headline_metrics = headline(evaluation)
     tables = {"model_index": index_table(roles), **{name: build(evaluation) for name, build in TABLES.items()}}
+    altered, pictures = (pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS) for stem in ("altered", "pictures"))
+    tables["robustness"] = robustness(evaluation, altered)
+    tables["refusal"] = refusal(evaluation, altered, pictures)
     tables["kd_ablation"] = ablation(tables["models"], roles)
     tables["baselines"] = baseline_table(tables["models"], records, roles.baselines)
     tables["run"] = pd.DataFrame([describe_run(model, record) for model, record in records.items()])

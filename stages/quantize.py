@@ -6,7 +6,7 @@ Reads data/processed/<name>: pack, train.csv (calibration images), val.csv (the 
 models/<name>/students/<the key that kd.* selects>. Writes models/<name>/onnx: student_{fp32,int8}.onnx and, to try on
 other machines, methods/<method>.onnx, all with metadata on how to use them; models/<name>/predictions/onnx:
 student_{fp32,int8}.csv (every packed image that is not in train.csv), record.json and decisions.json (each file's
-threshold, calibration and referral bounds, from val); metrics/<name>/quantization.csv.
+threshold, calibration, bounds of referral and refusal, from val); metrics/<name>/quantization.csv.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from stages.dataset.predictions import DECISIONS, RECORD, as_written, write_pred
 from stages.dataset.settings import Target
 from stages.dataset.splits import MELANOMA
 from stages.deployment.decision import Decision
+from stages.deployment.deployed import score_pixels
 from stages.deployment.metadata import (
     INTENDED_USE,
     LICENCE,
@@ -29,7 +30,8 @@ from stages.deployment.metadata import (
     Metadata,
     write_metadata,
 )
-from stages.deployment.session import as_input, open_session, score_pixels
+from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session
+from stages.export.familiarity import Answering, farthest, fit_gaussian
 from stages.export.gate import check_export, choose, compare
 from stages.export.graph import count_costs, export_onnx
 from stages.export.ladder import LADDER
@@ -89,11 +91,11 @@ def score_val(student: Classifier, dataset: Dataset, threads: int) -> np.ndarray
     return class_probability(logits, dataset.train.melanoma)
 
 
-def score_onnx(model: onnx.ModelProto, dataset: Dataset, threads: int) -> np.ndarray:
-    """Return p_melanoma of `dataset.scored_ids`, float64 (images,), rounded as in the table of predictions."""
+def score_onnx(model: onnx.ModelProto, dataset: Dataset, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return p_melanoma of `dataset.scored_ids`, float64 (images,), rounded as in their table; and distance."""
     pack = dataset.train.pack
-    logits = score_pixels(open_session(serialize(model), threads=threads), pack.pixels, pack.rows(dataset.scored_ids))
-    return as_written(class_probability(logits, dataset.train.melanoma))
+    outputs = score_pixels(open_session(serialize(model), threads=threads), pack.pixels, pack.rows(dataset.scored_ids))
+    return as_written(class_probability(outputs[LOGITS], dataset.train.melanoma)), outputs[DISTANCE]
 
 
 def describe(params: Params, images: TrainImages, decision: Decision, hashes: dict[str, str]) -> Metadata:
@@ -122,11 +124,16 @@ def main() -> None:
     pack, size, labels = dataset.train.pack, dataset.train.pack.size, dataset.val_melanoma
     val = np.searchsorted(pack.rows(dataset.scored_ids), dataset.val_rows)  # val among scored_ids, in the pack's order
     images = calibration_images(dataset.train, params.quantize)
-    onnx_models = quantized(export_onnx(student, size), params.quantize.methods, images)
-    p_melanoma = {name: score_onnx(model, dataset, threads) for name, model in onnx_models.items()}
+    answering = Answering(student, fit_gaussian(student, dataset.train))
+    fp32 = export_onnx(answering, size, [LOGITS, DISTANCE])
+    onnx_models = quantized(fp32, params.quantize.methods, images)
+    answers = {name: score_onnx(model, dataset, threads) for name, model in onnx_models.items()}
+    p_melanoma = {name: p for name, (p, _) in answers.items()}
     decisions = {
-        name: fit_decision(labels, p[val], sensitivity=settings.sensitivity, coverage=settings.coverage)
-        for name, p in p_melanoma.items()
+        name: fit_decision(labels, p[val], sensitivity=settings.sensitivity, coverage=settings.coverage).model_copy(
+            update={"farthest": farthest(distance[val], params.quantize.refused)}
+        )
+        for name, (p, distance) in answers.items()
     }
     inputs = [*dataset_files(processed), weights]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}

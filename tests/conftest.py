@@ -108,6 +108,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         quantize,
         report,
         soft_labels,
+        stress_test,
         synthesize_demo,
         train_teacher,
     )
@@ -124,7 +125,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soft_labels.main("resnet18")
         for key in read_params(evaluate_holdout.Params).kd.students:
             distill.main(key)
-        for stage in (baselines, quantize, evaluate_holdout, explain, report):
+        for stage in (baselines, quantize, stress_test, evaluate_holdout, explain, report):
             stage.main()
     return folder
 
@@ -133,12 +134,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weight-only int8 student whose probability differs from image to image; the tiny student's hardly does.
 
-    It is fitted to 28 images; its metadata are the tiny student's.
+    It is fitted to 28 images; its metadata are the tiny student's, but it refuses no image of the archive.
     """
     import numpy as np  # noqa: PLC0415 - only for tests that need it, as torch
     import onnx  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
+    from stages.deployment.metadata import metadata_of, write_metadata  # noqa: PLC0415
+    from stages.export.familiarity import Answering, Gaussian, Pooled  # noqa: PLC0415
     from stages.export.graph import export_onnx  # noqa: PLC0415
     from stages.export.weight_only import largest_value, quantize_weights  # noqa: PLC0415
     from stages.networks.models import build_model  # noqa: PLC0415
@@ -153,8 +156,13 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(model(images[:28]), labels[:28]).backward()
         optimizer.step()
-    exported = quantize_weights(export_onnx(model.eval(), images.shape[-1]), largest_value)
-    exported.metadata_props.extend(onnx.load(finished / "models/demo/onnx/student_int8.onnx").metadata_props)
+    with torch.inference_mode():
+        gaussian = Gaussian(Pooled(model.eval())(images)[1].numpy())
+    fp32 = export_onnx(Answering(model, gaussian), images.shape[-1], ["logits", "distance"])
+    exported = quantize_weights(fp32, largest_value)
+    metadata = metadata_of(onnx.load(finished / "models/demo/onnx/student_int8.onnx"), "student")
+    familiar = metadata.decision.model_copy(update={"farthest": 100.0})
+    write_metadata(exported, metadata.model_copy(update={"decision": familiar}))
     path = tmp_path_factory.mktemp("sensitive") / "student.onnx"
     onnx.save(exported, path)
     return path

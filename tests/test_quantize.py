@@ -12,12 +12,12 @@ from conftest import KEY, write_params
 from stages import quantize
 from stages.dataset.pack import open_pack
 from stages.deployment import metadata as metadata_module
-from stages.deployment.session import as_input, open_session, score_pixels
+from stages.deployment.deployed import open_deployed
+from stages.deployment.session import as_input
 from stages.export.gate import check_export, choose
 from stages.export.ladder import LADDER
 from stages.export.settings import Gate, Method
 from stages.foundation.files import sha256_file
-from stages.foundation.probability import class_probability
 from stages.foundation.record import code_hash
 
 
@@ -35,9 +35,9 @@ def test_the_written_file_gives_the_written_predictions(tiny):
     processed, models = tiny / "data/processed/demo", tiny / "models/demo"
     pack = open_pack(processed / "pack")
     table = pd.read_csv(models / "predictions/onnx/student_int8.csv")
-    session = open_session(models / "onnx/student_int8.onnx", threads=2)
-    logits = score_pixels(session, pack.pixels, pack.rows(list(table["image_id"])))
-    assert np.abs(class_probability(logits, 4) - table["p_melanoma"]).max() < 1e-6
+    student = open_deployed(models / "onnx/student_int8.onnx", threads=2)
+    answers = student.answers(pack.pixels, pack.rows(list(table["image_id"])))
+    assert np.abs(answers.p_melanoma - table["p_melanoma"]).max() < 1e-6
 
 
 def test_the_table_measures_what_each_method_costs(tiny):

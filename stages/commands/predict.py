@@ -2,8 +2,9 @@
 
     melanoma-kd predict IMAGE... | FOLDER | -        (- reads one image from standard input)
 
-The model file's own metadata says how images are squared, where the threshold lies and how p is calibrated. Bad
-files are reported and skipped; the exit status is then 1. Research only: not a medical device.
+The model file's own metadata says how images are squared, where the threshold lies, how p is calibrated and how far a
+picture may be from the training images. Bad files are reported and skipped; the exit status is then 1. Research only:
+not a medical device.
 """
 
 import argparse
@@ -12,37 +13,38 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import onnxruntime as ort
 from tqdm import tqdm
 
+from stages.deployment.answering import STDIN, Answer, answer_files
 from stages.deployment.decision import Decision
-from stages.deployment.metadata import KEY, RELEASED, Metadata, read_metadata
-from stages.deployment.session import BATCH, open_session, score_pixels
-from stages.foundation.probability import class_probability
-from stages.images.decoding import load_rgb, to_square
-from stages.images.settings import Limits
+from stages.deployment.deployed import open_deployed
+from stages.deployment.metadata import RELEASED
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
-STDIN = "-"
+REFUSED = "refused"
+WHY = "not a dermatoscopic image this model knows"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One image: p as the model gives it, calibrated p, decision at the operating point, band; or what is wrong."""
+    """One image: p as the model gives it, calibrated p, decision at the operating point, band; or what is wrong.
+
+    decision: "melanoma", "other", or "refused" for a picture too far from the training images to be answered about;
+    distance: from them, about 1 for one of theirs, None from a file that does not tell it.
+    """
 
     file: str
     p_melanoma: float | None = None
     calibrated: float | None = None
     decision: str = ""
     band: str = ""
+    distance: float | None = None
     error: str = ""
 
 
@@ -64,64 +66,18 @@ def find_images(names: list[str]) -> list[str]:
     return images
 
 
-def decide(p: np.ndarray, decision: Decision) -> list[tuple[float, float, str, str]]:
-    """Return p, calibrated p, "melanoma" or "other" at the operating point, and the referral band of each image."""
-    called = np.where(decision.called(p), "melanoma", "other")
-    columns = (p, decision.calibration(p), called, decision.referral.bands(p))
-    return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
-def check_fit(session: ort.InferenceSession, metadata: Metadata, name: str) -> None:
-    """Raise ValueError unless the model's input and output have the type and shape that its metadata say."""
-    size = metadata.frame.size
-    inputs = [(value.name, value.type, value.shape[1:]) for value in session.get_inputs()]
-    outputs = [value.shape[1:] for value in session.get_outputs()]
-    wanted = [("image", "tensor(float)", [3, size, size])], [[len(metadata.classes)]]
-    if (inputs, outputs) != wanted:
-        raise ValueError(f"{name}: its metadata want inputs and classes {wanted}, the model has {(inputs, outputs)}")
-    batch = session.get_inputs()[0].shape[0]
-    if isinstance(batch, int):
-        raise ValueError(f"{name}: it takes batches of {batch} alone; export it with a free batch size")
-
-
-def predict(session: ort.InferenceSession, metadata: Metadata, files: Iterable[str], threads: int) -> Iterator[Row]:
-    """Yield one row per file in order; two batches are held, whatever their number: one is decoded, one scored."""
-    remaining = iter(files)
-    with ThreadPoolExecutor(threads) as pool:
-
-        def begin() -> list[tuple[str, Future[np.ndarray | str]]]:
-            return [(name, pool.submit(_decode, name, metadata)) for name in islice(remaining, BATCH)]
-
-        batch = begin()
-        while batch:
-            following, decoded = begin(), [future.result() for _, future in batch]
-            good = [image for image in decoded if isinstance(image, np.ndarray)]
-            scored = iter(_score(session, metadata, np.stack(good)) if good else [])
-            for (name, _), image in zip(batch, decoded, strict=True):
-                yield Row(name, error=image) if isinstance(image, str) else _row(name, next(scored))
-            batch = following
-
-
-def _decode(name: str, metadata: Metadata) -> np.ndarray | str:
-    frame = metadata.frame
-    limits = Limits(min_side=frame.min_side, max_aspect=frame.max_aspect, max_megapixels=frame.max_megapixels)
-    source: Path | BinaryIO = io.BytesIO(sys.stdin.buffer.read()) if name == STDIN else Path(name)
-    try:
-        return to_square(load_rgb(source, limits), frame.size)
-    except ValueError as error:
-        return str(error).removeprefix("image: " if name == STDIN else f"{Path(name)}: ")
-
-
-def _score(
-    session: ort.InferenceSession, metadata: Metadata, pixels: np.ndarray
-) -> list[tuple[float, float, str, str] | None]:
-    logits = score_pixels(session, pixels, np.arange(len(pixels)))
-    p = class_probability(logits, metadata.classes.index(metadata.melanoma))
-    return [decide(value[None], metadata.decision)[0] if np.isfinite(value) else None for value in p]
-
-
-def _row(name: str, scored: tuple[float, float, str, str] | None) -> Row:
-    return Row(name, error="the model gives no number for this image") if scored is None else Row(name, *scored)
+def row_of(answer: Answer, decision: Decision, *, prevalence: float | None = None, show_refused: bool = False) -> Row:
+    """Return what is said of one file; prevalence: of melanoma where it comes from, None for val's."""
+    if answer.error:
+        return Row(answer.file, error=answer.error)
+    p, distance = np.array([answer.p_melanoma]), np.array([answer.distance])
+    told = None if np.isnan(answer.distance) else answer.distance
+    refused = bool(decision.refused(distance)[0])
+    if refused and not show_refused:
+        return Row(answer.file, decision=REFUSED, distance=told)
+    calibrated = decision.calibration(p) if prevalence is None else decision.at_prevalence(p, prevalence)
+    called = REFUSED if refused else "melanoma" if decision.called(p)[0] else "other"
+    return Row(answer.file, answer.p_melanoma, float(calibrated[0]), called, str(decision.referral.bands(p)[0]), told)
 
 
 def write(rows: Iterable[Row], style: str) -> int:
@@ -138,6 +94,8 @@ def write(rows: Iterable[Row], style: str) -> int:
             print(json.dumps({name: value for name, value in asdict(row).items() if value not in (None, "")}))
         elif row.error:
             print(f"{row.file}: {row.error}", file=sys.stderr)
+        elif row.p_melanoma is None:
+            print(f"{'-':>8} {'-':>8}  {row.decision:9}{'-':11}{row.file}: {WHY}")
         else:
             print(f"{row.p_melanoma:8.4f} {row.calibrated:8.4f}  {row.decision:9}{row.band:11}{row.file}")
     return failed
@@ -156,7 +114,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=RELEASED, help="an ONNX file that this pipeline exported")
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="json: one object a line")
     parser.add_argument("--threads", type=int, default=None, help="default: all")
+    parser.add_argument("--prevalence", type=float, help="share of melanomas where the images come from, such as 0.02")
+    parser.add_argument("--show-refused", action="store_true", help="the probability of unfamiliar pictures, too")
     options = parser.parse_args(arguments)
+    if options.prevalence is not None and not 0 < options.prevalence < 1:
+        parser.error(f"argument --prevalence: wanted a share between 0 and 1, found {options.prevalence:g}")
     if options.threads is not None and options.threads < 1:
         parser.error(f"argument --threads: wanted 1 or more, found {options.threads}")
     return options
@@ -169,14 +131,18 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
-        session = open_session(options.model, threads=threads)
-        metadata = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), str(options.model))
-        check_fit(session, metadata, str(options.model))
+        student = open_deployed(options.model, threads)
         files = find_images(options.images)
         if options.format == "table":
             print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
         progress = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
-        failed = write(predict(session, metadata, progress, threads), options.format)
+        told = partial(
+            row_of,
+            decision=student.metadata.decision,
+            prevalence=options.prevalence,
+            show_refused=options.show_refused,
+        )
+        failed = write(map(told, answer_files(student, progress, threads)), options.format)
     except BrokenPipeError:  # the reader of our output has closed it: `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from stages.demo.camera import CAMERAS, photograph
+
 Field = np.ndarray  # float (height, width) or (height, width, 3)
 
 BROWN = np.array([0.48, 0.31, 0.22])
@@ -43,8 +45,8 @@ class Lesion:
     seed: tuple[int, ...]
 
 
-def render(lesion: Lesion, shot: int, *, width: int, height: int) -> np.ndarray:
-    """Return image number `shot` of the lesion, uint8 (height, width, 3)."""
+def render(lesion: Lesion, shot: int, *, width: int, height: int, camera: str = "standard") -> np.ndarray:
+    """Return image number `shot` of the lesion by one of CAMERAS, uint8 (height, width, 3)."""
     form = np.random.default_rng([*lesion.seed, 0])
     light = np.random.default_rng([*lesion.seed, 1 + shot])
     y, x = _coordinates(width, height, light)
@@ -54,7 +56,7 @@ def render(lesion: Lesion, shot: int, *, width: int, height: int) -> np.ndarray:
     image = _hair(image, light)
     image = _marks(image, light)
     image = _bubbles(image, light)
-    image = _optics(image, light)
+    image = photograph(image, light, CAMERAS[camera])
     return (image.clip(0, 1) * 255).round().astype(np.uint8)
 
 
@@ -188,13 +190,3 @@ def _bubbles(image: Field, rng: np.random.Generator) -> Field:
         radius = rng.uniform(0.02, 0.06)
         image = _paint(image, GEL, 0.45 * np.exp(-(((distance - radius) / 0.008) ** 2)))
     return image
-
-
-def _optics(image: Field, rng: np.random.Generator) -> Field:
-    """Return the image with exposure, white balance, vignette, blur and noise of a camera."""
-    height, width, _ = image.shape
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    vignette = 1 - rng.uniform(0.1, 0.5) * np.clip(np.hypot(x, y) - 0.7, 0, None)
-    image = image * (rng.normal(1, 0.07) * rng.normal(1, 0.02, 3)) * vignette[..., None]
-    image = gaussian_filter(image, (sigma := rng.uniform(0.2, 0.7), sigma, 0))
-    return image + rng.normal(0, 0.012, image.shape)

@@ -34,10 +34,12 @@ class Referral:
 
 
 class Decision(Section):
-    """One model's threshold, Platt scaling and referral bounds, chosen on val; its ONNX file's metadata hold them.
+    """One model's threshold, Platt scaling, bounds of referral and refusal, chosen on val; in its file's metadata.
 
     threshold: of the operating point, on p as the model gives it; sensitivity: what it reaches on val at least; slope
-    and intercept: of `Calibration`; melanoma_from and other_up_to: of `Referral`.
+    and intercept: of `Calibration`; melanoma_from and other_up_to: of `Referral`; prevalence: of melanoma among
+    the images it was calibrated on; farthest: the distance from the training images up to which a picture is answered
+    about, None for a model that tells no distance.
     """
 
     threshold: float
@@ -46,6 +48,8 @@ class Decision(Section):
     intercept: float
     melanoma_from: float
     other_up_to: float
+    prevalence: float | None = None  # None: of a file that an earlier version exported
+    farthest: float | None = None
 
     @property
     def calibration(self) -> Calibration:
@@ -55,6 +59,21 @@ class Decision(Section):
     def referral(self) -> Referral:
         return Referral(self.melanoma_from, self.other_up_to)
 
+    def at_prevalence(self, p: np.ndarray, prevalence: float) -> np.ndarray:
+        """Return calibrated probabilities where this share of the images are melanomas (Saerens et al. 2002).
+
+        It shifts the log odds, as if melanomas looked alike everywhere and were only more or less frequent. ValueError
+        when the file does not say the prevalence it was calibrated at.
+        """
+        if self.prevalence is None:
+            raise ValueError("this file does not say at which prevalence it was calibrated; export it anew")
+        shift = log_odds(np.array(prevalence)) - log_odds(np.array(self.prevalence))
+        return 1 / (1 + np.exp(-(log_odds(self.calibration(p)) + shift)))
+
     def called(self, p: np.ndarray) -> np.ndarray:
         """Return whether each image is called melanoma at the operating point, bool (images,)."""
         return p >= self.threshold
+
+    def refused(self, distance: np.ndarray) -> np.ndarray:
+        """Return whether each picture is too far from the training images to be answered about, bool (images,)."""
+        return np.zeros(len(distance), dtype=bool) if self.farthest is None else distance > self.farthest

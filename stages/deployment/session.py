@@ -1,4 +1,4 @@
-"""Open an ONNX file, with checks and one-line errors, and score images with it."""
+"""Open an ONNX file, with checks and one-line errors."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import onnx
 import onnxruntime as ort
 from google.protobuf.message import DecodeError
 
-BATCH = 64  # images scored at once
+INPUT, LOGITS, DISTANCE = "image", "logits", "distance"  # of an exported file
 
 
 def read_model(source: Path | bytes) -> tuple[bytes, onnx.ModelProto]:
@@ -49,12 +49,6 @@ def folds_to_float(model: onnx.ModelProto) -> bool:
 def as_input(pixels: np.ndarray) -> np.ndarray:
     """Return images as a model takes them: uint8 (batch, size, size, 3) to float32 (batch, 3, size, size) in [0, 1]."""
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255)
-
-
-def score_pixels(session: ort.InferenceSession, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the logits of these rows of pixels: uint8 (images, size, size, 3) to float32 (rows, classes)."""
-    batches = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
-    return np.concatenate([session.run(None, {"image": as_input(pixels[batch])})[0] for batch in batches])
 
 
 def _all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

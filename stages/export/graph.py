@@ -1,6 +1,8 @@
-"""Export a trained classifier to one fp32 ONNX model; count its parameters and multiply-accumulates."""
+"""Export a trained network to one fp32 ONNX model; count its parameters and multiply-accumulates."""
 
 import copy
+from collections.abc import Sequence
+from typing import TypeVar
 
 import onnx
 import torch
@@ -8,14 +10,14 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
-from stages.networks.models import Classifier
+from stages.deployment.session import INPUT, LOGITS
 
-INPUT, OUTPUT = "image", "logits"
 OPSET = 20
+M = TypeVar("M", bound=nn.Module)
 
 
-def export_onnx(model: Classifier, size: int) -> onnx.ModelProto:
-    """Return the model as ONNX: `image` float32 (batch, 3, size, size), RGB in [0, 1], to `logits` (batch, classes).
+def export_onnx(model: nn.Module, size: int, outputs: Sequence[str] = (LOGITS,)) -> onnx.ModelProto:
+    """Return the model as ONNX: `image` float32 (batch, 3, size, size), RGB in [0, 1], to its outputs, by these names.
 
     Batch norms are folded into their convolutions. The exporter's notes on each node are removed: they are a tenth of
     the file and hold paths of the machine.
@@ -26,7 +28,7 @@ def export_onnx(model: Classifier, size: int) -> onnx.ModelProto:
         folded,
         (image,),
         input_names=[INPUT],
-        output_names=[OUTPUT],
+        output_names=list(outputs),
         opset_version=OPSET,
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         dynamo=True,
@@ -37,7 +39,7 @@ def export_onnx(model: Classifier, size: int) -> onnx.ModelProto:
     return _strip(program.model_proto)
 
 
-def fold_batch_norms(model: Classifier) -> Classifier:
+def fold_batch_norms(model: M) -> M:
     """Return a copy in eval mode whose Conv2d-BatchNorm2d pairs are one convolution each."""
     folded = copy.deepcopy(model).cpu().eval()
     for module in folded.modules():
@@ -50,7 +52,7 @@ def fold_batch_norms(model: Classifier) -> Classifier:
     return folded
 
 
-def count_costs(model: Classifier, size: int) -> dict[str, int]:
+def count_costs(model: nn.Module, size: int) -> dict[str, int]:
     """Return the number of parameters, and of multiply-accumulates for one image of (3, size, size)."""
     model = copy.deepcopy(model).cpu().eval()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():

@@ -22,7 +22,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from stages.export.graph import INPUT
+from stages.deployment.session import INPUT
 from stages.export.settings import Method
 from stages.export.weight_only import largest_value, least_squares, quantize_weights
 

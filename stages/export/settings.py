@@ -27,9 +27,10 @@ class Gate(Section):
 
 
 class Quantize(Section):
-    """images: of train, from which static methods take the ranges of activations."""
+    """images: of train, from which static methods take the ranges of activations; refused: share of val, at most."""
 
     methods: Annotated[list[Method], Field(min_length=1), EachOnce]
     images: int = Field(ge=1, le=1_000_000)
     seed: Seed
+    refused: float = Field(gt=0, lt=0.5)
     gate: Gate

@@ -18,6 +18,7 @@ def fit_decision(labels: np.ndarray, p: np.ndarray, *, sensitivity: float, cover
         sensitivity=sensitivity,
         **vars(fit_platt(labels, p)),
         **vars(fit_referral(labels, p, coverage)),
+        prevalence=float(np.mean(labels)),
     )
 
 

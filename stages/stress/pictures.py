@@ -1,7 +1,8 @@
-"""Pictures that show no lesion: photographs that come with packages, and noise, colours, textures, text and drawings.
+"""Pictures without a real lesion: photographs that come with packages; noise, colours, textures, text and drawings.
 
 The photographs are scikit-image's, scikit-learn's and matplotlib's sample pictures, free to use by these packages' own
-notes on them; each is shown whole and by its quarters. The others are drawn here by a seed.
+notes on them; each is shown whole and by its quarters. The others are drawn here by a seed, lesions of the demo among
+them, which are no photographs either.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
+from stages.demo.synthesis import BODY, Lesion, render
 from stages.images.decoding import to_square
 
 PHOTOGRAPHS = {  # package -> its files
@@ -26,7 +28,7 @@ PHOTOGRAPHS = {  # package -> its files
     "matplotlib": ["mpl-data/sample_data/grace_hopper.jpg"],
 }
 DRAWN = 60  # pictures of each kind
-WORDS = "the of and to in is that for it was on as with be by at this from or have an not are".split()
+LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def flat(size: int, rng: np.random.Generator) -> np.ndarray:
     """One colour, or two that pass into one another."""
     first, second = rng.uniform(0, 1, (2, 3))
     share = np.linspace(0, 1, size)[:, None, None] * float(rng.choice([0, 1]))
-    return np.rot90(_as_pixels(np.broadcast_to(first + share * (second - first), (size, size, 3))), rng.integers(4))
+    return np.rot90(_as_pixels(np.broadcast_to(first + share * (second - first), (size, size, 3))), int(rng.integers(4)))
 
 
 def texture(size: int, rng: np.random.Generator) -> np.ndarray:
@@ -105,7 +107,8 @@ def text(size: int, rng: np.random.Generator) -> np.ndarray:
     draw, height = ImageDraw.Draw(image), max(6, round(size * rng.uniform(0.04, 0.16)))
     font = ImageFont.load_default(height)
     for top in range(round(height / 2), size, round(1.3 * height)):
-        draw.text((height / 2, top), " ".join(rng.choice(WORDS, 20)), fill=ink, font=font)
+        words = ("".join(rng.choice(LETTERS, rng.integers(2, 10))) for _ in range(20))
+        draw.text((height / 2, top), " ".join(words), fill=ink, font=font)
     return np.asarray(image)
 
 
@@ -127,12 +130,20 @@ def drawing(size: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(image)
 
 
+def drawn_lesion(size: int, rng: np.random.Generator) -> np.ndarray:
+    """A lesion as the demo archive's, by a camera that it does not know."""
+    lesion = Lesion(str(rng.choice(list(BODY))), float(rng.normal(0, 1)), (int(rng.integers(1 << 32)),))
+    picture = render(lesion, 0, width=round(4 / 3 * size), height=size, camera="other")
+    return to_square(Image.fromarray(picture), size)
+
+
 KINDS: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
     "noise": noise,
     "flat": flat,
     "texture": texture,
     "text": text,
     "drawing": drawing,
+    "drawn_lesion": drawn_lesion,
 }
 
 

@@ -62,7 +62,7 @@ def read_archive(archive: Path, melanomas: set[str] | None = None) -> Labelled:
 
 def _tables(folder: Path) -> list[Path]:
     """Return the table of a folder; ValueError where there are several and none is HAM10000's."""
-    tables = sorted(folder.glob("*.csv"))
+    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv")
     if folder / METADATA in tables:
         return [folder / METADATA]
     if len(tables) > 1:

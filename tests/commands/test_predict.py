@@ -18,9 +18,8 @@ from PIL import Image
 
 from stages.commands import predict
 from stages.dataset.pack import open_pack
+from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import KEY
-from stages.deployment.session import open_session, score_pixels
-from stages.foundation.probability import class_probability
 
 
 def run(*argv, stdin=None):
@@ -72,8 +71,8 @@ def test_the_holdouts_images_get_the_pipelines_probabilities(finished, model):
 def test_predict_is_packing_and_scoring(finished, sensitive):
     processed = finished / "data/processed/demo"
     pack = open_pack(processed / "pack")
-    logits = score_pixels(open_session(sensitive, threads=2), pack.pixels, pack.rows(pack.image_ids))
-    expected = dict(zip(pack.image_ids, class_probability(logits, 4), strict=True))
+    answers = open_deployed(sensitive, threads=2).answers(pack.pixels, pack.rows(pack.image_ids))
+    expected = dict(zip(pack.image_ids, answers.p_melanoma, strict=True))
     process = run("--model", sensitive, "--format", "csv", finished / "data/raw/demo")
     probabilities = {Path(row["file"]).stem: float(row["p_melanoma"]) for row in rows(process)}
     assert set(probabilities) == set(expected)

@@ -7,14 +7,13 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from conftest import ROOT
 from PIL import Image
 
 from stages.commands import predict, web
-from stages.deployment.metadata import read_metadata
-from stages.deployment.session import open_session
+from stages.deployment.answering import answer_files
+from stages.deployment.deployed import open_deployed
 
 pytestmark = pytest.mark.slow
 WEB = ROOT / "web"
@@ -65,8 +64,8 @@ def give(browser, path):
 
 
 def expected_rows(model, paths):
-    metadata = read_metadata(onnx.load(model).metadata_props[0].value, "model")
-    return list(predict.predict(open_session(model, threads=1), metadata, [str(path) for path in paths], 1))
+    student = open_deployed(model, threads=1)
+    return [predict.row_of(a, student.metadata.decision) for a in answer_files(student, map(str, paths), 1)]
 
 
 def test_ten_images_get_predicts_probabilities(page, finished, sensitive):

@@ -1,0 +1,44 @@
+"""Altered images and pictures: the tables hold what the frozen answers say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.evaluation.stress import share
+
+
+def test_a_share_follows_the_weights():
+    member, weights = np.array([True, False, False, True]), np.array([[1, 1, 1, 1], [2, 0, 1, 1]], np.uint8)
+    assert share(member, weights).tolist() == [0.5, 0.75]
+
+
+def test_unaltered_images_change_nothing(tiny):
+    table = pd.read_csv(tiny / "metrics/demo/evaluation/robustness.csv").set_index(["alteration", "strength", "metric"])
+    models = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv", dtype={"at": str})
+    row = models.query("model == 'student_int8' and split == 'holdout' and at == 'all' and metric == 'roc_auc'").iloc[0]
+    assert table.loc[("none", 0, "changed"), "value"] == 0
+    assert table.loc[("none", 0, "changed"), "high"] > 0  # no change among so few images promises little
+    for column in ("value", "low", "high"):
+        assert table.loc[("none", 0, "roc_auc"), column] == pytest.approx(row[column], abs=1e-6)
+
+
+def test_every_alteration_has_five_strengths_and_every_number_an_interval(tiny):
+    table = pd.read_csv(tiny / "metrics/demo/evaluation/robustness.csv")
+    counts = table[table["alteration"] != "none"].groupby("alteration")["strength"].agg(["nunique", "size"])
+    assert (counts["nunique"] == 5).all()
+    assert (counts["size"] == 15).all()
+    assert (table["low"] <= table["value"]).all()
+    assert (table["value"] <= table["high"]).all()
+
+
+def test_refusals_are_counted_with_the_files_own_bound(tiny):
+    stress, metrics = tiny / "models/demo/predictions/stress", tiny / "metrics/demo/evaluation"
+    farthest = pd.read_json(tiny / "models/demo/predictions/onnx/decisions.json")["student_int8"]["farthest"]
+    pictures = pd.read_csv(stress / "pictures.csv")
+    table = pd.read_csv(metrics / "refusal.csv").set_index("of")
+    for kind, group in pictures.groupby("kind"):
+        assert table.loc[kind, "pictures"] == len(group)
+        assert table.loc[kind, "value"] == pytest.approx((group["distance"] > farthest).mean(), abs=1e-6)
+    altered = pd.read_csv(stress / "altered.csv").query("alteration == 'none'")
+    assert table.loc["holdout", "pictures"] == len(altered)
+    assert table.loc["holdout", "value"] == pytest.approx((altered["distance"] > farthest).mean(), abs=1e-6)
