@@ -36,6 +36,8 @@ EVALUATION = (
     "subgroups",
     "subgroup_gaps",
     "referral",
+    "robustness",
+    "refusal",
     "repeatability",
     "consequences",
     "agreement",

@@ -36,7 +36,7 @@ FOLDERS = {  # folder -> the folders it may import; every one may import foundat
     "statistics": {"deployment"},
     "export": {"networks", "statistics", "dataset", "deployment"},
     "evaluation": {"statistics", "deployment"},
-    "validation": {"dataset"},
+    "validation": {"dataset", "deployment", "evaluation", "statistics"},
     "reporting": set(),
     "benchmarks": {"networks", "learning", "distillation", "deployment"},
     "scheduling": set(),

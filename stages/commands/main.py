@@ -10,6 +10,7 @@ from pathlib import Path
 
 COMMANDS = {
     "predict": "give the probability of melanoma that an exported student computes for images",
+    "validate": "measure an exported file on a labelled archive of your own",
     "web": "build the page that runs the student in a browser, and serve it",
     "release": "put the exported student into a folder of Hugging Face's layout",
     "cluster": "run the pipeline on several machines, scheduled by Dask",
@@ -29,7 +30,17 @@ COMMANDS = {
     "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
 }
 # These have arguments and a --help of their own.
-PARSES = {"predict", "web", "release", "compare_procedures", "cluster", "work", "benchmark_step", "benchmark_scaling"}
+PARSES = {
+    "predict",
+    "validate",
+    "web",
+    "release",
+    "compare_procedures",
+    "cluster",
+    "work",
+    "benchmark_step",
+    "benchmark_scaling",
+}
 USAGE = """usage: melanoma-kd COMMAND [--help]
 
 The pipeline itself is DVC's: `dvc repro` runs it, `dvc exp run -S kd.temperature=2` changes one number.

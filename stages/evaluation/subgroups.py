@@ -40,7 +40,9 @@ def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
     melanoma = (table["melanoma"] == 1).to_numpy()
     for dx in sorted(table.loc[~melanoma, "dx"].unique()):
         yield "melanoma against", dx, melanoma | (table["dx"] == dx).to_numpy()
-    yield "confirmed by", "histology", (table["dx_type"] == "histo").to_numpy()
+    histology = (table["dx_type"] == "histo").to_numpy()
+    if histology.any():
+        yield "confirmed by", "histology", histology
 
 
 def subgroup_tables(

@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 from stages.reporting.drawing import INK, LOOKS, canvas
 
 
+STRESS = {"roc_auc": "ROC-AUC", "changed": "decisions changed", "refused": "images refused"}
+
+
 def bands(
     table: pd.DataFrame, x: str, *, xlabel: str, ylabel: str, ylim: tuple[float, float | None] = (0, 1)
 ) -> Figure:
@@ -30,6 +33,23 @@ def calibration(table: pd.DataFrame) -> Figure:
     """Return the share of melanomas by calibrated probability, smoothed, with a band per model, and the diagonal."""
     figure = bands(table, "p", xlabel="calibrated probability of melanoma", ylabel="share of melanomas")
     figure.axes[0].plot([0, 1], [0, 1], color=INK, linewidth=0.7)
+    return figure
+
+
+def robustness(table: pd.DataFrame) -> Figure:
+    """Return ROC-AUC and the shares of changed decisions and of refusals by an alteration's strength."""
+    unaltered = table[table["strength"] == 0].set_index("metric")["value"]
+    with canvas(9, 3.2, columns=3) as (figure, axes):
+        for axis, (metric, label) in zip(axes, STRESS.items(), strict=True):
+            rows = table[(table["metric"] == metric) & (table["strength"] > 0)]
+            for number, (alteration, line) in enumerate(rows.groupby("alteration", sort=False)):
+                color, style, marker = LOOKS[number % len(LOOKS)]
+                x, y = [0, *line["strength"]], [unaltered[metric], *line["value"]]
+                name = str(alteration).replace("_", " ")
+                axis.plot(x, y, color=color, linestyle=style, marker=marker, markersize=3, label=name)
+            axis.set(xlabel="strength", ylabel=label)
+            axis.grid(alpha=0.3)
+        axes[0].legend(fontsize=7)
     return figure
 
 

@@ -42,6 +42,11 @@ TIDY = {  # tables with the columns metric, value, low and high: title and note
         "Sensitivity and specificity of the holdout at the operating point, carried over to other shares of melanomas; "
         "net benefit per lesion at params.yaml's threshold probability.",
     ),
+    "robustness": (
+        "Altered images",
+        "Holdout; the exported int8 student, each alteration at five strengths: ROC-AUC, the share of images whose "
+        "decision at the operating point changes, and the share that is refused.",
+    ),
     "referral": (
         "Referral",
         "Holdout, with class-conditional conformal bounds from val: melanoma is possible from melanoma_from, another "
@@ -62,6 +67,7 @@ def report_tables(tables: Tables) -> list[Table]:
     """Return all tables of the report in reading order. tables: the evaluation's and quantize's, by stem."""
     ablation = "The study's table: the grid and the control (alpha 0); F1, sensitivity, PPV and accuracy at 0.5."
     features = "On hand-crafted colour, texture and shape features combined."
+    refusals = "Share that the exported int8 student refuses, by the bound on the distance chosen on val."
     methods = "On val, where the first method that passes the gate is taken."
     return [
         *_models(tables["models"]),
@@ -70,8 +76,9 @@ def report_tables(tables: Tables) -> list[Table]:
         _plain("scikit-learn baselines", "baselines.csv", features, tables["baselines"]),
         _plain("Quantisation", "quantization.csv", methods, tables["quantization"]),
         _plain("Teacher against student", "agreement.csv", "Both decide at 0.5.", tables["agreement"]),
+        _plain("Unfamiliar pictures", "refusal.csv", refusals, tables["refusal"]),
         _plain("Decisions, counted", "confusion.csv", "Images of the holdout.", tables["confusion"]),
-        *(_tidy(title, f"{name}.csv", note, tables[name]) for name, (title, note) in TIDY.items()),
+        *(tidy_table(title, f"{name}.csv", note, tables[name]) for name, (title, note) in TIDY.items()),
     ]
 
 
@@ -105,7 +112,7 @@ def _comparisons(table: pd.DataFrame) -> Table:
     return _plain("Paired comparisons", "comparisons.csv", note, texts)
 
 
-def _tidy(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
+def tidy_table(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
     """Return a tidy table with its metrics side by side, "-" where a row has none of a metric."""
     keys = [name for name in table.columns if name not in ("metric", "value", "low", "high")]
     metrics = list(dict.fromkeys(table["metric"]))

@@ -85,7 +85,9 @@ def flat(size: int, rng: np.random.Generator) -> np.ndarray:
     """One colour, or two that pass into one another."""
     first, second = rng.uniform(0, 1, (2, 3))
     share = np.linspace(0, 1, size)[:, None, None] * float(rng.choice([0, 1]))
-    return np.rot90(_as_pixels(np.broadcast_to(first + share * (second - first), (size, size, 3))), int(rng.integers(4)))
+    return np.rot90(
+        _as_pixels(np.broadcast_to(first + share * (second - first), (size, size, 3))), int(rng.integers(4))
+    )
 
 
 def texture(size: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,116 @@
+"""Validate an exported file on a labelled archive: external validation, with nothing fitted anew.
+
+    melanoma-kd validate ARCHIVE [--model FILE] [--melanoma LABEL] [--prevalence 0.11 0.02] [--output FOLDER]
+
+ARCHIVE is HAM10000's layout, a ground truth of an ISIC challenge beside its images, a folder for each class, or a CSV
+of file and label. Columns for lesion or patient, age, sex and site are used where they are named. Intervals are by a
+bootstrap over lesions or patients, else over images. Writes build/validation/<archive>: predictions.csv, faults.csv,
+the tables and report.html, beside the holdout the model was developed with. Research only: not a medical device.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from stages.deployment.answering import Answer, answer_files
+from stages.deployment.deployed import open_deployed
+from stages.deployment.metadata import RELEASED
+from stages.foundation.files import write_csv, write_text, writing
+from stages.foundation.params import read_params
+from stages.foundation.settings import Evaluate
+from stages.reporting.validation import validation_page
+from stages.validation.archive import Labelled, read_archive
+from stages.validation.numbers import external_tables
+
+DEVELOPMENT = "student_int8"  # of the tables of the run that the released file comes from
+
+
+@dataclass(frozen=True)
+class Params:
+    evaluate: Evaluate
+
+
+def with_answers(archive: Labelled, answers: list[Answer]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table of the images that were answered about, with p_melanoma and distance, and all faults."""
+    table = archive.table.assign(
+        p_melanoma=[answer.p_melanoma for answer in answers], distance=[answer.distance for answer in answers]
+    )
+    bad = [bool(answer.error) for answer in answers]
+    faults = [f"{answer.file}: {answer.error}" for answer in answers if answer.error]
+    return table[[not fault for fault in bad]].reset_index(drop=True), archive.faults + faults
+
+
+def describe(table: pd.DataFrame, replicates: int) -> dict[str, str]:
+    """Return who was looked at, and what the bootstrap draws."""
+    grouped = not table["lesion_id"].equals(table["image_id"])
+    unit = "lesions or patients" if grouped else "images (the archive names neither lesions nor patients)"
+    groups = f" of {table['lesion_id'].nunique()} lesions or patients" if grouped else ""
+    population = f"{len(table)} images{groups}, {table['melanoma'].sum()} of them melanomas"
+    return {"population": population, "unit": unit, "replicates": str(replicates)}
+
+
+def development(data: str) -> pd.DataFrame:
+    """Return models.csv's rows of the exported student on the holdout of its own data, none where it is not here."""
+    path = Path("metrics", data, "evaluation/models.csv")
+    if not path.is_file():
+        return pd.DataFrame()
+    table = pd.read_csv(path, dtype={"at": str, "threshold": str})
+    return table[(table["model"] == DEVELOPMENT) & (table["split"] == "holdout")].drop(columns=["model", "split"])
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="validate", description="External validation. Research only: no diagnosis.")
+    parser.add_argument("archive", type=Path, help="a folder, or a CSV of files and labels beside its images")
+    parser.add_argument("--model", type=Path, default=RELEASED, help="an ONNX file that this pipeline exported")
+    parser.add_argument("--melanoma", action="append", metavar="LABEL", help="a label that means melanoma; repeatable")
+    parser.add_argument("--prevalence", type=float, nargs="+", help="of melanoma; default: params.yaml's")
+    parser.add_argument("--output", type=Path, help="default: build/validation/<archive>")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args(arguments)
+    for prevalence in options.prevalence or []:
+        if not 0 < prevalence < 1:
+            parser.error(f"argument --prevalence: wanted shares between 0 and 1, found {prevalence:g}")
+    return options
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Write the tables and the page; return how many rows and files could not be used."""
+    settings = read_params(Params).evaluate
+    melanomas = {label.lower() for label in options.melanoma} if options.melanoma else None
+    archive = read_archive(options.archive, melanomas)
+    student = open_deployed(options.model, options.threads)
+    files = tqdm([str(path) for path in archive.files], unit="image", disable=None, file=sys.stderr)
+    table, faults = with_answers(archive, list(answer_files(student, files, options.threads)))
+    metadata = student.metadata
+    tables = external_tables(table, metadata.decision, settings, options.prevalence or settings.prevalences)
+    output = options.output or Path("build/validation", options.archive.resolve().stem)
+    with writing(output) as (folder,):
+        folder.mkdir(parents=True)
+        for name, content in {**tables, "predictions": table}.items():
+            write_csv(folder / f"{name}.csv", content)
+        write_csv(folder / "faults.csv", pd.DataFrame({"fault": faults}))
+        file = {"model": options.model.name, "data": metadata.data}
+        described = describe(table, settings.replicates)
+        page = validation_page(output.name, file, described, tables, faults, development(metadata.data))
+        write_text(folder / "report.html", page)
+    print(f"{len(table)} images, {table['melanoma'].sum()} of melanomas; {len(faults)} faults; {output}/report.html")
+    return len(faults)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parse(arguments)
+    try:
+        faults = validate(options)
+    except (ValueError, OSError) as error:
+        sys.exit(f"validate: {error}")
+    if faults:
+        sys.exit(f"validate: {faults} rows or files could not be used; faults.csv names them")
+
+
+if __name__ == "__main__":
+    main()

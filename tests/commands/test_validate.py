@@ -1,0 +1,96 @@
+"""External validation: on the pipeline's own holdout it says the pipeline's own numbers."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.commands import validate
+
+
+@pytest.fixture
+def holdout(tiny):
+    """An archive in HAM10000's layout that holds the images of the tiny project's holdout."""
+    table = pd.read_csv(tiny / "data/processed/demo/holdout.csv", dtype=str, keep_default_na=False)
+    folder = tiny / "clinic"
+    folder.mkdir()
+    columns = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
+    table[columns].replace("unknown", "").to_csv(folder / "HAM10000_metadata.csv", index=False)
+    for path in (tiny / "data/raw/demo").rglob("*.jpg"):
+        if path.stem in set(table["image_id"]):
+            shutil.copy(path, folder)
+    return folder
+
+
+def run(tiny, *argv):
+    validate.main([*map(str, argv), "--model", str(tiny / "models/demo/onnx/student_int8.onnx"), "--threads", "1"])
+
+
+def read(tiny, archive, name):
+    return pd.read_csv(tiny / f"build/validation/{archive}/{name}.csv", dtype={"at": str})
+
+
+def test_on_the_holdout_itself_it_says_what_the_pipeline_says(tiny, holdout):
+    run(tiny, holdout)
+    metrics = tiny / "metrics/demo/evaluation"
+    key = ["at", "metric"]
+    own = pd.read_csv(metrics / "models.csv", dtype={"at": str}).query("model == 'student_int8' and split == 'holdout'")
+    here = read(tiny, "clinic", "metrics").query("images == 'all'")
+    joined = here.merge(own, on=key, suffixes=("", "_own"), validate="one_to_one")
+    assert len(joined) == len(own) == len(here)
+    for column in ("value", "low", "high"):
+        assert joined[column].to_numpy() == pytest.approx(joined[f"{column}_own"].to_numpy(), abs=1e-4), column
+    refused = pd.read_csv(metrics / "refusal.csv").set_index("of")["value"]["holdout"]
+    shares = read(tiny, "clinic", "shares").set_index("metric")["value"]
+    assert shares["refused"] == pytest.approx(float(refused), abs=1e-6)
+    consequences = pd.read_csv(metrics / "consequences.csv").query("model == 'student_int8'")
+    assert read(tiny, "clinic", "consequences")["value"].to_numpy() == pytest.approx(
+        consequences["value"].to_numpy(), abs=1e-4
+    )
+    page = (tiny / "build/validation/clinic/report.html").read_text()
+    assert "External validation on clinic" in page
+    assert "holdout of demo" in page
+    assert "Every row and every file was used" in page
+
+
+def test_bad_rows_and_files_are_named_and_the_rest_is_measured(tiny, holdout):
+    (next(iter(sorted(holdout.glob("*.jpg"))))).write_bytes(b"no image")
+    with (holdout / "HAM10000_metadata.csv").open("a") as file:
+        file.write("l,gone,mel,histo,,,\n")
+    with pytest.raises(SystemExit, match="2 rows or files could not be used"):
+        run(tiny, holdout)
+    faults = read(tiny, "clinic", "faults")["fault"].tolist()
+    assert ["gone: no image" in faults[0], "not an image that can be read" in faults[1]] == [True, True]
+    assert len(read(tiny, "clinic", "predictions")) == len(list(holdout.glob("*.jpg"))) - 1
+    assert "not an image" in (tiny / "build/validation/clinic/report.html").read_text()
+
+
+def test_other_prevalences_and_another_folder(tiny, holdout):
+    run(tiny, holdout, "--prevalence", "0.3", "--output", "elsewhere")
+    table = pd.read_csv(tiny / "elsewhere/consequences.csv")
+    assert set(table["prevalence"]) == {0.3}
+    assert np.isfinite(table["value"]).all()
+
+
+def test_an_archive_of_one_class_is_refused_in_a_line(tiny, holdout):
+    table = pd.read_csv(holdout / "HAM10000_metadata.csv", dtype=str)
+    table[table["dx"] == "nv"].to_csv(holdout / "HAM10000_metadata.csv", index=False)
+    with pytest.raises(SystemExit, match="validate: wanted melanomas and other lesions"):
+        run(tiny, holdout)
+    assert not (tiny / "build/validation/clinic").exists()
+
+
+def test_a_prevalence_out_of_range_is_named(tiny):
+    with pytest.raises(SystemExit) as raised:
+        validate.main(["x", "--prevalence", "2"])
+    assert raised.value.code == 2
+
+
+def test_it_is_a_command(tiny):
+    argv = [sys.executable, "-m", "stages.commands.main", "validate", "gone"]
+    process = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    assert process.stderr.strip() == "validate: gone: no such folder or file"

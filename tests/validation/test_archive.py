@@ -1,0 +1,114 @@
+"""Labelled archives: the layouts they come in are read, and what cannot be used is named, never guessed."""
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stages.validation.archive import read_archive
+
+
+def image(path, shade=100):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 30), (shade, 80, 60)).save(path)
+    return path
+
+
+def labels(archive):
+    return dict(zip(archive.table["image_id"], archive.table["melanoma"], strict=True))
+
+
+def test_ham10000s_layout(tmp_path):
+    for number in range(3):
+        image(tmp_path / f"part_{number % 2}/a{number}.jpg", number)
+    image(tmp_path / "part_1/a0.jpg", 0)  # Kaggle's holds each image twice
+    (tmp_path / "HAM10000_metadata.csv").write_text(
+        "lesion_id,image_id,dx,dx_type,age,sex,localization\n"
+        "l0,a0,mel,histo,50.0,male,back\nl1,a1,nv,follow_up,,,face\nl1,a2,bkl,histo,40.0,female,face\n"
+    )
+    archive = read_archive(tmp_path)
+    assert archive.faults == []
+    assert labels(archive) == {"a0": 1, "a1": 0, "a2": 0}
+    assert archive.table["lesion_id"].tolist() == ["l0", "l1", "l1"]
+    assert archive.table["age"].tolist() == ["50.0", "unknown", "40.0"]
+    assert [path.name for path in archive.files] == ["a0.jpg", "a1.jpg", "a2.jpg"]
+
+
+def test_isics_ground_truth_with_a_column_for_each_class(tmp_path):
+    for name in ("ISIC_1", "ISIC_2", "ISIC_3"):
+        image(tmp_path / f"input/{name}.jpg")
+    truth = tmp_path / "ISIC2018_Task3_Test_GroundTruth.csv"
+    truth.write_text("image,MEL,NV,BCC\nISIC_1,1.0,0.0,0.0\nISIC_2,0.0,1.0,0.0\nISIC_3,0.5,0.5,0\n")
+    archive = read_archive(tmp_path)
+    assert labels(archive) == {"ISIC_1": 1, "ISIC_2": 0}
+    assert archive.faults == ["row 4: label '0.5': melanoma or not? --melanoma LABEL names the labels that are"]
+
+
+def test_isic_2020_has_a_target_and_patients(tmp_path):
+    for name in ("ISIC_1", "ISIC_2"):
+        image(tmp_path / f"train/{name}.jpg")
+    (tmp_path / "train.csv").write_text(
+        "image_name,patient_id,sex,age_approx,anatom_site_general_challenge,target\n"
+        "ISIC_1,p1,male,45.0,torso,0\nISIC_2,p1,male,45.0,torso,1\n"
+    )
+    archive = read_archive(tmp_path / "train.csv")
+    assert labels(archive) == {"ISIC_1": 0, "ISIC_2": 1}
+    assert archive.table["lesion_id"].tolist() == ["p1", "p1"]
+    assert archive.table["localization"].tolist() == ["torso", "torso"]
+
+
+def test_a_folder_for_each_class(tmp_path):
+    image(tmp_path / "melanoma/1.png"), image(tmp_path / "nevus/1.png"), image(tmp_path / "warts/2.png")
+    archive = read_archive(tmp_path)
+    assert labels(archive) == {"melanoma/1.png": 1, "nevus/1.png": 0}
+    assert archive.faults == ["row 4: label 'warts': melanoma or not? --melanoma LABEL names the labels that are"]
+    assert labels(read_archive(tmp_path, {"melanoma"})) == {"melanoma/1.png": 1, "nevus/1.png": 0, "warts/2.png": 0}
+
+
+def test_any_table_of_file_and_label(tmp_path):
+    image(tmp_path / "images/x 1.jpg"), image(tmp_path / "y.jpeg")
+    (tmp_path / "t.csv").write_text("File,Label\nimages/x 1.jpg,Melanoma\ny.jpeg,other\n")
+    assert labels(read_archive(tmp_path / "t.csv")) == {"images/x 1.jpg": 1, "y.jpeg": 0}
+
+
+def test_rows_that_cannot_be_used_are_named_and_left_out(tmp_path):
+    image(tmp_path / "a.jpg"), image(tmp_path / "one/b.jpg", 1), image(tmp_path / "two/b.jpg", 2)
+    image(tmp_path.parent / "outside.jpg")
+    rows = ["a,mel", "a,nv", "b,nv", "gone,nv", "../outside.jpg,nv", ",mel", "a.jpg,"]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label", *rows]))
+    archive = read_archive(tmp_path)
+    assert labels(archive) == {"a": 1}
+    assert archive.faults == [
+        "row 4: b: 2 images of this name",
+        "row 5: gone: no image",
+        "row 6: ../outside.jpg: outside the archive",
+        "row 7: : no image",
+        "row 8: label '': melanoma or not? --melanoma LABEL names the labels that are",
+        "a: a second row, left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: None, "no table .* and no folders with images"),
+        (lambda folder: (folder / "t.csv").write_text("a,b\n1,2\n"), "wanted one of the columns file, filename"),
+        (lambda folder: (folder / "t.csv").write_text("file,b\n1,2\n"), "wanted one of the columns label, dx"),
+        (lambda folder: (folder / "t.csv").write_bytes(b"\xff\xfe\0"), "not a whole table"),
+        (lambda folder: [(folder / f"{n}.csv").write_text("file,label\n") for n in "ab"], "2 tables, a.csv, b.csv"),
+    ],
+)
+def test_a_folder_that_is_no_archive_is_one_line(tmp_path, make, message):
+    make(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        read_archive(tmp_path)
+
+
+def test_a_place_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="gone: no such folder or file"):
+        read_archive(tmp_path / "gone")
+
+
+def test_ids_stay_text(tmp_path):
+    image(tmp_path / "007.jpg")
+    pd.DataFrame({"file": ["007"], "label": ["mel"]}).to_csv(tmp_path / "t.csv", index=False)
+    assert read_archive(tmp_path).table["image_id"].tolist() == ["007"]
