@@ -1,111 +1,138 @@
-import * as ort from "./ort/ort.wasm.min.mjs";
-import { decide, probability } from "./decide.js";
+import { closeCamera, openCamera, takeSquare } from "./camera.js";
+import { decide, isRefused } from "./decide.js";
 import { toSquare } from "./frame.js";
-import { headerSize } from "./header.js";
+import { gauge } from "./gauge.js";
+import { heatMap } from "./heat.js";
+import { load } from "./model.js";
+import { canvasOf, readPicture } from "./picture.js";
 
-const MEGABYTES = 30; // larger files are refused before they are read
-const HEADER_BYTES = 1 << 20;
+const MOST = 50; // pictures at once
+const CALLED = { melanoma: "At or above the operating point: suspected melanoma", other: "Below the operating point" };
+const BANDS = {
+  benign: "The probability is lower than that of almost all melanomas the bounds were set with.",
+  refer: "In between, where melanomas and harmless lesions both are: the model leaves it open.",
+  suspicious: "The probability is higher than that of almost all harmless lesions the bounds were set with.",
+};
+const UNFAMILIAR = "Not a dermatoscopic image this model knows";
 const element = id => document.getElementById(id);
 const say = text => { element("status").textContent = text; };
 
-ort.env.wasm.numThreads = 1; // threads need headers that a plain server does not send
-ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
-
-async function load() {
-  const facts = await (await fetch("model.json")).json();
-  const extra = facts.weight_only ? { session: { disable_quant_qdq: "1" } } : {};
-  const session = await ort.InferenceSession.create("model.onnx", { executionProviders: ["wasm"], extra });
-  return { facts, session };
-}
-
-function check(frame, { width, height }) {
-  const short = Math.min(width, height), long = Math.max(width, height);
-  if (short < frame.min_side) throw new Error(`The picture is too small: ${frame.min_side} pixels a side are needed.`);
-  if (long > frame.max_aspect * short) throw new Error("The picture is too long and narrow.");
-  if (short * long > frame.max_megapixels * 1e6) throw new Error(`The picture has more than ${frame.max_megapixels} megapixels.`);
-}
-
-async function read(file, frame) {
-  if (!file) throw new Error("No picture was chosen.");
-  if (file.size > MEGABYTES * 1e6) throw new Error(`The file is larger than ${MEGABYTES} MB.`);
-  const size = headerSize(new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer()));
-  if (size) check(frame, size); // a small file can hold a picture that fills the memory
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none", premultiplyAlpha: "none" });
-  } catch {
-    throw new Error("This file is no picture that the browser can read. JPEG and PNG work everywhere; HEIC and PDF do not.");
-  }
-  check(frame, bitmap);
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height), context = canvas.getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "white"; // stands behind transparent pixels
-  context.fillRect(0, 0, bitmap.width, bitmap.height);
-  context.drawImage(bitmap, 0, 0);
-  const image = context.getImageData(0, 0, bitmap.width, bitmap.height);
-  if (image.data[3] !== 255) throw new Error("The picture is too large for this browser."); // its canvas stayed empty
-  return image;
-}
-
-function show(square, size) {
-  const canvas = element("seen"), pixels = new ImageData(size, size);
-  canvas.width = canvas.height = size;
-  for (let i = 0; i < size * size; i++) {
-    for (let c = 0; c < 3; c++) pixels.data[4 * i + c] = square[3 * i + c];
-    pixels.data[4 * i + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(pixels, 0, 0);
-}
-
-async function score({ facts, session }, square) {
-  const size = facts.frame.size, input = new Float32Array(3 * size * size);
-  for (let i = 0; i < size * size; i++) for (let c = 0; c < 3; c++) input[c * size * size + i] = square[3 * i + c] / 255;
-  const { logits } = await session.run({ image: new ort.Tensor("float32", input, [1, 3, size, size]) });
-  const p = probability(logits.data, facts.classes.indexOf(facts.melanoma));
-  if (!Number.isFinite(p)) throw new Error("The model gives no number for this picture.");
-  return p;
-}
-
-const DECISIONS = { melanoma: "above the threshold, suspected melanoma", other: "below the threshold" };
-
-let latest = 0; // of the pictures chosen: an earlier one that is done later is not shown
-
-async function judge(loaded, file) {
-  const { facts } = loaded, number = ++latest;
-  element("result").hidden = true;
-  say("Reading the picture…");
-  const square = toSquare(await read(file, facts.frame), facts.frame.size);
-  const p = await score(loaded, square), found = decide(p, facts.decision);
-  if (number !== latest) return;
-  show(square, facts.frame.size);
-  element("p").textContent = p.toFixed(4);
-  element("p").dataset.value = p;
-  element("calibrated").textContent = `${(100 * found.calibrated).toFixed(1)} %`;
-  element("decision").textContent = DECISIONS[found.decision];
-  element("band").textContent = found.band;
-  element("point").textContent =
-    `The threshold, ${facts.decision.threshold.toFixed(4)}, was chosen on validation images to find ` +
-    `${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas: it raises many false alarms, and misses some. This is no diagnosis.`;
-  element("result").hidden = false;
-  say(`Done: ${element("calibrated").textContent}, ${DECISIONS[found.decision]}. Band: ${found.band}.`); // read aloud
+function make(name, text, className) {
+  const made = document.createElement(name);
+  if (text) made.textContent = text;
+  if (className) made.className = className;
+  return made;
 }
 
 const loading = load();
+
+// One card for a picture: what it is called, the picture as the model sees it, and what is said of it.
+function card(title, square, size) {
+  const article = make("article"), picture = make("div", "", "picture"), text = make("div", "", "text");
+  if (square) picture.append(canvasOf(square, size, `${title}, as the model sees it: squashed to a square`));
+  text.append(make("h3", title));
+  article.append(picture, text);
+  element("results").append(article);
+  element("actions").hidden = false;
+  return { article, picture, text };
+}
+
+function showAnswer(model, title, square, { p, distance }) {
+  const { facts } = model, { article, picture, text } = card(title, square, facts.frame.size), refused = isRefused(distance, facts.decision);
+  Object.assign(article.dataset, { distance, refused });
+  if (!Number.isFinite(p)) throw new Error("The model gives no number for this picture.");
+  if (refused) {
+    text.append(make("p", UNFAMILIAR, "answer"));
+    text.append(make("p", `It is ${distance.toFixed(1)} from the training images; up to ${facts.decision.farthest.toFixed(1)} is answered. No probability is shown.`, "quiet"));
+    return UNFAMILIAR;
+  }
+  const found = decide(p, facts.decision), share = `${(100 * found.calibrated).toFixed(1)} %`;
+  Object.assign(article.dataset, { p, ...found });
+  const said = `${CALLED[found.decision]}. Calibrated probability ${share}. Band: ${found.band}.`;
+  text.append(make("p", CALLED[found.decision], "answer"), gauge(found.calibrated, facts.decision, said), make("p", BANDS[found.band], "quiet"));
+  const details = make("details"), where = make("button", "Where the answer comes from");
+  details.append(make("summary", "Numbers"), make("p", `Calibrated ${share}; as the model gives it ${p.toFixed(4)}; operating point ${facts.decision.threshold.toFixed(4)}, chosen on validation images to find ${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas; distance from the training images ${Number.isFinite(distance) ? distance.toFixed(2) : "not told"}.`, "quiet"));
+  where.type = "button";
+  where.addEventListener("click", async () => {
+    where.disabled = true;
+    const began = performance.now();
+    picture.append(await heatMap(model, square));
+    where.replaceWith(make("p", `Bright: covering it would lower the probability. ${Math.round(performance.now() - began)} ms.`, "quiet heat-note"));
+  });
+  text.append(where, details);
+  return said;
+}
+
+async function judge(title, read) {
+  say(`${title}: reading…`);
+  try {
+    const model = await loading, { frame } = model.facts, square = toSquare(await read(frame), frame.size);
+    const [answer] = await model.answers([square]);
+    say(`Done: ${title}. ${showAnswer(model, title, square, answer)}`); // read aloud
+  } catch (error) {
+    const { article, text } = card(title);
+    article.dataset.error = error.message;
+    text.append(make("p", error.message, "answer"));
+    say(`${title}: ${error.message}`);
+  }
+}
+
+let queue = Promise.resolve(); // pictures are answered in the order they were given
+
+function accept(files) {
+  const pictures = [...files];
+  if (!pictures.length) return say("No picture was chosen.");
+  for (const file of pictures.slice(0, MOST)) queue = queue.then(() => judge(file.name, frame => readPicture(file, frame)));
+  if (pictures.length > MOST) queue = queue.then(() => say(`Only the first ${MOST} of ${pictures.length} pictures were read.`));
+}
+
 loading.then(
-  ({ facts }) => {
-    element("model").textContent = `Model: ${facts.student} on ${facts.data}, ${facts.classes.length} classes. ${facts.licence}.`;
+  ({ facts, device }) => {
+    element("model").textContent = `Model: ${facts.student} on ${facts.data}, ${facts.classes.length} classes, on this device's ${device}. ${facts.licence}.`;
     say("Ready.");
   },
   error => say(`The model could not be loaded: ${error.message}`),
 );
 
-element("file").addEventListener("change", async event => {
-  const [file] = event.target.files;
-  try {
-    await judge(await loading, file);
-  } catch (error) {
-    say(error.message);
-  }
+element("file").addEventListener("change", event => {
+  accept(event.target.files);
   event.target.value = ""; // so that the same file can be chosen again
+});
+
+for (const kind of ["dragover", "dragleave", "drop"])
+  document.addEventListener(kind, event => {
+    event.preventDefault();
+    document.body.classList.toggle("dropping", kind === "dragover");
+    if (kind === "drop") accept(event.dataTransfer.files);
+  });
+
+const video = element("video");
+element("open-camera").hidden = !navigator.mediaDevices?.getUserMedia; // absent without https
+element("open-camera").addEventListener("click", async () => {
+  try {
+    await openCamera(video);
+    element("camera").hidden = false;
+    element("take").focus();
+  } catch (error) {
+    say(`The camera cannot be used: ${error.message}`);
+  }
+});
+element("close-camera").addEventListener("click", () => {
+  closeCamera(video);
+  element("camera").hidden = true;
+  element("open-camera").focus();
+});
+let taken = 0;
+element("take").addEventListener("click", () => {
+  const image = takeSquare(video), title = `Picture ${++taken}`;
+  queue = queue.then(() => judge(title, () => image));
+});
+
+element("print").addEventListener("click", () => print());
+element("clear").addEventListener("click", () => {
+  element("results").replaceChildren();
+  element("actions").hidden = true;
+  say("Ready.");
 });
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("service_worker.js");

@@ -27,6 +27,8 @@ SHA512 = (
     "590a5cdc57bb2f35ce2b298de32f4d956fb42644c0ecd528a0a91e025c07ca61"
 )
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+# For browsers with WebGPU; 27 MB that others never fetch, so the service worker does not keep them.
+GPU_RUNTIME = ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm")
 ROOT = Path(__file__).parents[2]
 
 
@@ -59,7 +61,7 @@ def build(model: Path, cache: Path, target: Path) -> None:
         shutil.copytree(ROOT / "web", folder)
         (folder / "ort").mkdir()
         with tarfile.open(package) as archive:
-            for name in RUNTIME:
+            for name in (*RUNTIME, *GPU_RUNTIME):
                 member = archive.extractfile(f"package/dist/{name}")
                 if member is None:
                     raise ValueError(f"{package}: holds no dist/{name}")
@@ -75,7 +77,8 @@ def _fill_service_worker(folder: Path) -> None:
     for name in files:
         digest.update(name.encode() + (folder / name).read_bytes())
     worker = folder / "service_worker.js"
-    names = ["./", *(name for name in files if name != worker.name)]
+    left_out = {worker.name, *(f"ort/{name}" for name in GPU_RUNTIME)}
+    names = ["./", *(name for name in files if name not in left_out)]
     text = worker.read_text(encoding="utf-8").replace("@VERSION@", digest.hexdigest()[:16])
     write_text(worker, text.replace('["@FILES@"]', json.dumps(names)))
 

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from stages.reporting.drawing import INK, LOOKS, canvas
 
-
 STRESS = {"roc_auc": "ROC-AUC", "changed": "decisions changed", "refused": "images refused"}
 
 

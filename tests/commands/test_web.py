@@ -14,6 +14,7 @@ from PIL import Image
 from stages.commands import predict, web
 from stages.deployment.answering import answer_files
 from stages.deployment.deployed import open_deployed
+from stages.deployment.metadata import metadata_of, write_metadata
 
 pytestmark = pytest.mark.slow
 WEB = ROOT / "web"
@@ -46,6 +47,22 @@ def wait_for(browser, *statuses):
     return str(probability)
 
 
+@pytest.fixture(scope="session")
+def refusing(site, sensitive, tmp_path_factory):
+    """The page with a file that refuses every picture, and its server."""
+    folder = tmp_path_factory.mktemp("refusing")
+    model = onnx.load(sensitive)
+    metadata = metadata_of(model, "student")
+    nothing = metadata.decision.model_copy(update={"farthest": 0.0})
+    write_metadata(model, metadata.model_copy(update={"decision": nothing}))
+    onnx.save(model, folder / "student.onnx")
+    web.build(folder / "student.onnx", ROOT / "build", folder / "web")
+    with web.serve(folder / "web", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
 @pytest.fixture
 def page(site, browser):
     browser.get(site[0])
@@ -55,12 +72,30 @@ def page(site, browser):
 
 def give(browser, path):
     """Hand a file to the page and return its p, or what it says instead."""
-    browser.execute_script("document.getElementById('status').textContent = ''")
+    shown = answer(browser, path)
+    return float(shown["p"]) if "p" in shown else shown["text"]
+
+
+def answer(browser, path):
+    """Hand a file to the page and return what its card holds: data-*, the text, and the label of its gauge."""
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
+
+    before = len(cards(browser))
     browser.find_element("id", "file").send_keys(str(path))
-    status = wait_for(browser, "Done", ".")
-    while status == "Reading the picture…":
-        status = wait_for(browser, "Done", ".")
-    return float(browser.find_element("id", "p").get_attribute("data-value")) if status.startswith("Done: ") else status
+    WebDriverWait(browser, 60).until(lambda b: len(cards(b)) > before and b.find_element("id", "status").text)
+    name = Path(path).name
+    WebDriverWait(browser, 60).until(
+        lambda b: b.find_element("id", "status").text.removeprefix("Done: ") != f"{name}: reading…"
+    )
+    return browser.execute_script(
+        "const card = [...document.querySelectorAll('article')].at(-1);"
+        "return { ...card.dataset, text: card.querySelector('.answer').textContent,"
+        " gauge: card.querySelector('svg')?.getAttribute('aria-label') };"
+    )
+
+
+def cards(browser):
+    return browser.find_elements("tag name", "article")
 
 
 def expected_rows(model, paths):
@@ -75,11 +110,48 @@ def test_ten_images_get_predicts_probabilities(page, finished, sensitive):
     probabilities = [give(page, path) for path in paths]
     assert np.abs(np.array(probabilities) - np.array(expected)).max() < 1e-3
     assert np.std(expected) > 0.02
-    decision = page.find_element("id", "decision").text
-    assert decision.startswith("above" if rows[-1].decision == "melanoma" else "below")
-    assert page.find_element("id", "band").text == rows[-1].band
-    calibrated = float(page.find_element("id", "calibrated").text.removesuffix(" %"))
-    assert calibrated == pytest.approx(100 * rows[-1].calibrated, abs=0.15)
+    last = answer(page, paths[-1])
+    assert (last["decision"], last["band"]) == (rows[-1].decision, rows[-1].band)
+    assert last["text"].startswith("At or above" if rows[-1].decision == "melanoma" else "Below")
+    assert float(last["calibrated"]) == pytest.approx(rows[-1].calibrated, abs=1e-3)
+    assert float(last["distance"]) == pytest.approx(rows[-1].distance, rel=1e-2)
+    assert f"Band: {rows[-1].band}." in last["gauge"]
+
+
+def test_several_pictures_in_a_row_are_answered_in_their_order(page, finished, sensitive):
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
+
+    paths = sorted((finished / "data/raw/demo").rglob("*.jpg"))[:4]
+    page.find_element("id", "file").send_keys("\n".join(map(str, paths)))
+    WebDriverWait(page, 60).until(lambda b: len(cards(b)) == 4 and "Done" in b.find_element("id", "status").text)
+    answers = [float(card.get_attribute("data-p")) for card in cards(page)]
+    assert answers == pytest.approx([row.p_melanoma for row in expected_rows(sensitive, paths)], abs=1e-3)
+    page.find_element("id", "clear").click()
+    assert cards(page) == []
+
+
+def test_an_unfamiliar_picture_gets_no_probability(browser, refusing, finished):
+    browser.get(refusing)
+    assert wait_for(browser, "Ready", "could not be loaded") == "Ready."
+    shown = answer(browser, next((finished / "data/raw/demo").rglob("*.jpg")))
+    assert shown["text"] == "Not a dermatoscopic image this model knows"
+    assert shown["refused"] == "true"
+    assert "p" not in shown
+    assert shown["gauge"] is None
+
+
+def test_covering_parts_shows_where_the_answer_comes_from(page, finished):
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
+
+    answer(page, next((finished / "data/raw/demo").rglob("*.jpg")))
+    (button,) = [button for button in page.find_elements("css selector", "article button") if button.is_displayed()]
+    button.click()
+    WebDriverWait(page, 60).until(lambda b: b.find_elements("css selector", ".heat"))
+    most = page.execute_script(
+        "const heat = document.querySelector('.heat'), { width } = heat;"
+        "return Math.max(...heat.getContext('2d').getImageData(0, 0, width, width).data.filter((_, i) => i % 4 === 3));"
+    )
+    assert most > 100
 
 
 def test_a_large_turned_and_a_transparent_picture_agree_too(page, finished, sensitive, tmp_path):
@@ -110,7 +182,7 @@ def test_what_is_no_picture_is_said_and_the_page_stays_usable(page, finished, tm
         assert "megapixels" in give(page, path)
     page.execute_script("document.getElementById('file').dispatchEvent(new Event('change'))")
     assert "No picture was chosen" in wait_for(page, "No picture")
-    assert not page.find_element("id", "result").is_displayed()
+    assert all(card.get_attribute("data-error") for card in cards(page))
     assert isinstance(give(page, next((finished / "data/raw/demo").rglob("*.jpg"))), float)
 
 
@@ -148,12 +220,11 @@ def test_it_fits_a_phone_and_the_keyboard(page, finished):
     )
     try:
         assert page.execute_script("return document.documentElement.scrollWidth") <= 360
-        labels = page.find_elements("tag name", "dt")
-        assert [label.text for label in labels if label.size["width"] < 150] == []  # they were a letter wide once
+        assert page.find_element("css selector", ".gauge").size["width"] > 200
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     page.find_element("tag name", "body").send_keys("\t")
-    assert page.switch_to.active_element.get_attribute("id") == "file"
+    assert page.switch_to.active_element.get_attribute("id") in {"file", "open-camera"}
     assert page.find_element("css selector", "label[for=file]").text
     assert page.find_element("id", "status").get_attribute("aria-live") == "polite"
     assert "No diagnosis" in page.find_element("css selector", "[role=note]").text
@@ -182,7 +253,7 @@ def test_the_service_worker_keeps_every_file_and_a_new_build_has_a_new_name(site
     text = (site[1] / "service_worker.js").read_text()
     listed = set(json.loads(re.search(r"FILES = (\[.*\]);", text)[1]))
     there = {path.relative_to(site[1]).as_posix() for path in site[1].rglob("*") if path.is_file()}
-    assert listed == there - {"service_worker.js"} | {"./"}
+    assert listed == there - {"service_worker.js", *(f"ort/{name}" for name in web.GPU_RUNTIME)} | {"./"}
     assert re.search(r'VERSION = "[0-9a-f]{16}"', text)
 
 

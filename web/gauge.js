@@ -1,0 +1,35 @@
+// The calibrated probability on a scale of log odds, with the operating point and the bands of referral.
+
+import { calibrate } from "./decide.js";
+
+const WIDTH = 320, HEIGHT = 74, LOW = 0.001, HIGH = 0.99;
+const TICKS = [0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.99];
+const logOdds = p => Math.log(p / (1 - p));
+const place = p => 8 + ((logOdds(Math.min(HIGH, Math.max(LOW, p))) - logOdds(LOW)) / (logOdds(HIGH) - logOdds(LOW))) * (WIDTH - 16);
+const percent = p => `${p < 0.1 ? (100 * p).toFixed(1).replace(".0", "") : Math.round(100 * p)} %`;
+
+function part(name, attributes, text) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+export function gauge(calibrated, decision, label) {
+  const svg = part("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label, class: "gauge" });
+  const at = p => place(calibrate(p, decision));
+  const [from, to] = [decision.melanoma_from, decision.other_up_to].sort((a, b) => a - b).map(at);
+  const bands = [["benign", 8, from], ["refer", from, to], ["suspicious", to, WIDTH - 8]];
+  for (const [name, left, right] of bands) {
+    svg.append(part("rect", { x: left, y: 26, width: Math.max(0, right - left), height: 16, class: name }));
+    if (right - left > 8 * name.length) svg.append(part("text", { x: (left + right) / 2, y: 38, class: "band" }, name));
+  }
+  for (const tick of TICKS) svg.append(part("text", { x: place(tick), y: 58, class: "tick" }, percent(tick)));
+  const threshold = at(decision.threshold);
+  svg.append(part("line", { x1: threshold, x2: threshold, y1: 20, y2: 46, class: "threshold" }));
+  svg.append(part("text", { x: threshold, y: 70, class: "tick" }, "operating point"));
+  const needle = place(calibrated);
+  svg.append(part("path", { d: `M ${needle} 26 l -7 -12 h 14 z`, class: "needle" }));
+  svg.append(part("text", { x: Math.min(WIDTH - 24, Math.max(24, needle)), y: 11, class: "value" }, percent(calibrated)));
+  return svg;
+}

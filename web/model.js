@@ -1,0 +1,53 @@
+// The student in this browser: on the GPU where that gives the processor's numbers, else on the processor.
+
+import { probability } from "./decide.js";
+
+const BATCH = 7; // pictures scored at once
+const SAME = 1e-3; // the most that a probability may differ between GPU and processor
+
+export async function load() {
+  const facts = await (await fetch("model.json")).json();
+  const gpu = await openOnGpu(facts).catch(() => null); // no adapter, or one that lacks an operator
+  return gpu ?? new Model(facts, ...(await open("./ort/ort.wasm.min.mjs", "wasm", facts)), "processor");
+}
+
+async function open(module, provider, facts) {
+  const ort = await import(module);
+  ort.env.wasm.numThreads = 1; // threads need headers that a plain server does not send
+  ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
+  const extra = facts.weight_only ? { session: { disable_quant_qdq: "1" } } : {};
+  return [ort, await ort.InferenceSession.create("model.onnx", { executionProviders: [provider], extra })];
+}
+
+async function openOnGpu(facts) {
+  if (!(await navigator.gpu?.requestAdapter())) return null;
+  const module = "./ort/ort.webgpu.min.mjs";
+  const gpu = new Model(facts, ...(await open(module, "webgpu", facts)), "GPU");
+  const processor = new Model(facts, ...(await open(module, "wasm", facts)), "processor");
+  const pattern = Uint8ClampedArray.from({ length: 3 * facts.frame.size ** 2 }, (_, i) => (i * 7919) % 251);
+  const [[a], [b]] = [await gpu.answers([pattern]), await processor.answers([pattern])];
+  return Math.abs(a.p - b.p) < SAME ? gpu : processor;
+}
+
+class Model {
+  constructor(facts, ort, session, device) {
+    Object.assign(this, { facts, ort, session, device });
+  }
+
+  // RGB bytes of squares -> {p, distance} of each; distance is NaN from a file that does not tell it
+  async answers(squares) {
+    const { size } = this.facts.frame, found = [], melanoma = this.facts.classes.indexOf(this.facts.melanoma);
+    for (let start = 0; start < squares.length; start += BATCH) {
+      const batch = squares.slice(start, start + BATCH), plane = size * size, input = new Float32Array(batch.length * 3 * plane);
+      batch.forEach((square, n) => {
+        for (let i = 0; i < plane; i++) for (let c = 0; c < 3; c++) input[(3 * n + c) * plane + i] = square[3 * i + c] / 255;
+      });
+      const { logits, distance } = await this.session.run({ image: new this.ort.Tensor("float32", input, [batch.length, 3, size, size]) });
+      const classes = this.facts.classes.length;
+      batch.forEach((_, n) => {
+        found.push({ p: probability(logits.data.slice(n * classes, (n + 1) * classes), melanoma), distance: distance ? distance.data[n] : NaN });
+      });
+    }
+    return found;
+  }
+}
