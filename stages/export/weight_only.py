@@ -18,8 +18,11 @@ SMALLEST = 2500
 Scales = Callable[[np.ndarray], np.ndarray]  # float32 (channels, elements) -> the scale of each channel, (channels,)
 
 
-def quantize_weights(model: onnx.ModelProto, scales: Scales) -> onnx.ModelProto:
-    """Return a copy whose convolution and linear weights are int8 with one scale per output channel."""
+def quantize_weights(model: onnx.ModelProto, scales: Scales, always: frozenset[str] = frozenset()) -> onnx.ModelProto:
+    """Return a copy whose convolution and linear weights are int8 with one scale per output channel.
+
+    always: names of weights that are quantised however few elements they have.
+    """
     quantized = onnx.ModelProto()
     quantized.CopyFrom(model)
     graph = quantized.graph
@@ -28,7 +31,7 @@ def quantize_weights(model: onnx.ModelProto, scales: Scales) -> onnx.ModelProto:
     dequantized: set[str] = set()
     for node in graph.node:
         name = node.input[1] if node.op_type in WEIGHTED else ""
-        if name in weights and int(np.prod(weights[name].dims)) >= SMALLEST:
+        if name in weights and (name in always or int(np.prod(weights[name].dims)) >= SMALLEST):
             if name not in dequantized:
                 nodes.append(_dequantize(graph, weights[name], _channel_axis(node), scales))
                 dequantized.add(name)

@@ -1,0 +1,98 @@
+"""Quantisation-aware training: a student whose weights and activations are rounded to 8 bits as it is trained.
+
+Convolutions of all blocks compute on 8-bit numbers: weights symmetric with a scale per channel, activations with a scale
+and a zero point per tensor, which are learned (Esser et al. 2020, "Learned step size quantization"; Bhalgat et al. 2020,
+"LSQ+", for the zero point). Squeeze-and-excitation, the first convolution and the classifier stay in float.
+"""
+
+from typing import cast
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+from torchvision.models.mobilenetv3 import InvertedResidual, MobileNetV3
+from torchvision.ops.misc import Conv2dNormActivation, SqueezeExcitation
+
+from stages.export.graph import fold_batch_norms
+from stages.networks.models import Classifier
+
+LEVELS = 255  # of an 8-bit number, above 0
+SMALLEST = 1e-6  # scale, of a tensor that is constant
+
+
+class Activation(nn.Module):
+    """Activations rounded to 8 bits; while `observing`, they pass as they are and their range is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.zero_point = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
+        self.observing = False
+        self.low, self.high = 0.0, 0.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.observing:
+            self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
+            return x
+        if self.training:
+            slow = (x[0].numel() * LEVELS) ** -0.5  # LSQ's factor of the gradient of a scale
+            return torch._fake_quantize_learnable_per_tensor_affine(x, self.scale, self.zero_point, 0, LEVELS, slow)
+        zero_point = int(self.zero_point.round().clamp(0, LEVELS))
+        return torch.fake_quantize_per_tensor_affine(x, float(self.scale), zero_point, 0, LEVELS)
+
+    def set_range(self) -> None:
+        """Take the noted range, which holds 0, as the first scale and zero point."""
+        scale = max((self.high - self.low) / LEVELS, SMALLEST)
+        with torch.no_grad():
+            self.scale.fill_(scale)
+            self.zero_point.fill_(round(-self.low / scale))
+
+
+class RoundedWeight(nn.Module):
+    """Weights, (channels, ...), rounded to int8 from -127 to 127 with a scale for each channel."""
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        largest = weight.detach().abs().flatten(1).amax(dim=1)
+        scale = torch.where(largest > 0, largest, 1) / 127
+        zeros = torch.zeros(len(weight), dtype=torch.int32, device=weight.device)
+        return torch.fake_quantize_per_channel_affine(weight, scale, zeros, 0, -127, 127)
+
+
+def make_aware(student: Classifier, images: torch.Tensor) -> Classifier:
+    """Return a copy that rounds; images: float32 (images, 3, size, size), whose activations give the first ranges."""
+    aware = fold_batch_norms(student)
+    features = cast(MobileNetV3, aware.backbone).features
+    features[0] = nn.Sequential(features[0], Activation())
+    for position, block in enumerate(features[1:], start=1):
+        if isinstance(block, InvertedResidual):
+            block.block = nn.Sequential(*map(_rounding, block.block))
+            features[position] = nn.Sequential(block, Activation()) if block.use_res_connect else block
+        else:
+            features[position] = _rounding(block)
+    activations = [module for module in aware.modules() if isinstance(module, Activation)]
+    for activation in activations:
+        activation.observing = True
+    with torch.inference_mode():
+        aware(images)
+    for activation in activations:
+        activation.observing = False
+        activation.set_range()
+    return aware
+
+
+def settled(aware: Classifier) -> Classifier:
+    """Return the model with its rounded weights as plain ones, for export."""
+    for module in aware.modules():
+        if parametrize.is_parametrized(module):
+            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+    return aware
+
+
+def _rounding(module: nn.Module) -> nn.Module:
+    """Return a part of a block that rounds what it gives: a convolution before its activation function and after."""
+    if isinstance(module, SqueezeExcitation):
+        return nn.Sequential(module, Activation())
+    if not isinstance(module, Conv2dNormActivation):
+        raise TypeError(f"wanted a convolution or squeeze-and-excitation, found {type(module).__name__}")
+    convolution, _, *function = module
+    parametrize.register_parametrization(convolution, "weight", RoundedWeight())
+    return nn.Sequential(convolution, Activation(), *((*function, Activation()) if function else ()))

@@ -1,0 +1,88 @@
+"""The exported file of a quantisation-aware student: real 8-bit arithmetic, and its variants for other processors.
+
+Activations are unsigned, as x86 likes it; Arm's fast kernels take signed ones, which differ by 128 in every zero point,
+and phones' neural processors take 16 bits, 257 steps for each of the 255.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from stages.export.weight_only import largest_value, quantize_weights
+
+UNSIGNED_TO_SIGNED, STEPS = 128, 257
+Quantization = tuple[np.ndarray, np.ndarray]  # scale and zero point
+
+
+def write_integers(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy whose weights are int8, and whose biases of 8-bit convolutions are int32.
+
+    Weights must lie on the grid of `RoundedWeight` where a convolution's input is quantised; others are rounded to it.
+    """
+    model = quantize_weights(model, largest_value, always=_computed_in_int8(model))
+    graph, values = model.graph, {tensor.name: tensor for tensor in model.graph.initializer}
+    made_by = {node.output[0]: node for node in graph.node}
+    nodes = []
+    for node in graph.node:
+        source = made_by.get(node.input[0])
+        if node.op_type == "Conv" and source is not None and source.op_type == "DequantizeLinear":
+            weight = made_by[node.input[1]]
+            scale = numpy_helper.to_array(values[source.input[1]]) * numpy_helper.to_array(values[weight.input[1]])
+            bias = np.rint(numpy_helper.to_array(values[node.input[2]]) / scale).astype(np.int32)
+            names = [f"{node.input[2]}_{part}" for part in ("int32", "scale")]
+            for name, array in zip(names, (bias, scale.astype(np.float32)), strict=True):
+                graph.initializer.append(numpy_helper.from_array(array, name))
+            nodes.append(helper.make_node("DequantizeLinear", names, [f"{node.input[2]}_dequantized"], axis=0))
+            graph.initializer.remove(values[node.input[2]])
+            node.input[2] = f"{node.input[2]}_dequantized"
+        nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def with_signed_activations(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy with int8 activations: it computes the same numbers."""
+    return _changed(model, lambda scale, zero: (scale, (zero.astype(np.int32) - UNSIGNED_TO_SIGNED).astype(np.int8)))
+
+
+def with_16_bit_activations(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy with uint16 activations of the same ranges, and 257 times as fine."""
+    model = _changed(
+        model,
+        lambda scale, zero: ((scale / STEPS).astype(np.float32), (zero.astype(np.int64) * STEPS).astype(np.uint16)),
+    )
+    model.opset_import[0].version = max(21, model.opset_import[0].version)  # the first with 16 bits in QuantizeLinear
+    return model
+
+
+def _computed_in_int8(model: onnx.ModelProto) -> frozenset[str]:
+    """Return the names of the weights of convolutions whose input is quantised."""
+    rounded = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    return frozenset(node.input[1] for node in model.graph.node if node.op_type == "Conv" and node.input[0] in rounded)
+
+
+def _changed(model: onnx.ModelProto, change: Callable[[np.ndarray, np.ndarray], Quantization]) -> onnx.ModelProto:
+    """Return a copy with other scales and zero points of its activations; weights and biases stay."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph = changed.graph
+    values = {tensor.name: tensor for tensor in graph.initializer}
+    kept = [tensor for tensor in graph.initializer]
+    for node in graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or node.input[0] in values:
+            continue
+        scale, zero_point = (numpy_helper.to_array(values[name]) for name in node.input[1:3])
+        names = [f"{node.output[0]}_{part}" for part in ("scale", "zero_point")]
+        kept += [
+            numpy_helper.from_array(array, name) for name, array in zip(names, change(scale, zero_point), strict=True)
+        ]
+        node.input[1], node.input[2] = names
+    used = {name for node in graph.node for name in node.input}
+    del graph.initializer[:]
+    graph.initializer.extend(tensor for tensor in kept if tensor.name in used)
+    onnx.checker.check_model(changed, full_check=True)
+    return changed
