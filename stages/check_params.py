@@ -19,7 +19,7 @@ from stages.foundation.names import ARCHITECTURES, CONTROL, GRID, STUDENT, Teach
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd, Tracking
 from stages.images.settings import Image
-from stages.networks.settings import PLANS, Compute, Distill, Init, TeacherSchedule, Views, plan_of, start_of
+from stages.networks.settings import PLANS, Compute, Distill, Init, Schedule, TeacherSchedule, Views, plan_of, start_of
 from stages.stress.settings import Stress
 
 MARKER = Path("data/params_checked")
@@ -41,6 +41,7 @@ class Params:
     distill: Distill
     init: Init
     baselines: Baselines
+    aware: Schedule
     quantize: Quantize
     evaluate: Evaluate
     stress: Stress

@@ -3,7 +3,7 @@
     python -m stages.quantize
 
 Reads data/processed/<name>: pack, train.csv (calibration images), val.csv (the gate and each file's decision);
-models/<name>/students/<the key that kd.* selects>. Writes models/<name>/onnx: student_{fp32,int8}.onnx and, to try on
+models/<name>/students/<the key that kd.* selects> and models/<name>/aware.onnx. Writes models/<name>/onnx: student_{fp32,int8}.onnx and, to try on
 other machines, methods/<method>.onnx, all with metadata on how to use them; models/<name>/predictions/onnx:
 student_{fp32,int8}.csv (every packed image that is not in train.csv), record.json and decisions.json (each file's
 threshold, calibration, bounds of referral and refusal, from val); metrics/<name>/quantization.csv.
@@ -30,10 +30,11 @@ from stages.deployment.metadata import (
     Metadata,
     write_metadata,
 )
-from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session
+from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session, read_model
+from stages.export.aware_graph import AWARE, AWARE_FILE
 from stages.export.familiarity import Answering, farthest, fit_gaussian
 from stages.export.gate import check_export, choose, compare
-from stages.export.graph import count_costs, export_onnx
+from stages.export.graph import count_costs, export_onnx, serialize
 from stages.export.ladder import LADDER
 from stages.export.settings import Method, Quantize
 from stages.foundation import command
@@ -74,14 +75,14 @@ def calibration_images(images: TrainImages, settings: Quantize) -> np.ndarray:
     return as_input(images.pack.pixels[np.sort(rows)])
 
 
-def quantized(fp32: onnx.ModelProto, methods: list[Method], images: np.ndarray) -> dict[str, onnx.ModelProto]:
-    """Return "fp32" and each method of the ladder -> its model, without metadata."""
-    return {"fp32": fp32} | {str(name): LADDER[name](fp32, images) for name in track(methods, len(methods), "methods")}
-
-
-def serialize(model: onnx.ModelProto) -> bytes:
-    """Return the content of a model's file, the same for the same model."""
-    return model.SerializeToString(deterministic=True)
+def quantized(
+    fp32: onnx.ModelProto, aware: onnx.ModelProto, methods: list[Method], images: np.ndarray
+) -> dict[str, onnx.ModelProto]:
+    """Return "fp32" and each method -> its model, without metadata. aware: the file of quantization_aware."""
+    models = {"fp32": fp32}
+    for name in track(methods, len(methods), "methods"):
+        models[name] = AWARE[name](aware) if name in AWARE else LADDER[name](fp32, images)
+    return models
 
 
 def score_val(student: Classifier, dataset: Dataset, threads: int) -> np.ndarray:
@@ -126,7 +127,8 @@ def main() -> None:
     images = calibration_images(dataset.train, params.quantize)
     answering = Answering(student, fit_gaussian(student, dataset.train))
     fp32 = export_onnx(answering, size, [LOGITS, DISTANCE])
-    onnx_models = quantized(fp32, params.quantize.methods, images)
+    _, aware = read_model(models / AWARE_FILE)
+    onnx_models = quantized(fp32, aware, params.quantize.methods, images)
     answers = {name: score_onnx(model, dataset, threads) for name, model in onnx_models.items()}
     p_melanoma = {name: p for name, (p, _) in answers.items()}
     decisions = {
@@ -135,7 +137,7 @@ def main() -> None:
         )
         for name, (p, distance) in answers.items()
     }
-    inputs = [*dataset_files(processed), weights]
+    inputs = [*dataset_files(processed), weights, models / AWARE_FILE]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
     for name, model in onnx_models.items():
         write_metadata(model, describe(params, dataset.train, decisions[name], hashes))

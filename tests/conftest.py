@@ -36,6 +36,7 @@ TINY: dict[str, Any] = {
         # Students who have hardly learnt rank by rounding: quantising them moves their ROC-AUC by anything.
         "gate": {"megabytes": 1.7, "roc_auc_loss": 1.0, "ece_rise": 1.0},
     },
+    "aware": {"epochs": 1, "batch_size": 16},
     "evaluate": {"replicates": 200},
     "distill": {"views": 2, "epochs": 2, "batch_size": 16},
 }
@@ -105,6 +106,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         explain,
         pack_images,
         prepare_splits,
+        quantization_aware,
         quantize,
         report,
         soft_labels,
@@ -125,7 +127,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soft_labels.main("resnet18")
         for key in read_params(evaluate_holdout.Params).kd.students:
             distill.main(key)
-        for stage in (baselines, quantize, stress_test, evaluate_holdout, explain, report):
+        for stage in (baselines, quantization_aware, quantize, stress_test, evaluate_holdout, explain, report):
             stage.main()
     return folder
 

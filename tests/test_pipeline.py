@@ -79,7 +79,7 @@ def test_code_dependencies_are_the_units_it_imports(name):
     assert sorted(declared) == sorted(imported)
 
 
-@pytest.mark.parametrize("name", ["train_teacher", "distill", "quantize"])
+@pytest.mark.parametrize("name", ["train_teacher", "distill", "quantize", "quantization_aware"])
 def test_what_is_hashed_as_a_stages_code_is_what_it_depends_on(name):
     declared = {dep.removeprefix("stages/") for dep in paths(STAGES[name], "deps") if dep.startswith("stages/")}
     assert set(importlib.import_module(f"stages.{name}").CODE) == declared
@@ -180,7 +180,7 @@ def third_party(path: Path) -> set[str]:
 def test_what_only_reads_tables_starts_without_torch():
     with_torch = {path for path in MODULES if "torch" in third_party(path)}
     stages = {path.stem for path in with_torch if folder(path) == "stage"}
-    assert stages == {"train_teacher", "soft_labels", "distill", "quantize", "explain"}
+    assert stages == {"train_teacher", "soft_labels", "distill", "quantization_aware", "quantize", "explain"}
     assert {path.stem for path in with_torch if folder(path) == "commands"} == {
         "benchmark",
         "benchmark_step",

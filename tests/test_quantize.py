@@ -14,6 +14,7 @@ from stages.dataset.pack import open_pack
 from stages.deployment import metadata as metadata_module
 from stages.deployment.deployed import open_deployed
 from stages.deployment.session import as_input
+from stages.export.aware_graph import AWARE
 from stages.export.gate import check_export, choose
 from stages.export.ladder import LADDER
 from stages.export.settings import Gate, Method
@@ -95,7 +96,7 @@ def test_the_decision_in_a_file_is_the_one_the_evaluation_reports(tiny):
 
 
 def test_the_methods_of_the_settings_are_those_of_the_ladder():
-    assert set(get_args(Method)) == set(LADDER)
+    assert set(get_args(Method)) == {*LADDER, *AWARE}
 
 
 GATE = Gate(megabytes=1.7, roc_auc_loss=0.003, ece_rise=0.01)

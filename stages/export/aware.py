@@ -1,8 +1,8 @@
 """Quantisation-aware training: a student whose weights and activations are rounded to 8 bits as it is trained.
 
-Convolutions of all blocks compute on 8-bit numbers: weights symmetric with a scale per channel, activations with a scale
-and a zero point per tensor, which are learned (Esser et al. 2020, "Learned step size quantization"; Bhalgat et al. 2020,
-"LSQ+", for the zero point). Squeeze-and-excitation, the first convolution and the classifier stay in float.
+Convolutions of all blocks compute on 8-bit numbers: weights symmetric with a scale per channel, activations with a
+scale and a zero point per tensor, which are learned (Esser et al. 2020, "Learned step size quantization"; Bhalgat et
+al. 2020, "LSQ+", for the zero point). Squeeze-and-excitation, the first convolution and the classifier stay in float.
 """
 
 from typing import cast
@@ -28,16 +28,16 @@ class Activation(nn.Module):
         self.scale, self.zero_point = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
         self.observing = False
         self.low, self.high = 0.0, 0.0
+        self.fixed: tuple[float, int] | None = None  # scale and zero point as numbers, which can be exported
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.observing:
             self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
             return x
-        if self.training:
-            slow = (x[0].numel() * LEVELS) ** -0.5  # LSQ's factor of the gradient of a scale
-            return torch._fake_quantize_learnable_per_tensor_affine(x, self.scale, self.zero_point, 0, LEVELS, slow)
-        zero_point = int(self.zero_point.round().clamp(0, LEVELS))
-        return torch.fake_quantize_per_tensor_affine(x, float(self.scale), zero_point, 0, LEVELS)
+        if self.fixed is not None:
+            return torch.fake_quantize_per_tensor_affine(x, *self.fixed, 0, LEVELS)
+        slow = (x[0].numel() * LEVELS) ** -0.5  # LSQ's factor of the gradient of a scale
+        return torch._fake_quantize_learnable_per_tensor_affine(x, self.scale, self.zero_point, 0, LEVELS, slow)
 
     def set_range(self) -> None:
         """Take the noted range, which holds 0, as the first scale and zero point."""
@@ -79,12 +79,13 @@ def make_aware(student: Classifier, images: torch.Tensor) -> Classifier:
     return aware
 
 
-def settled(aware: Classifier) -> Classifier:
-    """Return the model with its rounded weights as plain ones, for export."""
+def settle(aware: Classifier) -> None:
+    """Make rounded weights plain ones and ranges plain numbers, for export."""
     for module in aware.modules():
-        if parametrize.is_parametrized(module):
+        if isinstance(module, Activation):
+            module.fixed = float(module.scale), int(module.zero_point.round().clamp(0, LEVELS))
+        elif parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
-    return aware
 
 
 def _rounding(module: nn.Module) -> nn.Module:

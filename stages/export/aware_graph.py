@@ -10,9 +10,11 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from stages.export.settings import Method
 from stages.export.weight_only import largest_value, quantize_weights
 
 UNSIGNED_TO_SIGNED, STEPS = 128, 257
+AWARE_FILE = "aware.onnx"  # of quantization_aware
 Quantization = tuple[np.ndarray, np.ndarray]  # scale and zero point
 
 
@@ -59,6 +61,13 @@ def with_16_bit_activations(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+AWARE: dict[Method, Callable[[onnx.ModelProto], onnx.ModelProto]] = {  # from the file of quantization_aware
+    "aware_u8s8": lambda model: model,
+    "aware_s8s8": with_signed_activations,
+    "aware_u16s8": with_16_bit_activations,
+}
+
+
 def _computed_in_int8(model: onnx.ModelProto) -> frozenset[str]:
     """Return the names of the weights of convolutions whose input is quantised."""
     rounded = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
@@ -71,7 +80,7 @@ def _changed(model: onnx.ModelProto, change: Callable[[np.ndarray, np.ndarray], 
     changed.CopyFrom(model)
     graph = changed.graph
     values = {tensor.name: tensor for tensor in graph.initializer}
-    kept = [tensor for tensor in graph.initializer]
+    kept = list(graph.initializer)
     for node in graph.node:
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or node.input[0] in values:
             continue

@@ -39,6 +39,11 @@ def export_onnx(model: nn.Module, size: int, outputs: Sequence[str] = (LOGITS,))
     return _strip(program.model_proto)
 
 
+def serialize(model: onnx.ModelProto) -> bytes:
+    """Return the content of a model's file, the same for the same model."""
+    return model.SerializeToString(deterministic=True)
+
+
 def fold_batch_norms(model: M) -> M:
     """Return a copy in eval mode whose Conv2d-BatchNorm2d pairs are one convolution each."""
     folded = copy.deepcopy(model).cpu().eval()

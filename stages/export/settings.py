@@ -15,6 +15,9 @@ Method = Literal[
     "static_s8s8_minmax",
     "static_u16s8_minmax",
     "dynamic",
+    "aware_u8s8",
+    "aware_s8s8",
+    "aware_u16s8",
 ]
 
 

@@ -1,0 +1,94 @@
+"""Train the selected student on with weights and activations rounded to 8 bits, and export it.
+
+    python -m stages.quantization_aware
+
+Reads data/processed/<name>: pack, train.csv, val.csv; models/<name>/soft_labels of kd.teachers, which are averaged, and
+models/<name>/students/<the key that kd.* selects>. Writes models/<name>/aware.onnx: 8-bit arithmetic with unsigned
+activations, which `quantize` compares with the other methods; plots/<name>/history/aware.csv.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stages.dataset.settings import Target
+from stages.deployment.session import DISTANCE, LOGITS
+from stages.distill import mean_logits, student_loss
+from stages.export.aware import make_aware, settle
+from stages.export.aware_graph import AWARE_FILE, write_integers
+from stages.export.familiarity import Answering, fit_gaussian
+from stages.export.graph import export_onnx, serialize
+from stages.foundation import command
+from stages.foundation.files import write_csv, writing
+from stages.foundation.names import STUDENT, parse_student
+from stages.foundation.params import dump_params, read_params
+from stages.foundation.settings import Data, Kd
+from stages.learning.checkpoints import forget_checkpoint
+from stages.learning.run import label_loss, train
+from stages.networks.dataset import dataset_files, open_dataset
+from stages.networks.device import open_device
+from stages.networks.models import load_weights
+from stages.networks.settings import Compute, Distill, Schedule, Views
+from stages.networks.train_images import TrainImages
+from stages.networks.views import Examples, plain_view
+
+UNITS = ("foundation", "dataset", "networks", "learning", "distillation", "deployment", "statistics", "export")
+CODE = ("quantization_aware.py", "distill.py", *UNITS)
+OBSERVED = 128  # training images whose activations give the first ranges
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    data: Data
+    target: Target
+    views: Views
+    distill: Distill
+    kd: Kd
+    aware: Schedule
+    compute: Compute
+
+
+def observed_images(images: TrainImages, seed: int) -> torch.Tensor:
+    """Return training images drawn by the seed, float32 (images, 3, size, size) in [0, 1]."""
+    rows = np.random.default_rng(seed).permutation(images.rows)[:OBSERVED]
+    return plain_view(torch.from_numpy(images.pack.pixels[np.sort(rows)]))
+
+
+def main() -> None:
+    params = read_params(Params)
+    schedule, key = params.aware, params.kd.selected
+    device = dataclasses.replace(open_device(params.compute), mixed=False)  # it learns what float32 rounds to
+    processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
+    dataset = open_dataset(processed, params.target)
+    images, weights = dataset.train, models / f"students/{key}.safetensors"
+    student = load_weights(weights, architecture=STUDENT, classes=images.classes)
+    views, labels = params.distill.view_count, models / "soft_labels"
+    teacher = mean_logits(labels, params.kd.teachers, views, images).to(device.device)
+    hard_loss = label_loss(images, schedule.loss, device.device)
+    run = train(
+        make_aware(student, observed_images(images, schedule.seed)),
+        student_loss(hard_loss, teacher, parse_student(key), params.kd.loss),
+        dataset,
+        examples=Examples(images, params.views, views),
+        schedule=schedule,
+        device=device,
+        inputs=[*dataset_files(processed), weights, *(labels / f"{name}.safetensors" for name in params.kd.teachers)],
+        code=CODE,
+        settings={"key": key, **dump_params(params)},
+    )
+    if run is None:
+        raise ValueError("compute.processes: wanted one process for this stage")
+    aware = run.model.cpu().eval()
+    settle(aware)
+    answering = Answering(aware, fit_gaussian(aware, images))
+    exported = write_integers(export_onnx(answering, images.pack.size, [LOGITS, DISTANCE]))
+    with writing(models / AWARE_FILE, Path("plots", params.data.name, "history/aware.csv")) as (target, history):
+        target.write_bytes(serialize(exported))
+        write_csv(history, run.history)
+    forget_checkpoint(run.checkpoint)
+
+
+if __name__ == "__main__":
+    command.run(main)
