@@ -3,10 +3,11 @@
     python -m stages.quantize
 
 Reads data/processed/<name>: pack, train.csv (calibration images), val.csv (the gate and each file's decision);
-models/<name>/students/<the key that kd.* selects> and models/<name>/aware.onnx. Writes models/<name>/onnx: student_{fp32,int8}.onnx and, to try on
-other machines, methods/<method>.onnx, all with metadata on how to use them; models/<name>/predictions/onnx:
-student_{fp32,int8}.csv (every packed image that is not in train.csv), record.json and decisions.json (each file's
-threshold, calibration, bounds of referral and refusal, from val); metrics/<name>/quantization.csv.
+models/<name>/students/<the key that kd.* selects>; models/<name>/aware.onnx. Writes models/<name>/onnx:
+student_{fp32,int8}.onnx and, to try on other machines, methods/<method>.onnx, all with metadata on how to use them;
+models/<name>/predictions/onnx: student_{fp32,int8}.csv (every packed image that is not in train.csv), record.json and
+decisions.json (each file's threshold, calibration, bounds of referral and refusal, from val);
+metrics/<name>/quantization.csv.
 """
 
 from dataclasses import dataclass

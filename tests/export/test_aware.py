@@ -1,0 +1,152 @@
+"""Quantisation-aware training: what is rounded and how, that it learns, and that the files compute the same."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, numpy_helper
+from torch.nn.utils import parametrize
+
+from stages.deployment.deployed import score_pixels
+from stages.deployment.session import open_session
+from stages.export.aware import LEVELS, Activation, RoundedWeight, make_aware, settle
+from stages.export.aware_graph import AWARE, write_integers
+from stages.export.graph import export_onnx
+from stages.foundation.names import STUDENT
+from stages.networks.models import build_model
+from stages.networks.views import plain_view
+
+RNG = np.random.default_rng(0)
+PIXELS = (RNG.integers(0, 256, (5, 1, 1, 3)) * RNG.uniform(0.5, 1, (5, 64, 64, 3))).astype(np.uint8)  # five colours
+IMAGES = plain_view(torch.from_numpy(PIXELS))
+
+
+@pytest.fixture(scope="module")
+def student():
+    torch.manual_seed(0)
+    built = build_model(STUDENT, 7).train()
+    optimizer = torch.optim.AdamW(built.parameters(), lr=3e-3)
+    for _ in range(40):  # a model that tells the images apart: of a random one all logits are the same
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(built(IMAGES.repeat(3, 1, 1, 1)), torch.arange(15) % 5).backward()
+        optimizer.step()
+    return built.eval()
+
+
+@pytest.fixture(scope="module")
+def aware(student):
+    model = make_aware(student, IMAGES).eval()
+    settle(model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def files(aware):
+    written = write_integers(export_onnx(aware, 64))
+    return {name: change(written) for name, change in AWARE.items()}
+
+
+def activation(low, high):
+    module = Activation()
+    module.observing = True
+    module(torch.tensor([[low, high]]))
+    module.observing = False
+    module.set_range()
+    return module
+
+
+def test_an_activation_is_rounded_to_one_of_256_levels_within_its_range():
+    module, x = activation(-1.0, 3.0), torch.linspace(-2, 4, 5001)[None]
+    rounded = module(x)
+    assert len(rounded.unique()) == LEVELS + 1
+    inside = (x >= -1) & (x <= 3)
+    assert (rounded - x)[inside].abs().max() <= float(module.scale) * 0.51
+    assert rounded.min() == pytest.approx(-1, abs=0.02)
+    assert rounded.max() == pytest.approx(3, abs=0.02)
+    assert 0 in rounded  # zeros stay zeros
+
+
+def test_a_fixed_range_gives_what_the_learned_one_gave():
+    module, x = activation(-0.4, 6.0), torch.linspace(-1, 7, 999)[None]
+    learned = module(x)
+    settle(torch.nn.Sequential(module))
+    assert torch.equal(module(x), learned)
+
+
+def test_ranges_and_weights_learn():
+    module, convolution = activation(-1.0, 1.0), torch.nn.Conv2d(3, 4, 3)
+    parametrize.register_parametrization(convolution, "weight", RoundedWeight())
+    (module(convolution(IMAGES)) ** 2).mean().backward()
+    gradients = (module.scale.grad, module.zero_point.grad, convolution.parametrizations.weight.original.grad)
+    assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+
+
+def test_weights_are_rounded_by_channel_symmetrically():
+    weight = torch.randn(8, 4, 3, 3) * torch.logspace(-3, 1, 8).view(-1, 1, 1, 1)
+    rounded = RoundedWeight()(weight)
+    steps = rounded / (weight.abs().flatten(1).amax(dim=1) / 127).view(-1, 1, 1, 1)
+    assert (steps - steps.round()).abs().max() < 1e-3
+    assert (steps.abs().flatten(1).amax(dim=1) - 127).abs().max() < 1e-3
+    assert RoundedWeight()(torch.zeros(2, 1, 3, 3)).abs().max() == 0
+
+
+def test_before_training_it_is_near_the_student(student, aware):
+    with torch.inference_mode():
+        expected, rounded = student(IMAGES), aware(IMAGES)
+    assert 0 < (rounded - expected).abs().max() < 0.35 * expected.abs().max()
+    assert not torch.equal(student(IMAGES).argmax(1), torch.zeros(5, dtype=torch.long))
+
+
+def test_the_student_itself_is_left_alone(student):
+    before = {name: value.clone() for name, value in student.state_dict().items()}
+    make_aware(student, IMAGES)
+    assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
+
+
+def test_the_file_computes_what_the_model_does(aware, files):
+    with torch.inference_mode():
+        expected = aware(IMAGES).numpy()
+    found = logits(files["aware_u8s8"])
+    assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()  # a level more or less where sums round apart
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.999
+
+
+def logits(model):
+    return score_pixels(open_session(model.SerializeToString(), threads=1), PIXELS, np.arange(5))["logits"]
+
+
+def test_every_block_convolution_computes_on_integers(files):
+    graph = files["aware_u8s8"].graph
+    made_by = {node.output[0]: node for node in graph.node}
+    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    inside = [node for node in graph.node if node.op_type == "Conv" and node.input[0] in made_by]
+    inside = [node for node in inside if made_by[node.input[0]].op_type == "DequantizeLinear"]
+    assert len(inside) == 33  # 11 blocks of two or three convolutions, and the last one
+    for node in inside:
+        sources = [made_by[name] for name in node.input]
+        assert [source.op_type for source in sources] == ["DequantizeLinear"] * 3
+        assert kinds[sources[1].input[0]] == TensorProto.INT8
+        assert kinds[sources[2].input[0]] == TensorProto.INT32
+
+
+def test_signed_activations_give_the_same_numbers(files):
+    assert logits(files["aware_s8s8"]) == pytest.approx(logits(files["aware_u8s8"]), abs=1e-4)
+    assert zero_point_types(files["aware_s8s8"]) == {TensorProto.INT8}
+    assert zero_point_types(files["aware_u8s8"]) == {TensorProto.UINT8}
+
+
+def zero_point_types(model):
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    nodes = [node for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    return {kinds[node.input[2]] for node in nodes}
+
+
+def test_16_bits_are_finer_in_the_same_ranges(student, files):
+    with torch.inference_mode():
+        expected = student(IMAGES).numpy()
+    errors = {name: np.abs(logits(model) - expected).max() for name, model in files.items()}
+    assert errors["aware_u16s8"] < errors["aware_u8s8"]
+    assert zero_point_types(files["aware_u16s8"]) == {TensorProto.UINT16}
+    for scale in (tensor for tensor in files["aware_u16s8"].graph.initializer if tensor.name.endswith("zero_point")):
+        assert numpy_helper.to_array(scale) % 257 == 0
+    onnx.checker.check_model(files["aware_u16s8"])
