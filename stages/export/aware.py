@@ -8,6 +8,7 @@ al. 2020, "LSQ+", for the zero point). Squeeze-and-excitation, the first convolu
 from typing import cast
 
 import torch
+import torch.ao.quantization.fx._decomposed  # registers OPERATORS
 from torch import nn
 from torch.nn.utils import parametrize
 from torchvision.models.mobilenetv3 import InvertedResidual, MobileNetV3
@@ -17,6 +18,7 @@ from stages.export.graph import fold_batch_norms
 from stages.networks.models import Classifier
 
 LEVELS = 255  # of an 8-bit number, above 0
+OPERATORS = torch.ops.quantized_decomposed
 SMALLEST = 1e-6  # scale, of a tensor that is constant
 
 
@@ -35,7 +37,8 @@ class Activation(nn.Module):
             self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
             return x
         if self.fixed is not None:
-            return torch.fake_quantize_per_tensor_affine(x, *self.fixed, 0, LEVELS)
+            levels = (*self.fixed, 0, LEVELS, torch.uint8)  # these two operators, unlike fake_quantize, can be exported
+            return OPERATORS.dequantize_per_tensor(OPERATORS.quantize_per_tensor(x, *levels), *levels)
         slow = (x[0].numel() * LEVELS) ** -0.5  # LSQ's factor of the gradient of a scale
         return torch._fake_quantize_learnable_per_tensor_affine(x, self.scale, self.zero_point, 0, LEVELS, slow)
 
@@ -83,7 +86,7 @@ def settle(aware: Classifier) -> None:
     """Make rounded weights plain ones and ranges plain numbers, for export."""
     for module in aware.modules():
         if isinstance(module, Activation):
-            module.fixed = float(module.scale), int(module.zero_point.round().clamp(0, LEVELS))
+            module.fixed = module.scale.item(), int(module.zero_point.round().clamp(0, LEVELS).item())
         elif parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
 

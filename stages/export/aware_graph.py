@@ -15,6 +15,7 @@ from stages.export.weight_only import largest_value, quantize_weights
 
 UNSIGNED_TO_SIGNED, STEPS = 128, 257
 AWARE_FILE = "aware.onnx"  # of quantization_aware
+SIXTEEN_BITS = 21  # the first version of ONNX's operators whose QuantizeLinear gives them
 Quantization = tuple[np.ndarray, np.ndarray]  # scale and zero point
 
 
@@ -53,12 +54,15 @@ def with_signed_activations(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def with_16_bit_activations(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy with uint16 activations of the same ranges, and 257 times as fine."""
-    model = _changed(
-        model,
-        lambda scale, zero: ((scale / STEPS).astype(np.float32), (zero.astype(np.int64) * STEPS).astype(np.uint16)),
-    )
-    model.opset_import[0].version = max(21, model.opset_import[0].version)  # the first with 16 bits in QuantizeLinear
-    return model
+    finer = onnx.ModelProto()
+    finer.CopyFrom(model)
+    for entry in finer.opset_import:
+        entry.version = max(entry.version, SIXTEEN_BITS) if entry.domain == "" else entry.version
+
+    def change(scale: np.ndarray, zero: np.ndarray) -> Quantization:
+        return (scale / STEPS).astype(np.float32), (zero.astype(np.int64) * STEPS).astype(np.uint16)
+
+    return _changed(finer, change)
 
 
 AWARE: dict[Method, Callable[[onnx.ModelProto], onnx.ModelProto]] = {  # from the file of quantization_aware
