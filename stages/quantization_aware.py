@@ -34,7 +34,7 @@ from stages.networks.settings import Compute, Distill, Schedule, Views
 from stages.networks.train_images import TrainImages
 from stages.networks.views import Examples, plain_view
 
-UNITS = ("foundation", "dataset", "networks", "learning", "distillation", "deployment", "statistics", "export")
+UNITS = ("foundation", "dataset", "networks", "learning", "distillation", "deployment", "export")
 CODE = ("quantization_aware.py", "distill.py", *UNITS)
 OBSERVED = 128  # training images whose activations give the first ranges
 

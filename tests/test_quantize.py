@@ -64,7 +64,7 @@ def test_the_file_says_how_it_is_used(tiny):
         assert metadata.decision.threshold == pytest.approx(float(row["threshold"]), abs=1e-8)
         weights = tiny / f"models/demo/students/{KEY}.safetensors"
         assert metadata.hashes[weights.name] == sha256_file(weights)
-        assert set(metadata.hashes) == {weights.name, "manifest.csv", "train.csv", "val.csv", "code"}
+        assert set(metadata.hashes) == {weights.name, "aware.onnx", "manifest.csv", "train.csv", "val.csv", "code"}
         assert metadata.hashes["code"] == code_hash(quantize.CODE)
         assert "Not a medical device" in metadata.intended_use
         assert "bilinear" in metadata.preprocessing

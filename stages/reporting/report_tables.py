@@ -117,7 +117,7 @@ def tidy_table(title: str, source: str, note: str, table: pd.DataFrame) -> Table
     keys = [name for name in table.columns if name not in ("metric", "value", "low", "high")]
     metrics = list(dict.fromkeys(table["metric"]))
     rows = []
-    for key, group in table.groupby(keys, sort=False):
+    for key, group in table.groupby(keys, sort=False) if keys else [((), table)]:
         estimates = group.set_index("metric")[["value", "low", "high"]]
         cells = [interval_text(*estimates.xs(metric)) if metric in estimates.index else "-" for metric in metrics]
         rows.append([*(_text(name, value) for name, value in zip(keys, key, strict=True)), *cells])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -18,7 +19,8 @@ from PIL import Image
 
 from stages.commands import predict
 from stages.dataset.pack import open_pack
-from stages.deployment.deployed import open_deployed
+from stages.deployment.answering import answer_files
+from stages.deployment.deployed import Deployed, open_deployed
 from stages.deployment.metadata import KEY
 
 
@@ -300,9 +302,11 @@ def test_a_model_that_gives_no_number_is_an_error_row_not_a_class(model, image, 
         def run(self, _names, feeds):
             return [np.full((len(feeds["image"]), 7), np.nan, np.float32)]
 
-    content = onnx.load(model)
-    metadata = predict.read_metadata(content.metadata_props[0].value, "model")
-    (row,) = predict.predict(Broken(), metadata, [str(image)], threads=1)
+        def get_outputs(self):
+            return [SimpleNamespace(name="logits")]
+
+    student = Deployed(Broken(), open_deployed(model, threads=1).metadata)
+    (row,) = (predict.row_of(answer, student.metadata.decision) for answer in answer_files(student, [str(image)], 1))
     assert row.error == "the model gives no number for this image"
     assert row.p_melanoma is None
     assert row.decision == ""
