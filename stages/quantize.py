@@ -35,7 +35,7 @@ from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session, 
 from stages.export.aware_graph import AWARE, AWARE_FILE
 from stages.export.familiarity import Answering, farthest, fit_gaussian
 from stages.export.gate import check_export, choose, compare
-from stages.export.graph import count_costs, export_onnx, serialize
+from stages.export.graph import count_costs, export_onnx, serialize, shorten_names
 from stages.export.ladder import LADDER
 from stages.export.settings import Method, Quantize
 from stages.foundation import command
@@ -141,6 +141,7 @@ def main() -> None:
     inputs = [*dataset_files(processed), weights, models / AWARE_FILE]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
     for name, model in onnx_models.items():
+        shorten_names(model)
         write_metadata(model, describe(params, dataset.train, decisions[name], hashes))
     files = {name: serialize(model) for name, model in onnx_models.items()}
     p_val = {"pytorch": score_val(student, dataset, threads)} | {name: p[val] for name, p in p_melanoma.items()}

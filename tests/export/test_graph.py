@@ -7,7 +7,7 @@ import torch
 
 from stages.deployment.deployed import score_pixels
 from stages.deployment.session import open_session
-from stages.export.graph import count_costs, export_onnx, fold_batch_norms
+from stages.export.graph import count_costs, export_onnx, fold_batch_norms, shorten_names
 from stages.export.weight_only import largest_value, least_squares, quantize_weights, round_to_int8
 from stages.foundation.names import STUDENT
 from stages.networks.models import build_model
@@ -53,6 +53,15 @@ def test_int8_stays_near_fp32_and_within_its_size(fp32):
     logits = score(fp32)
     assert np.abs(score(int8) - logits).max() < 0.1 * np.abs(logits).max()
     assert len(int8.SerializeToString()) < 1_700_000 < len(fp32.SerializeToString())
+
+
+def test_short_names_change_the_size_and_nothing_else(fp32):
+    model = quantize_weights(fp32, largest_value)
+    before, size = score(model), len(model.SerializeToString())
+    shorten_names(model)
+    assert np.array_equal(score(model), before)
+    assert len(model.SerializeToString()) < 0.99 * size
+    assert [value.name for value in (*model.graph.input, *model.graph.output)] == ["image", "logits"]
 
 
 def test_the_batch_is_dynamic_and_the_names_are_ours(fp32):
