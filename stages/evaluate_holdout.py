@@ -24,7 +24,7 @@ from stages.deployment.decision import Decision
 from stages.evaluation.evaluation import Evaluation, Predictions
 from stages.evaluation.plot_data import overview, plot_data
 from stages.evaluation.roles import ENSEMBLE, Roles, index_table, roles_of
-from stages.evaluation.stress import refusal, robustness
+from stages.evaluation.stress import refusal, robustness, skin_tones
 from stages.evaluation.tables import TABLES, wide
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
@@ -37,6 +37,8 @@ ABLATION = [  # (at, metric): the columns of two of the study's tables
     *(("all", name) for name in ("roc_auc", "average_precision", "pr_auc", "ece")),
     *(("0.5", name) for name in ("f1", "sensitivity", "ppv", "accuracy")),
 ]
+
+STRESS = ("altered", "pictures", "skin")  # tables of stress_test
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,10 @@ def main() -> None:
     evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
     headline_metrics = headline(evaluation)
     tables = {"model_index": index_table(roles), **{name: build(evaluation) for name, build in TABLES.items()}}
-    altered, pictures = (pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS) for stem in ("altered", "pictures"))
+    altered, pictures, skin = (pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS) for stem in STRESS)
     tables["robustness"] = robustness(evaluation, altered)
     tables["refusal"] = refusal(evaluation, altered, pictures)
+    tables["skin_tones"] = skin_tones(evaluation, skin)
     tables["kd_ablation"] = ablation(tables["models"], roles)
     tables["baselines"] = baseline_table(tables["models"], records, roles.baselines)
     tables["run"] = pd.DataFrame([describe_run(model, record) for model, record in records.items()])

@@ -38,6 +38,7 @@ EVALUATION = (
     "referral",
     "robustness",
     "refusal",
+    "skin_tones",
     "repeatability",
     "consequences",
     "agreement",
@@ -60,6 +61,14 @@ PLOTS = (
     "data_overview",
     "examples",
 )
+# The tables of the model card, by the names its template has for them: of the int8 file alone, and whole ones.
+CARD_INT8 = {
+    "calibration": "Calibration",
+    "subgroups": "Subgroups",
+    "repeatability": "Repeatability",
+    "consequences": "Consequences",
+}
+CARD_WHOLE = {"robustness": "Altered images", "refusal": "Unfamiliar pictures", "skin_tones": "Estimated skin tones"}
 LIMIT = 25  # MB: the largest file that the study (the original student project) allowed
 
 
@@ -148,7 +157,12 @@ def main() -> None:
     heat = np.load(Path("models", name, "explanations.npy"), allow_pickle=False)
     galleries = pictures(tables["examples"], pack.pixels[rows], heat)
     page = render("report.html.j2", **description, tables=page_tables, figures=figures, galleries=galleries)
-    card = render("model_card.md.j2", **description, calibration=int8["Calibration"], subgroups=int8["Subgroups"])
+    whole = {table.title: table for table in page_tables}
+    card_tables = {
+        **{stem: int8[title] for stem, title in CARD_INT8.items()},
+        **{stem: whole[title] for stem, title in CARD_WHOLE.items()},
+    }
+    card = render("model_card.md.j2", **description, **card_tables)
     with writing(Path("plots", name, "figures"), Path("plots", name, "report")) as (folder, report):
         folder.mkdir()
         for figure, svg in figures.items():

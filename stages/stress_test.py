@@ -4,7 +4,8 @@
 
 Reads data/processed/<name>: pack, train.csv and val.csv (which only say what is in neither: no label is read);
 models/<name>/onnx/student_int8.onnx. Writes models/<name>/predictions/stress: altered.csv (the images of neither
-split, each alteration at five strengths, and as they are: "none", 0) and pictures.csv, with p_melanoma and distance.
+split, each alteration at five strengths, and as they are: "none", 0) and pictures.csv, with p_melanoma and distance;
+skin.csv: the typology angle of each of these images.
 """
 
 import zlib
@@ -26,6 +27,7 @@ from stages.foundation.settings import Data, Threads
 from stages.stress.alterations import ALTERATIONS, STRENGTHS, UNALTERED, alter
 from stages.stress.pictures import pictures
 from stages.stress.settings import Stress
+from stages.stress.skin import typology_angle
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ def picture_table(student: Deployed, size: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({**names, **vars(student.answers(np.stack([picture.pixels for picture in shown])))})
 
 
+def skin_table(pack: Pack, image_ids: list[str]) -> pd.DataFrame:
+    """Return how light the skin in each image is, a row each."""
+    angles = [typology_angle(image) for image in pack.pixels[pack.rows(image_ids)]]
+    return pd.DataFrame({"image_id": image_ids, "typology_angle": angles})
+
+
 def main() -> None:
     params = read_params(Params)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
@@ -71,6 +79,7 @@ def main() -> None:
     tables = {
         "altered": altered_table(student, pack, image_ids, seed),
         "pictures": picture_table(student, pack.size, seed),
+        "skin": skin_table(pack, image_ids),
     }
     with writing(models / "predictions/stress") as (folder,):
         folder.mkdir(parents=True)

@@ -35,7 +35,7 @@ FOLDERS = {  # folder -> the folders it may import; every one may import foundat
     "deployment": {"images"},
     "statistics": {"deployment"},
     "export": {"networks", "statistics", "dataset", "deployment"},
-    "evaluation": {"statistics", "deployment"},
+    "evaluation": {"statistics", "deployment", "stress"},
     "validation": {"dataset", "deployment", "evaluation", "statistics"},
     "reporting": set(),
     "benchmarks": {"networks", "learning", "distillation", "deployment"},

@@ -22,14 +22,15 @@ export function gauge(calibrated, decision, label) {
   const bands = [["benign", 8, from], ["refer", from, to], ["suspicious", to, WIDTH - 8]];
   for (const [name, left, right] of bands) {
     svg.append(part("rect", { x: left, y: 26, width: Math.max(0, right - left), height: 16, class: name }));
-    if (right - left > 8 * name.length) svg.append(part("text", { x: (left + right) / 2, y: 38, class: "band" }, name));
+    if (right - left > 7 * name.length) svg.append(part("text", { x: right - 6, y: 38, class: "band", "text-anchor": "end" }, name));
   }
-  for (const tick of TICKS) svg.append(part("text", { x: place(tick), y: 58, class: "tick" }, percent(tick)));
+  const anchor = tick => (tick === LOW ? "start" : tick === HIGH ? "end" : "middle");
+  for (const tick of TICKS) svg.append(part("text", { x: place(tick), y: 58, class: "tick", "text-anchor": anchor(tick) }, percent(tick)));
   const threshold = at(decision.threshold);
   svg.append(part("line", { x1: threshold, x2: threshold, y1: 20, y2: 46, class: "threshold" }));
-  svg.append(part("text", { x: threshold, y: 70, class: "tick" }, "operating point"));
+  svg.append(part("text", { x: threshold, y: 70, class: "tick", "text-anchor": threshold < 50 ? "start" : "middle" }, "operating point"));
   const needle = place(calibrated);
   svg.append(part("path", { d: `M ${needle} 26 l -7 -12 h 14 z`, class: "needle" }));
-  svg.append(part("text", { x: Math.min(WIDTH - 24, Math.max(24, needle)), y: 11, class: "value" }, percent(calibrated)));
+  svg.append(part("text", { x: Math.min(WIDTH - 24, Math.max(24, needle)), y: 11, class: "value", "text-anchor": "middle" }, percent(calibrated)));
   return svg;
 }

@@ -6,8 +6,10 @@ import pandas as pd
 from stages.evaluation.evaluation import Evaluation
 from stages.statistics.intervals import interval
 from stages.statistics.metrics import ranking_metrics
+from stages.stress.skin import TONES
 
-UNALTERED = "none"
+UNALTERED, UNKNOWN = "none", "unknown"
+ENDS = ("value", "low", "high")
 
 
 def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
@@ -58,4 +60,21 @@ def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFram
     return pd.DataFrame(rows)
 
 
-ENDS = ("value", "low", "high")
+def skin_tones(evaluation: Evaluation, skin: pd.DataFrame) -> pd.DataFrame:
+    """Return the shares of the holdout's images by estimated skin tone. skin: image_id and typology_angle."""
+    sample = evaluation.samples["holdout"]
+    angles = skin.set_index("image_id")["typology_angle"][evaluation.tables["holdout"]["image_id"]].to_numpy()
+    tones = np.full(len(angles), UNKNOWN, dtype=object)
+    for tone, begins in reversed(TONES.items()):
+        tones[angles >= begins] = tone
+    rows = [
+        {
+            "tone": tone,
+            "from_degrees": TONES.get(tone, "-"),
+            "images": int((tones == tone).sum()),
+            "metric": "share",
+            **interval(share(tones == tone, sample.weights), trials=len(np.unique(sample.lesions))),
+        }
+        for tone in (*TONES, UNKNOWN)
+    ]
+    return pd.DataFrame(rows)

@@ -47,6 +47,11 @@ TIDY = {  # tables with the columns metric, value, low and high: title and note
         "Holdout; the exported int8 student, each alteration at five strengths: ROC-AUC, the share of images whose "
         "decision at the operating point changes, and the share that is refused.",
     ),
+    "skin_tones": (
+        "Estimated skin tones",
+        "Holdout; by the individual typology angle of the images' frames, from so many degrees on. Light, camera and "
+        "lesions that fill the picture move it: it describes the archive, not a person.",
+    ),
     "referral": (
         "Referral",
         "Holdout, with class-conditional conformal bounds from val: melanoma is possible from melanoma_from, another "
