@@ -4,7 +4,8 @@
 
 Reads data/processed/<name>: pack, train.csv, val.csv; models/<name>/soft_labels of kd.teachers, which are averaged, and
 models/<name>/students/<the key that kd.* selects>. Writes models/<name>/aware.onnx: 8-bit arithmetic with unsigned
-activations, which `quantize` compares with the other methods; plots/<name>/history/aware.csv.
+activations, which `quantize` compares with the other methods; models/<name>/aware.safetensors: what it was trained to,
+for other formats; plots/<name>/history/aware.csv.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ import torch
 from stages.dataset.settings import Target
 from stages.deployment.session import DISTANCE, LOGITS
 from stages.distill import mean_logits, student_loss
-from stages.export.aware import make_aware, settle
+from stages.export.aware import AWARE_WEIGHTS, make_aware, observe, save_aware, settle
 from stages.export.aware_graph import AWARE_FILE, write_integers
 from stages.export.familiarity import Answering, fit_gaussian
 from stages.export.graph import export_onnx, serialize
@@ -67,8 +68,10 @@ def main() -> None:
     views, labels = params.distill.view_count, models / "soft_labels"
     teacher = mean_logits(labels, params.kd.teachers, views, images).to(device.device)
     hard_loss = label_loss(images, schedule.loss, device.device)
+    aware = make_aware(student)
+    observe(aware, observed_images(images, schedule.seed))
     run = train(
-        make_aware(student, observed_images(images, schedule.seed)),
+        aware,
         student_loss(hard_loss, teacher, parse_student(key), params.kd.loss),
         dataset,
         examples=Examples(images, params.views, views),
@@ -80,11 +83,12 @@ def main() -> None:
     )
     if run is None:
         raise ValueError("compute.processes: wanted one process for this stage")
-    aware = run.model.cpu().eval()
-    settle(aware)
-    answering = Answering(aware, fit_gaussian(aware, images))
-    exported = write_integers(export_onnx(answering, images.pack.size, [LOGITS, DISTANCE]))
-    with writing(models / AWARE_FILE, Path("plots", params.data.name, "history/aware.csv")) as (target, history):
+    targets = (models / AWARE_WEIGHTS, models / AWARE_FILE, Path("plots", params.data.name, "history/aware.csv"))
+    with writing(*targets) as (kept, target, history):
+        save_aware(kept, aware.cpu().eval())
+        settle(aware)
+        answering = Answering(aware, fit_gaussian(aware, images))
+        exported = write_integers(export_onnx(answering, images.pack.size, [LOGITS, DISTANCE]))
         target.write_bytes(serialize(exported))
         write_csv(history, run.history)
     forget_checkpoint(run.checkpoint)

@@ -22,7 +22,7 @@ from stages.dataset.predictions import DECISIONS, RECORD, as_written, write_pred
 from stages.dataset.settings import Target
 from stages.dataset.splits import MELANOMA
 from stages.deployment.decision import Decision
-from stages.deployment.deployed import score_pixels
+from stages.deployment.deployed import run_of, score_pixels
 from stages.deployment.metadata import (
     INTENDED_USE,
     LICENCE,
@@ -96,7 +96,8 @@ def score_val(student: Classifier, dataset: Dataset, threads: int) -> np.ndarray
 def score_onnx(model: onnx.ModelProto, dataset: Dataset, threads: int) -> tuple[np.ndarray, np.ndarray]:
     """Return p_melanoma of `dataset.scored_ids`, float64 (images,), rounded as in their table; and distance."""
     pack = dataset.train.pack
-    outputs = score_pixels(open_session(serialize(model), threads=threads), pack.pixels, pack.rows(dataset.scored_ids))
+    run = run_of(open_session(serialize(model), threads=threads))
+    outputs = score_pixels(run, pack.pixels, pack.rows(dataset.scored_ids))
     return as_written(class_probability(outputs[LOGITS], dataset.train.melanoma)), outputs[DISTANCE]
 
 

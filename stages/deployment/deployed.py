@@ -1,16 +1,19 @@
-"""An exported file with its metadata, ready to answer about pictures."""
+"""An exported file with its metadata, ready to answer about pictures: ONNX, or LiteRT with a JSON file beside it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
+from stages.deployment.litert import LITERT, open_litert
 from stages.deployment.metadata import KEY, Metadata, read_metadata
 from stages.deployment.session import DISTANCE, INPUT, LOGITS, as_input, open_session
 from stages.foundation.probability import class_probability
 
 BATCH = 64  # images scored at once
+Run = Callable[[np.ndarray], dict[str, np.ndarray]]  # float32 (batch, 3, size, size) -> a model's outputs by name
 
 
 @dataclass(frozen=True)
@@ -28,31 +31,40 @@ class Answers:
 class Deployed:
     """An exported file."""
 
-    session: ort.InferenceSession
+    run: Run
     metadata: Metadata
 
     def answers(self, pixels: np.ndarray, rows: np.ndarray | None = None) -> Answers:
         """Return the answers about these rows, by default all, of pixels: uint8 (images, size, size, 3)."""
         rows = np.arange(len(pixels)) if rows is None else rows
-        outputs = score_pixels(self.session, pixels, rows)
+        outputs = score_pixels(self.run, pixels, rows)
         p = class_probability(outputs[LOGITS], self.metadata.classes.index(self.metadata.melanoma))
         return Answers(p, outputs.get(DISTANCE, np.full(len(rows), np.nan, np.float32)))
 
 
 def open_deployed(path: Path, threads: int) -> Deployed:
     """Return a file that this pipeline exported; ValueError when it is another, or does not fit its own metadata."""
+    if path.suffix == LITERT:
+        beside = path.with_suffix(".json")
+        text = beside.read_text(encoding="utf-8") if beside.is_file() else None
+        return Deployed(open_litert(path, threads), read_metadata(text, str(beside)))
     session = open_session(path, threads=threads)
     metadata = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), str(path))
     check_fit(session, metadata, str(path))
-    return Deployed(session, metadata)
+    return Deployed(run_of(session), metadata)
 
 
-def score_pixels(session: ort.InferenceSession, pixels: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
+def run_of(session: ort.InferenceSession) -> Run:
+    """Return a session as a function from images to outputs."""
+    names = [output.name for output in session.get_outputs()]
+    return lambda images: dict(zip(names, session.run(None, {INPUT: images}), strict=True))
+
+
+def score_pixels(run: Run, pixels: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Return a model's outputs for these rows of pixels, uint8 (images, size, size, 3), by name."""
     batches = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
-    results = [session.run(None, {INPUT: as_input(pixels[batch])}) for batch in batches]
-    names = [output.name for output in session.get_outputs()]
-    return {name: np.concatenate(parts) for name, parts in zip(names, zip(*results, strict=True), strict=True)}
+    results = [run(as_input(pixels[batch])) for batch in batches]
+    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
 
 
 def check_fit(session: ort.InferenceSession, metadata: Metadata, name: str) -> None:

@@ -5,18 +5,25 @@ scale and a zero point per tensor, which are learned (Esser et al. 2020, "Learne
 al. 2020, "LSQ+", for the zero point). Squeeze-and-excitation, the first convolution and the classifier stay in float.
 """
 
+import copy
+from pathlib import Path
 from typing import cast
 
 import torch
 import torch.ao.quantization.fx._decomposed  # registers OPERATORS
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils import parametrize
 from torchvision.models.mobilenetv3 import InvertedResidual, MobileNetV3
 from torchvision.ops.misc import Conv2dNormActivation, SqueezeExcitation
 
 from stages.export.graph import fold_batch_norms
-from stages.networks.models import Classifier
+from stages.foundation.files import saving
+from stages.foundation.names import STUDENT
+from stages.networks.models import Classifier, build_model
 
+AWARE_WEIGHTS = "aware.safetensors"
 LEVELS = 255  # of an 8-bit number, above 0
 OPERATORS = torch.ops.quantized_decomposed
 SMALLEST = 1e-6  # scale, of a tensor that is constant
@@ -60,8 +67,8 @@ class RoundedWeight(nn.Module):
         return torch.fake_quantize_per_channel_affine(weight, scale, zeros, 0, -127, 127)
 
 
-def make_aware(student: Classifier, images: torch.Tensor) -> Classifier:
-    """Return a copy that rounds; images: float32 (images, 3, size, size), whose activations give the first ranges."""
+def make_aware(student: Classifier) -> Classifier:
+    """Return a copy that rounds, whose ranges are not known yet."""
     aware = fold_batch_norms(student)
     features = cast(MobileNetV3, aware.backbone).features
     features[0] = nn.Sequential(features[0], Activation())
@@ -71,6 +78,11 @@ def make_aware(student: Classifier, images: torch.Tensor) -> Classifier:
             features[position] = nn.Sequential(block, Activation()) if block.use_res_connect else block
         else:
             features[position] = _rounding(block)
+    return aware
+
+
+def observe(aware: Classifier, images: torch.Tensor) -> None:
+    """Set the first ranges from the activations of images, float32 (images, 3, size, size)."""
     activations = [module for module in aware.modules() if isinstance(module, Activation)]
     for activation in activations:
         activation.observing = True
@@ -79,7 +91,35 @@ def make_aware(student: Classifier, images: torch.Tensor) -> Classifier:
     for activation in activations:
         activation.observing = False
         activation.set_range()
-    return aware
+
+
+def without_rounding(aware: Classifier) -> Classifier:
+    """Return a copy of a settled model that keeps its weights and rounds no activation: others may do that."""
+    plain = copy.deepcopy(aware)
+    for module in list(plain.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, Activation):
+                setattr(module, name, nn.Identity())
+    return plain
+
+
+def save_aware(path: Path, aware: Classifier) -> None:
+    """Write the weights and ranges, before `settle`."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in aware.state_dict().items()}
+    with saving(path, SafetensorError):
+        save_file(state, path)
+
+
+def load_aware(path: Path, classes: int) -> Classifier:
+    """Return the settled model in a file of `save_aware`; ValueError when it is another one."""
+    aware = make_aware(build_model(STUDENT, classes))
+    try:
+        aware.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path}: no quantisation-aware student ({reason}); dvc repro quantization_aware") from None
+    settle(aware)
+    return aware.eval()
 
 
 def settle(aware: Classifier) -> None:

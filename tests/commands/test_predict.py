@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -298,14 +297,10 @@ def test_a_missing_file_is_a_row(model, tmp_path):
 
 
 def test_a_model_that_gives_no_number_is_an_error_row_not_a_class(model, image, monkeypatch):
-    class Broken:
-        def run(self, _names, feeds):
-            return [np.full((len(feeds["image"]), 7), np.nan, np.float32)]
+    def broken(images):
+        return {"logits": np.full((len(images), 7), np.nan, np.float32)}
 
-        def get_outputs(self):
-            return [SimpleNamespace(name="logits")]
-
-    student = Deployed(Broken(), open_deployed(model, threads=1).metadata)
+    student = Deployed(broken, open_deployed(model, threads=1).metadata)
     (row,) = (predict.row_of(answer, student.metadata.decision) for answer in answer_files(student, [str(image)], 1))
     assert row.error == "the model gives no number for this image"
     assert row.p_melanoma is None

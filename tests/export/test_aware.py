@@ -7,9 +7,19 @@ import torch
 from onnx import TensorProto, numpy_helper
 from torch.nn.utils import parametrize
 
-from stages.deployment.deployed import score_pixels
+from stages.deployment.deployed import run_of, score_pixels
 from stages.deployment.session import open_session
-from stages.export.aware import LEVELS, Activation, RoundedWeight, make_aware, settle
+from stages.export.aware import (
+    LEVELS,
+    Activation,
+    RoundedWeight,
+    load_aware,
+    make_aware,
+    observe,
+    save_aware,
+    settle,
+    without_rounding,
+)
 from stages.export.aware_graph import AWARE, write_integers
 from stages.export.graph import export_onnx
 from stages.foundation.names import STUDENT
@@ -35,7 +45,8 @@ def student():
 
 @pytest.fixture(scope="module")
 def aware(student):
-    model = make_aware(student, IMAGES).eval()
+    model = make_aware(student).eval()
+    observe(model, IMAGES)
     settle(model)
     return model
 
@@ -99,7 +110,7 @@ def test_before_training_it_is_near_the_student(student, aware):
 
 def test_the_student_itself_is_left_alone(student):
     before = {name: value.clone() for name, value in student.state_dict().items()}
-    make_aware(student, IMAGES)
+    observe(make_aware(student), IMAGES)
     assert all(torch.equal(value, before[name]) for name, value in student.state_dict().items())
 
 
@@ -112,7 +123,7 @@ def test_the_file_computes_what_the_model_does(aware, files):
 
 
 def logits(model):
-    return score_pixels(open_session(model.SerializeToString(), threads=1), PIXELS, np.arange(5))["logits"]
+    return score_pixels(run_of(open_session(model.SerializeToString(), threads=1)), PIXELS, np.arange(5))["logits"]
 
 
 def test_every_block_convolution_computes_on_integers(files):
@@ -150,3 +161,24 @@ def test_16_bits_are_finer_in_the_same_ranges(student, files):
     for scale in (tensor for tensor in files["aware_u16s8"].graph.initializer if tensor.name.endswith("zero_point")):
         assert numpy_helper.to_array(scale) % 257 == 0
     onnx.checker.check_model(files["aware_u16s8"])
+
+
+def test_it_is_saved_and_loaded(student, aware, tmp_path):
+    model = make_aware(student).eval()
+    observe(model, IMAGES)
+    save_aware(tmp_path / "aware.safetensors", model)
+    with torch.inference_mode():
+        assert torch.equal(load_aware(tmp_path / "aware.safetensors", 7)(IMAGES), aware(IMAGES))
+    with pytest.raises(ValueError, match=r"no quantisation-aware student"):
+        load_aware(tmp_path / "aware.safetensors", 2)
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "aware.safetensors").read_bytes()[:999])
+    with pytest.raises(ValueError, match=r"cut.safetensors: no quantisation-aware student"):
+        load_aware(tmp_path / "cut.safetensors", 7)
+
+
+def test_without_rounding_only_weights_are_rounded(student, aware):
+    plain = without_rounding(aware)
+    assert not [module for module in plain.modules() if isinstance(module, Activation)]
+    with torch.inference_mode():
+        expected, found, rounded = student(IMAGES), plain(IMAGES), aware(IMAGES)
+    assert 0 < (found - expected).abs().max() < (rounded - expected).abs().max()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.deployment.deployed import score_pixels
+from stages.deployment.deployed import run_of, score_pixels
 from stages.deployment.session import open_session
 from stages.export.familiarity import DIRECTIONS, Answering, Gaussian, Pooled, farthest
 from stages.export.graph import export_onnx
@@ -61,7 +61,7 @@ def test_the_exported_file_gives_the_students_logits_and_the_distance(model):
         gaussian = Gaussian(features.numpy())
         distance = gaussian(features)
     exported = export_onnx(Answering(model, gaussian), 64, ["logits", "distance"])
-    outputs = score_pixels(open_session(exported.SerializeToString(), threads=1), pixels, np.arange(99))
+    outputs = score_pixels(run_of(open_session(exported.SerializeToString(), threads=1)), pixels, np.arange(99))
     assert outputs["logits"] == pytest.approx(logits.numpy(), abs=1e-4)
     assert outputs["distance"] == pytest.approx(distance.numpy(), rel=1e-2)
     assert distance.std() > 0.05

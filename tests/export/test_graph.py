@@ -5,7 +5,7 @@ import onnx
 import pytest
 import torch
 
-from stages.deployment.deployed import score_pixels
+from stages.deployment.deployed import run_of, score_pixels
 from stages.deployment.session import open_session
 from stages.export.graph import count_costs, export_onnx, fold_batch_norms, shorten_names
 from stages.export.weight_only import largest_value, least_squares, quantize_weights, round_to_int8
@@ -38,7 +38,7 @@ def fp32(model):
 
 
 def score(model: onnx.ModelProto) -> np.ndarray:
-    return score_pixels(open_session(model.SerializeToString(), threads=2), PIXELS, ROWS)["logits"]
+    return score_pixels(run_of(open_session(model.SerializeToString(), threads=2)), PIXELS, ROWS)["logits"]
 
 
 def test_onnx_equals_pytorch(model, fp32):
