@@ -7,7 +7,7 @@ plots/<name>/figures/*.svg, and plots/<name>/report with report.html (one self-c
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,7 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
 
 def rows_of(table: Table, model: str) -> Table:
     """Return a table of one model alone, without the column that names it."""
-    return Table(table.head[1:], [row[1:] for row in table.rows if row[0] == model])
+    return replace(table, head=table.head[1:], rows=[row[1:] for row in table.rows if row[0] == model])
 
 
 def main() -> None:

@@ -58,8 +58,12 @@ def altered_table(student: Deployed, pack: Pack, image_ids: list[str], seed: int
 def picture_table(student: Deployed, size: int, seed: int) -> pd.DataFrame:
     """Return the answers about the pictures that show no lesion, a row each."""
     shown = pictures(size, seed)
-    names = {"picture": [picture.name for picture in shown], "kind": [picture.kind for picture in shown]}
-    return pd.DataFrame({**names, **vars(student.answers(np.stack([picture.pixels for picture in shown])))})
+    described = {
+        "picture": [picture.name for picture in shown],
+        "kind": [picture.kind for picture in shown],
+        "source": [picture.source for picture in shown],
+    }
+    return pd.DataFrame({**described, **vars(student.answers(np.stack([picture.pixels for picture in shown])))})
 
 
 def skin_table(pack: Pack, image_ids: list[str]) -> pd.DataFrame:

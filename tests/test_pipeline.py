@@ -36,6 +36,7 @@ FOLDERS = {  # folder -> the folders it may import; every one may import foundat
     "statistics": {"deployment"},
     "export": {"networks", "statistics", "dataset", "deployment"},
     "evaluation": {"statistics", "deployment", "stress"},
+    "mobile": {"deployment"},
     "validation": {"dataset", "deployment", "evaluation", "statistics"},
     "reporting": set(),
     "benchmarks": {"networks", "learning", "distillation", "deployment"},
@@ -183,11 +184,12 @@ def test_what_only_reads_tables_starts_without_torch():
     assert stages == {"train_teacher", "soft_labels", "distill", "quantization_aware", "quantize", "explain"}
     assert {path.stem for path in with_torch if folder(path) == "commands"} == {
         "benchmark",
+        "export_mobile",
         "benchmark_step",
         "benchmark_training",
     }
     folders = {folder(path) for path in with_torch} - {"stage", "commands"}
-    assert folders == {"networks", "learning", "distillation", "export", "benchmarks"}
+    assert folders == {"networks", "learning", "distillation", "export", "mobile", "benchmarks"}
 
 
 UNSAFE = re.compile(

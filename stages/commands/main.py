@@ -13,6 +13,7 @@ COMMANDS = {
     "validate": "measure an exported file on a labelled archive of your own",
     "web": "build the page that runs the student in a browser, and serve it",
     "release": "put the exported student into a folder of Hugging Face's layout",
+    "export_mobile": "write the selected student for LiteRT or ExecuTorch, and measure it",
     "cluster": "run the pipeline on several machines, scheduled by Dask",
     "work": "run one stage of one commit in a clone of its own, as a worker of `cluster` does",
     "summarize": "say which models are done, which are not, and the command for each",
@@ -31,6 +32,7 @@ COMMANDS = {
 }
 # These have arguments and a --help of their own.
 PARSES = {
+    "export_mobile",
     "predict",
     "validate",
     "web",

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 from stages.evaluation.evaluation import Evaluation
-from stages.statistics.intervals import interval
-from stages.statistics.metrics import ranking_metrics
+from stages.statistics.intervals import bootstrap_weights, interval
+from stages.statistics.metrics import ranking_metrics, share
 from stages.stress.skin import TONES
 
 UNALTERED, UNKNOWN = "none", "unknown"
-ENDS = ("value", "low", "high")
+TIDY = ("metric", "value", "low", "high")
 
 
 def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
@@ -40,23 +40,20 @@ def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def share(member: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the share of images that are members, bool (images,), for each weighting: float (weightings,)."""
-    return weights @ member / weights.sum(axis=1)
-
-
 def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame:
-    """Return the share that is refused of the holdout's images, with its interval, and of each kind of picture.
+    """Return the share that is refused of the holdout's images and of each kind of picture.
 
-    Pictures are chosen and drawn, not sampled from anything, so their shares have no interval.
+    pictures: source, kind and distance. Their intervals draw sources: parts of one photograph go together.
     """
-    decision = evaluation.decisions[evaluation.roles.one("int8")]
+    settings, decision = evaluation.settings, evaluation.decisions[evaluation.roles.one("int8")]
     held = robustness(evaluation, altered[altered["alteration"] == UNALTERED])
     (row,) = held[held["metric"] == "refused"].to_dict("records")
-    rows = [{"of": "holdout", "pictures": len(evaluation.tables["holdout"]), **{k: row[k] for k in ENDS}}]
+    rows = [{"of": "holdout", "pictures": len(evaluation.tables["holdout"]), **{k: row[k] for k in TIDY}}]
     for kind, group in [("all of them", pictures), *pictures.groupby("kind", sort=False)]:
-        refused = float(decision.refused(group["distance"].to_numpy()).mean())
-        rows.append({"of": kind, "pictures": len(group), "value": refused, "low": "-", "high": "-"})
+        refused, sources = decision.refused(group["distance"].to_numpy()), group["source"].to_numpy()
+        weights = bootstrap_weights(np.zeros(len(group)), sources, replicates=settings.replicates, seed=settings.seed)
+        bounds = interval(share(refused, weights), trials=len(set(sources)))
+        rows.append({"of": kind, "pictures": len(group), "metric": "refused", **bounds})
     return pd.DataFrame(rows)
 
 

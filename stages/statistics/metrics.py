@@ -159,9 +159,14 @@ def decision_metrics(labels: np.ndarray, p: np.ndarray, threshold: float, weight
 
 
 @by_blocks
+def share(member: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the share of images that are members, bool (images,), float (weightings,)."""
+    return weights @ member / weights.sum(axis=1)
+
+
 def called_share(p: np.ndarray, threshold: float, weights: np.ndarray) -> np.ndarray:
     """Return the share of images called melanoma, float (weightings,)."""
-    return weights @ (p >= threshold) / weights.sum(axis=1)
+    return share(p >= threshold, weights)
 
 
 def threshold_at_sensitivity(labels: np.ndarray, p: np.ndarray, sensitivity: float) -> float:

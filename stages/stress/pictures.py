@@ -33,17 +33,20 @@ LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 
 @dataclass(frozen=True)
 class Picture:
-    """kind: photograph, or what was drawn; pixels: uint8 (size, size, 3)."""
+    """kind: photograph, or what was drawn; source: the photograph that it is a part of, or itself; pixels: uint8."""
 
     name: str
     kind: str
+    source: str
     pixels: np.ndarray
 
 
 def pictures(size: int, seed: int) -> list[Picture]:
     """Return all pictures as squares of `size` pixels a side; seed: of those that are drawn."""
     drawn = [
-        Picture(f"{kind}_{number}", kind, draw(size, np.random.default_rng([seed, position, number])))
+        Picture(
+            f"{kind}_{number}", kind, f"{kind}_{number}", draw(size, np.random.default_rng([seed, position, number]))
+        )
         for position, (kind, draw) in enumerate(KINDS.items())
         for number in range(DRAWN)
     ]
@@ -57,7 +60,7 @@ def _photographs(size: int) -> Iterator[Picture]:
                 whole = image.convert("RGB")
             for part, box in _parts(*whole.size).items():
                 stem = Path(name).stem
-                yield Picture(f"{stem}_{part}", "photograph", to_square(whole.crop(box), size))
+                yield Picture(f"{stem}_{part}", "photograph", stem, to_square(whole.crop(box), size))
 
 
 def _parts(width: int, height: int) -> dict[str, tuple[int, int, int, int]]:

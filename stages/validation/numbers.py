@@ -8,12 +8,12 @@ import pandas as pd
 from stages.deployment.decision import Decision
 from stages.evaluation import curves
 from stages.evaluation.scores import OPERATING_POINT, score, stack, tidy
-from stages.evaluation.stress import share
 from stages.evaluation.subgroups import subgroup_tables
 from stages.foundation.settings import Evaluate
 from stages.statistics import decisions
 from stages.statistics.calibration import RAW, calibration_rows
 from stages.statistics.intervals import Sample, draw_sample, interval
+from stages.statistics.metrics import share
 
 ALL, ANSWERED = "all", "not refused"  # images that the metrics are of
 

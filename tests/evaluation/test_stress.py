@@ -4,12 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.evaluation.stress import share
+from stages.statistics.metrics import share
 
 
 def test_a_share_follows_the_weights():
     member, weights = np.array([True, False, False, True]), np.array([[1, 1, 1, 1], [2, 0, 1, 1]], np.uint8)
     assert share(member, weights).tolist() == [0.5, 0.75]
+
+
+def test_a_share_of_many_images_does_not_overflow_the_weights_bytes():
+    member, weights = np.ones(1000, dtype=bool), np.ones((3, 1000), np.uint8)
+    assert share(member, weights).tolist() == [1, 1, 1]
 
 
 def test_unaltered_images_change_nothing(tiny):
@@ -38,6 +43,7 @@ def test_refusals_are_counted_with_the_files_own_bound(tiny):
     table = pd.read_csv(metrics / "refusal.csv").set_index("of")
     for kind, group in pictures.groupby("kind"):
         assert table.loc[kind, "pictures"] == len(group)
+        assert table.loc[kind, "low"] <= table.loc[kind, "value"] <= table.loc[kind, "high"]
         assert table.loc[kind, "value"] == pytest.approx((group["distance"] > farthest).mean(), abs=1e-6)
     altered = pd.read_csv(stress / "altered.csv").query("alteration == 'none'")
     assert table.loc["holdout", "pictures"] == len(altered)

@@ -1,0 +1,66 @@
+"""LiteRT and ExecuTorch: the same answers as ONNX; without their packages, a line that says what to install."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.commands import export_mobile, predict
+from stages.deployment.deployed import open_deployed
+
+PACKAGES = {"litert": "litert_torch", "executorch": "executorch"}
+
+
+def missing(name):
+    return importlib.util.find_spec(PACKAGES[name]) is None
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_without_its_packages_it_says_what_to_install(tiny, name):
+    if not missing(name):
+        pytest.skip(f"{PACKAGES[name]} is installed here")
+    with pytest.raises(SystemExit, match=rf"{PACKAGES[name]} is not installed; pip install 'melanoma-kd\["):
+        export_mobile.main([name])
+    assert not (tiny / "build/mobile").exists()
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_file_answers_as_onnx_does(tiny, name):
+    if missing(name):
+        pytest.skip(f"needs {PACKAGES[name]}, an extra with an environment of its own")
+    export_mobile.main([name])
+    table = pd.read_csv(tiny / f"metrics/demo/mobile_{name}.csv").set_index("method")
+    assert table.loc[name, "largest_change"] < 1e-4
+    assert table.loc[name, "val_roc_auc"] == pytest.approx(table.loc["onnx", "val_roc_auc"], abs=0.05)
+    assert (table["ms_1_thread"] > 0).all()
+    beside = json.loads((tiny / "build/mobile/demo/student_fp32.json").read_text())
+    assert beside["decision"]["farthest"] > 0
+
+
+def test_predict_answers_with_a_litert_file(tiny, capsys):
+    if missing("litert"):
+        pytest.skip("needs litert_torch, an extra with an environment of its own")
+    export_mobile.main(["litert"])
+    images = [str(path) for path in sorted((tiny / "data/raw/demo").rglob("*.jpg"))[:3]]
+    capsys.readouterr()
+    answers = []
+    for model in ("build/mobile/demo/student_fp32.tflite", "models/demo/onnx/student_fp32.onnx"):
+        predict.main([*images, "--format", "json", "--show-refused", "--model", model])
+        answers.append([json.loads(line)["p_melanoma"] for line in capsys.readouterr().out.splitlines()])
+    assert answers[0] == pytest.approx(answers[1], abs=1e-4)
+
+
+def test_a_litert_file_without_its_json_is_refused(tiny):
+    (tiny / "student.tflite").write_bytes(b"TFL3")
+    with pytest.raises(ValueError, match=r"student.json|is not installed|LiteRT cannot run"):
+        open_deployed(tiny / "student.tflite", threads=1)
+
+
+def test_times_are_medians_of_runs_in_turns():
+    calls = []
+    runs = {name: lambda image, name=name: calls.append(name) for name in ("a", "b")}
+    times = export_mobile.milliseconds(runs, np.zeros((1, 3, 2, 2), np.float32))
+    assert set(times) == {"a", "b"}
+    assert calls[:20] == ["a"] * 10 + ["b"] * 10
