@@ -25,13 +25,13 @@ from stages.foundation import command
 from stages.foundation.files import write_csv, writing
 from stages.foundation.names import STUDENT, parse_student
 from stages.foundation.params import dump_params, read_params
-from stages.foundation.settings import Data, Kd
+from stages.foundation.settings import Data, Distilling, Selection
 from stages.learning.checkpoints import forget_checkpoint
 from stages.learning.run import label_loss, train
 from stages.networks.dataset import dataset_files, open_dataset
 from stages.networks.device import open_device
 from stages.networks.models import load_weights
-from stages.networks.settings import Compute, Distill, Schedule, Views
+from stages.networks.settings import Compute, Schedule, ViewCount, Views
 from stages.networks.train_images import TrainImages
 from stages.networks.views import Examples, plain_view
 
@@ -40,13 +40,17 @@ CODE = ("quantization_aware.py", "distill.py", *UNITS)
 OBSERVED = 128  # training images whose activations give the first ranges
 
 
+class Taught(Selection, Distilling):
+    """The selected student, and whom it learns from."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Params:
     data: Data
     target: Target
     views: Views
-    distill: Distill
-    kd: Kd
+    distill: ViewCount
+    kd: Taught
     aware: Schedule
     compute: Compute
 

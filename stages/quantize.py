@@ -101,6 +101,13 @@ def score_onnx(model: onnx.ModelProto, dataset: Dataset, threads: int) -> tuple[
     return as_written(class_probability(outputs[LOGITS], dataset.train.melanoma)), outputs[DISTANCE]
 
 
+def decide(params: Params, labels: np.ndarray, p: np.ndarray, distance: np.ndarray) -> Decision:
+    """Return one file's decision, fitted on val; all are (images,)."""
+    settings, share = params.evaluate, params.quantize.refused
+    decision = fit_decision(labels, p, sensitivity=settings.sensitivity, coverage=settings.coverage)
+    return decision.model_copy(update={"farthest": farthest(distance, share)})
+
+
 def describe(params: Params, images: TrainImages, decision: Decision, hashes: dict[str, str]) -> Metadata:
     """Return the metadata of one file."""
     return Metadata(
@@ -119,7 +126,7 @@ def describe(params: Params, images: TrainImages, decision: Decision, hashes: di
 
 def main() -> None:
     params = read_params(Params)
-    threads, settings = params.compute.threads, params.evaluate
+    threads = params.compute.threads
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     dataset = open_dataset(processed, params.target)
     weights = models / f"students/{params.kd.selected}.safetensors"
@@ -133,12 +140,7 @@ def main() -> None:
     onnx_models = quantized(fp32, aware, params.quantize.methods, images)
     answers = {name: score_onnx(model, dataset, threads) for name, model in onnx_models.items()}
     p_melanoma = {name: p for name, (p, _) in answers.items()}
-    decisions = {
-        name: fit_decision(labels, p[val], sensitivity=settings.sensitivity, coverage=settings.coverage).model_copy(
-            update={"farthest": farthest(distance[val], params.quantize.refused)}
-        )
-        for name, (p, distance) in answers.items()
-    }
+    decisions = {name: decide(params, labels, p[val], distance[val]) for name, (p, distance) in answers.items()}
     inputs = [*dataset_files(processed), weights, models / AWARE_FILE]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
     for name, model in onnx_models.items():
@@ -146,7 +148,7 @@ def main() -> None:
         write_metadata(model, describe(params, dataset.train, decisions[name], hashes))
     files = {name: serialize(model) for name, model in onnx_models.items()}
     p_val = {"pytorch": score_val(student, dataset, threads)} | {name: p[val] for name, p in p_melanoma.items()}
-    table = compare(labels, p_val, settings.sensitivity)
+    table = compare(labels, p_val, params.evaluate.sensitivity)
     sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
     table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]
     check_export(table)

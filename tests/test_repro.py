@@ -66,7 +66,7 @@ def project(tmp_path_factory):
 def test_everything_runs_once_and_then_nothing(project):
     assert project.first[0] == "check_params"
     assert project.first[-1] == "report"
-    assert len(project.first) == 20
+    assert len(project.first) == 22
     assert project.ran("repro") == []
 
 
@@ -75,18 +75,16 @@ def test_twice_from_nothing_gives_the_same_bytes(project, finished):
     assert project.results() == results(finished)
 
 
-def test_a_selected_temperature_on_the_grid_trains_nothing(project):
-    assert project.ran("exp", "run", "-S", "kd.temperature=2") == [
-        "check_params",
-        "quantize",
-        "evaluate_holdout",
-        "explain",
-        "report",
-    ]
+EXPORTED = ["quantization_aware", "quantize", "stress_test"]  # for another selected student
+
+
+def test_a_selected_temperature_on_the_grid_trains_no_student_of_the_grid(project):
+    tail = ["evaluate_holdout", "explain", "report"]
+    assert project.ran("exp", "run", "-S", "kd.temperature=2") == ["check_params", *EXPORTED, *tail]
 
 
 def test_a_new_temperature_trains_one_student_and_going_back_trains_none(project):
-    tail = ["quantize", "evaluate_holdout", "explain", "report"]
+    tail = [*EXPORTED, "evaluate_holdout", "explain", "report"]
     assert project.ran("exp", "run", "-S", "kd.temperature=4") == ["check_params", "distill@T4_alpha0.5", *tail]
     assert project.ran("exp", "run", "-S", "kd.temperature=1") == []
     assert project.ran("exp", "run", "-S", "kd.temperature=4") == []
@@ -144,8 +142,8 @@ def test_folds_are_queued_and_compared_as_ways_of_training(project):
     [
         ("reporting/figures_curves.py", ["report"]),
         ("commands/readme.py", []),
-        ("images/decoding.py", ["check_params", "prepare_splits", "pack_images", "quantize"]),
-        ("export/weight_only.py", ["check_params", "quantize"]),
+        ("images/decoding.py", ["check_params", "prepare_splits", "pack_images", "quantize", "stress_test"]),
+        ("export/weight_only.py", ["check_params", "quantization_aware", "quantize", "stress_test"]),
     ],
 )
 def test_an_edit_reruns_what_imports_its_folder_and_nothing_behind_equal_outputs(project, module, expected):

@@ -32,6 +32,7 @@ from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import Teachers
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.settings import DEMO, Baselines, Kd
+from stages.stress.alterations import ALTERATIONS, STRENGTHS, UNALTERED
 
 IMAGES, TEACHER = (1_000, 10_000, 100_000), "resnet18"
 BASELINE_IMAGES = 1_000  # that they are fitted to
@@ -107,9 +108,34 @@ def draw_predictions(folder: Path) -> None:
         write_predictions(path, list(scored["image_id"]), p)
         write_json(path.with_name(RECORD), {"params": {}, "inputs": {}, "versions": {}, "features": 0})
     drawn = Decision(
-        threshold=0.1, sensitivity=0.95, slope=1.0, intercept=0.0, melanoma_from=0.3, other_up_to=0.05
+        threshold=0.1, sensitivity=0.95, slope=1.0, intercept=0.0, melanoma_from=0.3, other_up_to=0.05, farthest=2.0
     ).model_dump()
     write_json(target / "onnx" / DECISIONS, {"student_fp32": drawn, "student_int8": drawn})
+    draw_stress(target / "stress", list(tables[1]["image_id"]), rng)
+
+
+def draw_stress(folder: Path, image_ids: list[str], rng: np.random.Generator) -> None:
+    """Write random answers about altered images and pictures, and random angles, as stress_test writes them."""
+    kinds = [UNALTERED, *((name, strength) for name in ALTERATIONS for strength in STRENGTHS)]
+    count = len(image_ids)
+    altered = [
+        pd.DataFrame(
+            {
+                "image_id": image_ids,
+                "alteration": alteration,
+                "strength": strength,
+                "p_melanoma": rng.random(count),
+                "distance": rng.exponential(size=count),
+            }
+        )
+        for alteration, strength in kinds
+    ]
+    picture = {"picture": "a", "kind": "noise", "source": "a", "p_melanoma": 0.5, "distance": 9.0}
+    angles = {"image_id": image_ids, "typology_angle": rng.normal(50, 10, count)}
+    folder.mkdir(parents=True)
+    write_csv(folder / "altered.csv", pd.concat(altered))
+    write_csv(folder / "pictures.csv", pd.DataFrame([picture]))
+    write_csv(folder / "skin.csv", pd.DataFrame(angles))
 
 
 def measure(images: int, size: int) -> list[dict[str, float | str]]:

@@ -51,7 +51,11 @@ def test_what_is_linked_is_there(at_root):
 
 def test_the_diagram_has_every_stage_and_no_arrow_that_others_imply(at_root):
     drawn = diagram()
-    for arrow in ("synthesize_demo --> prepare_splits", "train_teacher --> soft_labels", "distill --> quantize"):
+    for arrow in (
+        "synthesize_demo --> prepare_splits",
+        "train_teacher --> soft_labels",
+        "distill --> quantization_aware",
+    ):
         assert arrow in drawn
     assert "train_teacher --> evaluate_holdout" not in drawn  # by way of soft_labels, distill and quantize
     assert "report -->" not in drawn

@@ -59,7 +59,8 @@ def test_the_real_pipelines_tasks_train():
 
     before, tasks = ({name.split("@")[0] for name in names} for names in split_stages(ROOT, []))
     assert before == {"check_params", "synthesize_demo", "prepare_splits", "pack_images"}
-    assert tasks == {"train_teacher", "soft_labels", "distill", "repeat_student", "baselines", "quantize"}
+    training = {"train_teacher", "soft_labels", "distill", "repeat_student", "baselines", "quantization_aware"}
+    assert tasks == training | {"quantize", "stress_test"}
 
 
 def test_a_file_that_no_stage_makes_is_refused_in_a_folder_that_a_task_reads(toy):
