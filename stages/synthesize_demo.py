@@ -60,8 +60,8 @@ def draw_lesion(number: int, demo: Demo) -> tuple[Lesion, dict[str, str], int]:
     return Lesion(dx, malignancy, (demo.seed, number)), row, 1 + int(rng.choice(len(SHOTS), p=SHOTS))
 
 
-def draw_archive(folder: Path, demo: Demo) -> pd.DataFrame:
-    """Write all images below `folder` and return their metadata with HAM10000's columns."""
+def draw_archive(folder: Path, demo: Demo, camera: str = "standard") -> pd.DataFrame:
+    """Write all images, taken by one of CAMERAS, and HAM10000's table below `folder`; return the table."""
     rows: list[dict[str, str]] = []
     for part in PARTS:
         (folder / part).mkdir(parents=True)
@@ -70,17 +70,18 @@ def draw_archive(folder: Path, demo: Demo) -> pd.DataFrame:
         for shot in range(shots):
             image_id = f"ISIC_{9_000_000 + len(rows):07d}"  # outside HAM10000's range of ids
             part = PARTS[0] if number < demo.lesions / 2 else PARTS[1]
-            picture = render(lesion, shot, width=demo.width, height=demo.height)
+            picture = render(lesion, shot, width=demo.width, height=demo.height, camera=camera)
             Image.fromarray(picture).save(folder / part / f"{image_id}.jpg", quality=90)
             rows.append(row | {"image_id": image_id})
-    return pd.DataFrame(rows)[COLUMNS]
+    table = pd.DataFrame(rows)[COLUMNS]
+    write_text(folder / METADATA, table.to_csv(index=False, lineterminator="\n"))
+    return table
 
 
 def main() -> None:
     params = read_params(Params)
     with writing(Path("data/raw/demo")) as (folder,):
         metadata = draw_archive(folder, params.demo)
-        write_text(folder / METADATA, metadata.to_csv(index=False, lineterminator="\n"))
     print(f"{len(metadata)} synthetic images of {params.demo.lesions} lesions; they mean nothing clinically")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 COMMANDS = {
     "predict": "give the probability of melanoma that an exported student computes for images",
     "validate": "measure an exported file on a labelled archive of your own",
+    "draw_archive": "draw another synthetic archive, with another camera, to validate on",
     "web": "build the page that runs the student in a browser, and serve it",
     "release": "put the exported student into a folder of Hugging Face's layout",
     "export_mobile": "write the selected student for LiteRT or ExecuTorch, and measure it",
@@ -32,6 +33,7 @@ COMMANDS = {
 }
 # These have arguments and a --help of their own.
 PARSES = {
+    "draw_archive",
     "export_mobile",
     "predict",
     "validate",

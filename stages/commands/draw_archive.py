@@ -1,0 +1,50 @@
+"""Draw another synthetic archive, as another clinic's camera would see other lesions: something to validate on.
+
+    melanoma-kd draw_archive FOLDER [--seed 7] [--lesions 300] [--camera other]
+
+Lesions are drawn as params.yaml's demo says, with another seed. Writes FOLDER, which must not exist, in HAM10000's
+layout; `melanoma-kd validate FOLDER` reads it. The pictures mean nothing clinically.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.demo.camera import CAMERAS
+from stages.demo.settings import Demo
+from stages.foundation.files import writing
+from stages.foundation.params import read_params
+from stages.synthesize_demo import draw_archive
+
+
+@dataclass(frozen=True)
+class Params:
+    demo: Demo
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="draw_archive", description="Another synthetic archive. It means nothing.")
+    parser.add_argument("folder", type=Path, help="where to; it must not exist")
+    parser.add_argument("--seed", type=int, default=7, help="of the lesions; params.yaml's are the demo's own")
+    parser.add_argument("--lesions", type=int, default=300)
+    parser.add_argument("--camera", choices=CAMERAS, default="other")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parse(arguments)
+    if options.folder.exists():
+        sys.exit(f"draw_archive: {options.folder} is there already")
+    try:
+        own = read_params(Params).demo
+        demo = Demo(**own.model_dump() | {"seed": options.seed, "lesions": options.lesions})
+        with writing(options.folder) as (folder,):
+            table = draw_archive(folder, demo, options.camera)
+    except (ValueError, OSError) as error:
+        sys.exit(f"draw_archive: {error}")
+    print(f"{len(table)} synthetic images of {demo.lesions} lesions in {options.folder}; they mean nothing clinically")
+
+
+if __name__ == "__main__":
+    main()
