@@ -3,10 +3,11 @@
     melanoma-kd export_mobile litert | executorch
 
 Each format is an extra in an environment of its own, for their packages exclude one another:
-pip install 'melanoma-kd[edge]', or 'melanoma-kd[executorch]'. Reads what `quantize` reads, and its files in
-models/<name>/onnx. Writes build/mobile/<name>: student_fp32.tflite or .pte, and student_fp32.json, as `predict` and
-apps need it; metrics/<name>/mobile_<format>.csv: size, metrics on val, the largest change of a probability against the
-ONNX file on all images of val and holdout, and milliseconds on one thread beside onnxruntime's.
+pip install 'melanoma-kd[edge]', or 'melanoma-kd[executorch]'. Reads what `quantize` reads, its files in
+models/<name>/onnx, and models/<name>/aware.safetensors. Writes build/mobile/<name>/<format>: student_fp32 and, for
+LiteRT, student_int8 (8-bit arithmetic) as .tflite or .pte, each with a .json as `predict` and apps need it;
+metrics/<name>/mobile_<format>.csv: size, metrics on val, the largest change of a probability against the ONNX file on
+all images of val and holdout, and milliseconds on one thread beside onnxruntime's.
 """
 
 import argparse
@@ -20,8 +21,10 @@ import pandas as pd
 import torch
 
 from stages.dataset.settings import Target
+from stages.deployment.decision import Decision
 from stages.deployment.deployed import open_deployed, score_pixels
 from stages.deployment.session import DISTANCE, LOGITS, as_input
+from stages.export.aware import AWARE_WEIGHTS, load_aware, without_rounding
 from stages.export.familiarity import Answering, farthest, fit_gaussian
 from stages.export.gate import compare
 from stages.export.graph import fold_batch_norms
@@ -31,7 +34,8 @@ from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
 from stages.foundation.probability import class_probability
 from stages.foundation.settings import Data, OperatingPoint, Selection
-from stages.mobile.formats import FORMATS, Run
+from stages.mobile.eight_bits import learned_ranges
+from stages.mobile.formats import FORMATS, Format, Run
 from stages.networks.dataset import Dataset, open_dataset
 from stages.networks.models import load_weights
 from stages.statistics.decisions import fit_decision
@@ -60,49 +64,92 @@ def milliseconds(runs: dict[str, Run], image: np.ndarray) -> dict[str, float]:
     return {name: 1e3 * float(np.median(values)) for name, values in seconds.items()}
 
 
-def measure(dataset: Dataset, runs: dict[str, Run], sensitivity: float) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Return a row per file with its metrics on val; each file's p_melanoma and distance there, float (2, images)."""
+@dataclass(frozen=True)
+class Inputs:
+    """What is exported, and what it is measured on. onnx: its ONNX files by method."""
+
+    params: Params
+    dataset: Dataset
+    models: Path
+    onnx: dict[str, Path]
+
+    @property
+    def image(self) -> torch.Tensor:
+        """One image of val, float32 (1, 3, size, size)."""
+        return torch.from_numpy(as_input(self.dataset.train.pack.pixels[self.dataset.val_rows[:1]]))
+
+
+def read_inputs() -> Inputs:
+    """Return the inputs; ValueError where one is missing."""
+    params = read_params(Params)
+    models = Path("models", params.data.name)
+    dataset = open_dataset(Path("data/processed", params.data.name), params.target)
+    onnx = {"fp32": models / "onnx/student_fp32.onnx", "onnx_aware_u8s8": models / "onnx/methods/aware_u8s8.onnx"}
+    return Inputs(params, dataset, models, {name: path for name, path in onnx.items() if path.is_file()})
+
+
+def convert(inputs: Inputs, kind: Format) -> dict[str, bytes]:
+    """Return the files, fp32 and int8 where the format has it; ValueError where its packages are not there."""
+    train, image = inputs.dataset.train, inputs.image
+    weights = inputs.models / f"students/{inputs.params.kd.selected}.safetensors"
+    student = load_weights(weights, architecture=STUDENT, classes=train.classes)
+    try:
+        answering = Answering(student, fit_gaussian(student, train))
+        files = {"fp32": kind.convert(fold_batch_norms(answering), image)}
+        if kind.quantize is not None:
+            aware = load_aware(inputs.models / AWARE_WEIGHTS, len(train.classes))
+            answering = Answering(without_rounding(aware), fit_gaussian(aware, train)).eval()
+            files["int8"] = kind.quantize(answering, learned_ranges(aware, image), image)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error.name} is not installed; pip install 'melanoma-kd[{kind.extra}]'") from None
+    return files
+
+
+def measure(inputs: Inputs, runs: dict[str, Run]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Return a row per file with its metrics on val and its speed; p_melanoma and distance there, float (2, images)."""
+    dataset = inputs.dataset
     pack, melanoma = dataset.train.pack, dataset.train.melanoma
     rows = pack.rows(dataset.scored_ids)
     val = np.searchsorted(rows, dataset.val_rows)
     outputs = {name: score_pixels(run, pack.pixels, rows) for name, run in runs.items()}
     p = {name: class_probability(found[LOGITS], melanoma) for name, found in outputs.items()}
-    table = compare(dataset.val_melanoma, {name: values[val] for name, values in p.items()}, sensitivity)
+    on_val = {name: values[val] for name, values in p.items()}
+    table = compare(dataset.val_melanoma, on_val, inputs.params.evaluate.sensitivity)
     table["largest_change"] = [float(np.abs(p[name] - p["fp32"]).max()) for name in table["method"]]
+    times = milliseconds(runs, inputs.image.numpy())
+    table["ms_1_thread"] = [times[name] for name in table["method"]]
     return table, {name: np.stack([p[name][val], outputs[name][DISTANCE][val]]) for name in runs}
 
 
+def decide(inputs: Inputs, p: np.ndarray, distance: np.ndarray) -> Decision:
+    """Return the decision chosen on val for one file."""
+    labels, settings = inputs.dataset.val_melanoma, inputs.params.evaluate
+    decision = fit_decision(labels, p, sensitivity=settings.sensitivity, coverage=settings.coverage)
+    return decision.model_copy(update={"farthest": farthest(distance, inputs.params.quantize.refused)})
+
+
 def export(name: str) -> None:
-    """Convert, measure and write one format; ValueError where its packages are not there."""
-    params, kind = read_params(Params), FORMATS[name]
-    data, settings = params.data.name, params.evaluate
-    models, target = Path("models", data), Path("build/mobile", data)
-    dataset = open_dataset(Path("data/processed", data), params.target)
-    weights = models / f"students/{params.kd.selected}.safetensors"
-    student = load_weights(weights, architecture=STUDENT, classes=dataset.train.classes)
+    """Convert, measure and write one format."""
+    inputs, kind = read_inputs(), FORMATS[name]
     torch.set_num_threads(1)
-    answering = Answering(student, fit_gaussian(student, dataset.train))
-    image = torch.from_numpy(as_input(dataset.train.pack.pixels[dataset.val_rows[:1]]))
-    try:
-        content = kind.convert(fold_batch_norms(answering), image)
-        run = kind.open(content, 1)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{error.name} is not installed; pip install 'melanoma-kd[{kind.extra}]'") from None
-    onnx = open_deployed(models / "onnx/student_fp32.onnx", threads=1)
-    runs = {"fp32": onnx.run, name: run}
-    table, val = measure(dataset, runs, settings.sensitivity)
-    p, distance = val[name]
-    decision = fit_decision(dataset.val_melanoma, p, sensitivity=settings.sensitivity, coverage=settings.coverage)
-    decision = decision.model_copy(update={"farthest": farthest(distance, params.quantize.refused)})
-    sizes = {"fp32": (models / "onnx/student_fp32.onnx").stat().st_size, name: len(content)}
-    times = milliseconds(runs, image.numpy())
+    files = convert(inputs, kind)
+    onnx = {method: open_deployed(path, threads=1) for method, path in inputs.onnx.items()}
+    runs = {method: model.run for method, model in onnx.items()}
+    runs |= {f"{name}_{precision}": kind.open(content, 1) for precision, content in files.items()}
+    table, val = measure(inputs, runs)
+    sizes = {method: path.stat().st_size for method, path in inputs.onnx.items()}
+    sizes |= {f"{name}_{precision}": len(content) for precision, content in files.items()}
     table["megabytes"] = [sizes[method] / 1e6 for method in table["method"]]
-    table["ms_1_thread"] = [times[method] for method in table["method"]]
-    table["method"] = table["method"].replace("fp32", "onnx")
-    outputs = (target / f"student_fp32{kind.suffix}", target / "student_fp32.json")
-    with writing(*outputs, Path("metrics", data, f"mobile_{name}.csv")) as (file, beside, metrics):
-        file.write_bytes(content)
-        write_text(beside, onnx.metadata.model_copy(update={"decision": decision}).model_dump_json())
+    table["method"] = table["method"].replace("fp32", "onnx_fp32")
+    data = inputs.params.data.name
+    with writing(Path("build/mobile", data, name), Path("metrics", data, f"mobile_{name}.csv")) as (folder, metrics):
+        folder.mkdir(parents=True)
+        for precision, content in files.items():
+            metadata = onnx["fp32"].metadata.model_copy(
+                update={"decision": decide(inputs, *val[f"{name}_{precision}"])}
+            )
+            (folder / f"student_{precision}{kind.suffix}").write_bytes(content)
+            write_text(folder / f"student_{precision}.json", metadata.model_dump_json())
         write_csv(metrics, table, digits=6)
     print(table.to_string(index=False))
 

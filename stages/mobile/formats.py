@@ -11,17 +11,23 @@ from torch import nn
 
 from stages.deployment.litert import LITERT, open_litert
 from stages.deployment.session import DISTANCE, LOGITS
+from stages.mobile.eight_bits import Range, shrink, to_eight_bits
 
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]  # float32 (batch, 3, size, size) -> logits and distance
 
 
+Convert = Callable[[nn.Module, torch.Tensor], bytes]  # of a network that gives logits and distance, and one image
+Quantize = Callable[[nn.Module, list[Range], torch.Tensor], bytes]  # with the ranges of its activations
+
+
 @dataclass(frozen=True)
 class Format:
-    """convert: a network, that gives logits and distance, and a batch of one image, to a file's content."""
+    """A runtime: how its files are written, in float32 and with 8-bit arithmetic where that is known, and run."""
 
     suffix: str
     extra: str
-    convert: Callable[[nn.Module, torch.Tensor], bytes]
+    convert: Convert
+    quantize: Quantize | None
     open: Callable[[bytes, int], Run]
 
 
@@ -33,6 +39,11 @@ def to_litert(model: nn.Module, image: torch.Tensor) -> bytes:
         target = Path(folder, f"model{LITERT}")
         litert_torch.convert(model, (image,)).export(str(target))
         return target.read_bytes()
+
+
+def to_litert_int8(model: nn.Module, ranges: list[Range], image: torch.Tensor) -> bytes:
+    """Return a quantisation-aware network, its activations not rounded, as a `.tflite` file with 8-bit arithmetic."""
+    return shrink(to_eight_bits(to_litert(model, image), ranges, image.numpy()))
 
 
 def to_executorch(model: nn.Module, image: torch.Tensor) -> bytes:
@@ -60,6 +71,6 @@ def open_executorch(content: bytes, threads: int) -> Run:
 
 
 FORMATS = {
-    "litert": Format(LITERT, "edge", to_litert, open_litert),
-    "executorch": Format(".pte", "executorch", to_executorch, open_executorch),
+    "litert": Format(LITERT, "edge", to_litert, to_litert_int8, open_litert),
+    "executorch": Format(".pte", "executorch", to_executorch, None, open_executorch),
 }

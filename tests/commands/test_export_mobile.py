@@ -32,11 +32,25 @@ def test_the_file_answers_as_onnx_does(tiny, name):
         pytest.skip(f"needs {PACKAGES[name]}, an extra with an environment of its own")
     export_mobile.main([name])
     table = pd.read_csv(tiny / f"metrics/demo/mobile_{name}.csv").set_index("method")
-    assert table.loc[name, "largest_change"] < 1e-4
-    assert table.loc[name, "val_roc_auc"] == pytest.approx(table.loc["onnx", "val_roc_auc"], abs=0.05)
+    assert table.loc[f"{name}_fp32", "largest_change"] < 1e-4
+    assert table.loc[f"{name}_fp32", "val_roc_auc"] == pytest.approx(table.loc["onnx_fp32", "val_roc_auc"], abs=0.05)
     assert (table["ms_1_thread"] > 0).all()
-    beside = json.loads((tiny / "build/mobile/demo/student_fp32.json").read_text())
+    beside = json.loads((tiny / f"build/mobile/demo/{name}/student_fp32.json").read_text())
     assert beside["decision"]["farthest"] > 0
+
+
+def test_litert_computes_in_8_bits_what_the_student_learned(tiny):
+    if missing("litert"):
+        pytest.skip("needs litert_torch, an extra with an environment of its own")
+    from stages.mobile.eight_bits import read_operators  # noqa: PLC0415
+
+    export_mobile.main(["litert"])
+    file = tiny / "build/mobile/demo/litert/student_int8.tflite"
+    kinds = [operator.kind for operator in read_operators(file.read_bytes())]
+    assert kinds.count("QUANTIZE") > 20
+    table = pd.read_csv(tiny / "metrics/demo/mobile_litert.csv").set_index("method")
+    assert table.loc["litert_int8", "megabytes"] < 1.7
+    assert table.loc["litert_int8", "largest_change"] < 0.2
 
 
 def test_predict_answers_with_a_litert_file(tiny, capsys):
@@ -46,7 +60,7 @@ def test_predict_answers_with_a_litert_file(tiny, capsys):
     images = [str(path) for path in sorted((tiny / "data/raw/demo").rglob("*.jpg"))[:3]]
     capsys.readouterr()
     answers = []
-    for model in ("build/mobile/demo/student_fp32.tflite", "models/demo/onnx/student_fp32.onnx"):
+    for model in ("build/mobile/demo/litert/student_fp32.tflite", "models/demo/onnx/student_fp32.onnx"):
         predict.main([*images, "--format", "json", "--show-refused", "--model", model])
         answers.append([json.loads(line)["p_melanoma"] for line in capsys.readouterr().out.splitlines()])
     assert answers[0] == pytest.approx(answers[1], abs=1e-4)

@@ -36,13 +36,13 @@ def test_the_onnx_snippet_gives_the_probability_that_predict_gives(beside):
 
 def test_the_litert_snippet_gives_what_the_pipeline_reads(beside):
     interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="the extra `edge` is not installed")
-    file = ROOT / "build/mobile/demo/student_fp32.tflite"
+    file = ROOT / "build/mobile/demo/litert/student_fp32.tflite"
     if not file.is_file():
         pytest.skip("no .tflite: melanoma-kd export_mobile litert")
     size = open_deployed(file, threads=1).metadata.frame.size
     image = np.random.default_rng(0).random((1, 3, size, size), np.float32)
     names = {"Interpreter": interpreter.Interpreter, "image": image}
-    exec(BLOCKS[1].replace("build/mobile/ham10000/student_fp32.tflite", str(file)), names)  # noqa: S102
+    exec(BLOCKS[1].replace("build/mobile/ham10000/litert/student_fp32.tflite", str(file)), names)  # noqa: S102
     ours = open_deployed(file, threads=1).run(image)
     assert np.array_equal(names["outputs"]["output_0"], ours["logits"])
     assert np.array_equal(names["outputs"]["output_1"].reshape(1), ours["distance"])
