@@ -123,10 +123,14 @@ def load_aware(path: Path, classes: int) -> Classifier:
 
 
 def settle(aware: Classifier) -> None:
-    """Make rounded weights plain ones and ranges plain numbers, for export."""
+    """Make rounded weights plain ones and ranges plain numbers, for export.
+
+    The range of a part that never fires may have been learned to nothing, by which no bias could be divided.
+    """
     for module in aware.modules():
         if isinstance(module, Activation):
-            module.fixed = module.scale.item(), int(module.zero_point.round().clamp(0, LEVELS).item())
+            scale = max(module.scale.item(), SMALLEST)
+            module.fixed = scale, int(module.zero_point.round().clamp(0, LEVELS).item())
         elif parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
 

@@ -5,6 +5,7 @@ first convolution, hard-swish and the classifier compute in float, with int8 wei
 """
 
 import re
+import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -61,11 +62,8 @@ def learned_ranges(aware: Classifier, image: torch.Tensor) -> list[Range]:
     return found
 
 
-def to_eight_bits(content: bytes, ranges: list[Range], image: np.ndarray) -> bytes:
-    """Return a float32 `.tflite` with 8-bit arithmetic; image: float32 (1, 3, size, size), any training image.
-
-    ValueError when its operators are not those that the ranges are of.
-    """
+def to_eight_bits(content: bytes, ranges: list[Range]) -> bytes:
+    """Return a float32 `.tflite` with 8-bit arithmetic; ValueError when its operators are not those of the ranges."""
     from ai_edge_quantizer import qtyping, quantizer, recipe_manager  # noqa: PLC0415 - an optional extra
 
     operators = read_operators(content)
@@ -88,12 +86,15 @@ def to_eight_bits(content: bytes, ranges: list[Range], image: np.ndarray) -> byt
             recipes.add_static_config(
                 f"^{re.escape(operator.output)};?$", qtyping.TFLOperationName(operator.kind), 8, 8
             )
-    quantized = quantizer.Quantizer(content, recipes.get_quantization_recipe())
-    observed = quantized.calibrate({"serving_default": [{"args_0": image}]})
-    for name, learned in known.items():
-        values = {"min": learned.low, "max": learned.high}
-        observed[name] = {key: np.full((1, 1, 1, 1), value, np.float32) for key, value in values.items()}
-    return bytes(quantized.quantize(observed, enable_progress_report=False).quantized_model)
+    values = {
+        name: {"min": np.float32(learned.low), "max": np.float32(learned.high)} for name, learned in known.items()
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # it keeps all tensors of its interpreter, and warns of that itself
+        found = quantizer.Quantizer(content, recipes.get_quantization_recipe()).quantize(values)
+    return bytes(found.quantized_model)
 
 
 def match(operators: list[Operator], ranges: list[Range]) -> dict[str, Range]:

@@ -43,7 +43,7 @@ def to_litert(model: nn.Module, image: torch.Tensor) -> bytes:
 
 def to_litert_int8(model: nn.Module, ranges: list[Range], image: torch.Tensor) -> bytes:
     """Return a quantisation-aware network, its activations not rounded, as a `.tflite` file with 8-bit arithmetic."""
-    return shrink(to_eight_bits(to_litert(model, image), ranges, image.numpy()))
+    return shrink(to_eight_bits(to_litert(model, image), ranges))
 
 
 def to_executorch(model: nn.Module, image: torch.Tensor) -> bytes:

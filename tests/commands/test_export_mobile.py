@@ -33,7 +33,7 @@ def test_the_file_answers_as_onnx_does(tiny, name):
     export_mobile.main([name])
     table = pd.read_csv(tiny / f"metrics/demo/mobile_{name}.csv").set_index("method")
     assert table.loc[f"{name}_fp32", "largest_change"] < 1e-4
-    assert table.loc[f"{name}_fp32", "val_roc_auc"] == pytest.approx(table.loc["onnx_fp32", "val_roc_auc"], abs=0.05)
+    assert table.loc[f"{name}_fp32", "val_ece"] == pytest.approx(table.loc["onnx_fp32", "val_ece"], abs=1e-4)
     assert (table["ms_1_thread"] > 0).all()
     beside = json.loads((tiny / f"build/mobile/demo/{name}/student_fp32.json").read_text())
     assert beside["decision"]["farthest"] > 0
@@ -47,7 +47,7 @@ def test_litert_computes_in_8_bits_what_the_student_learned(tiny):
     export_mobile.main(["litert"])
     file = tiny / "build/mobile/demo/litert/student_int8.tflite"
     kinds = [operator.kind for operator in read_operators(file.read_bytes())]
-    assert kinds.count("QUANTIZE") > 20
+    assert kinds.count("QUANTIZE") > 10
     table = pd.read_csv(tiny / "metrics/demo/mobile_litert.csv").set_index("method")
     assert table.loc["litert_int8", "megabytes"] < 1.7
     assert table.loc["litert_int8", "largest_change"] < 0.2

@@ -182,3 +182,16 @@ def test_without_rounding_only_weights_are_rounded(student, aware):
     with torch.inference_mode():
         expected, found, rounded = student(IMAGES), plain(IMAGES), aware(IMAGES)
     assert 0 < (found - expected).abs().max() < (rounded - expected).abs().max()
+
+
+def test_a_range_that_was_learned_to_nothing_can_still_be_exported(student):
+    model = make_aware(student).eval()
+    observe(model, IMAGES)
+    first = next(module for module in model.modules() if isinstance(module, Activation))
+    with torch.no_grad():
+        first.scale.fill_(1e-12)
+    settle(model)
+    exported = write_integers(export_onnx(model, 64))
+    biases = [numpy_helper.to_array(tensor) for tensor in exported.graph.initializer if tensor.name.endswith("_int32")]
+    assert biases
+    assert all(np.abs(bias.astype(np.int64)).max() < 2**31 - 1 for bias in biases)
