@@ -2,9 +2,11 @@
 
     melanoma-kd release [--released]
 
-Reads models/<name>/onnx and plots/<name>/report/model_card.md. Writes build/huggingface/<name>: README.md (the
-model card), config.json, preprocessor_config.json, onnx/model.onnx, onnx/model_int8.onnx. With --released also
-models/released: student_int8.onnx and its card, which Git holds and `predict` and the page take by default.
+Reads models/<name>/onnx, metrics/<name>/evaluation/models.csv, plots/<name>/report/model_card.md and what
+`export_mobile` wrote. Writes build/huggingface/<name>: README.md (the model card, with a model-index), config.json,
+preprocessor_config.json, onnx/model.onnx, onnx/model_int8.onnx, and litert/ and executorch/ where they were exported.
+With --released also models/released: student_int8.onnx and its card, which Git holds and `predict` and the page take
+by default.
 """
 
 import argparse
@@ -14,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import yaml
+
 from stages.deployment.metadata import RELEASED, Metadata, metadata_of
 from stages.deployment.session import read_model
 from stages.foundation.files import write_json, write_text, writing
@@ -21,19 +26,45 @@ from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
 
-FRONT = """---
-license: cc-by-nc-4.0
-library_name: onnx
-pipeline_tag: image-classification
-tags: [melanoma, dermatoscopy, knowledge-distillation, quantization]
----
-
-"""
+TASK = "image-classification"
+FORMATS = ("litert", "executorch")  # folders of export_mobile
+OPERATING_POINT = "operating point"
+HOLDOUT_METRICS = ("roc_auc", "average_precision", "sensitivity", "specificity", "ece")
+MODEL = "student_int8"  # its rows of models.csv
 
 
 @dataclass(frozen=True)
 class Params:
     data: Data
+
+
+def front_matter(name: str, models: pd.DataFrame) -> str:
+    """Return the YAML that Hugging Face reads: licence, tags, and the int8 file's metrics on the holdout.
+
+    models: models.csv, whose intervals stand in the metrics' names, since the format has no field for them.
+    """
+    rows = models[
+        (models["model"] == MODEL) & (models["split"] == "holdout") & models["at"].isin(["all", OPERATING_POINT])
+    ]
+    rows = rows.set_index("metric").loc[list(HOLDOUT_METRICS)]
+    metrics = [
+        {
+            "type": metric,
+            "value": round(float(row["value"]), 4),
+            "name": f"{metric}, 95 % interval {row['low']:.3f} to {row['high']:.3f}",
+        }
+        for metric, row in rows.iterrows()
+    ]
+    dataset = {"name": f"{name}, lesions never trained on", "type": name, "split": "holdout"}
+    results = [{"task": {"type": TASK}, "dataset": dataset, "metrics": metrics}]
+    content = {
+        "license": "cc-by-nc-4.0",
+        "library_name": "onnx",
+        "pipeline_tag": TASK,
+        "tags": ["melanoma", "dermatoscopy", "knowledge-distillation", "quantization"],
+        "model-index": [{"name": f"melanoma-kd {STUDENT}", "results": results}],
+    }
+    return f"---\n{yaml.safe_dump(content, sort_keys=False, allow_unicode=True)}---\n\n"
 
 
 def config(metadata: Metadata) -> dict[str, Any]:
@@ -81,11 +112,15 @@ def release(name: str, *, released: bool) -> None:
     onnx_folder, card = Path("models", name, "onnx"), Path("plots", name, "report/model_card.md")
     _, model = read_model(onnx_folder / "student_int8.onnx")
     metadata = metadata_of(model, str(onnx_folder / "student_int8.onnx"))
+    models = pd.read_csv(Path("metrics", name, "evaluation/models.csv"), dtype={"at": str})
     with writing(Path("build/huggingface", name)) as (folder,):
         (folder / "onnx").mkdir(parents=True)
         shutil.copy(onnx_folder / "student_fp32.onnx", folder / "onnx/model.onnx")
         shutil.copy(onnx_folder / "student_int8.onnx", folder / "onnx/model_int8.onnx")
-        write_text(folder / "README.md", FRONT + card.read_text(encoding="utf-8"))
+        for kind in FORMATS:
+            if (exported := Path("build/mobile", name, kind)).is_dir():
+                shutil.copytree(exported, folder / kind)
+        write_text(folder / "README.md", front_matter(name, models) + card.read_text(encoding="utf-8"))
         write_json(folder / "config.json", config(metadata))
         write_json(folder / "preprocessor_config.json", preprocessor(metadata))
     if released:

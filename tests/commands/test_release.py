@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from stages.commands import predict, release
@@ -23,9 +25,24 @@ def test_the_folder_has_the_layout(tiny):
     }  # fmt: skip
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlicense: cc-by-nc-4.0\n")
+    front = yaml.safe_load(card.split("---\n")[1])
+    (result,) = front["model-index"][0]["results"]
+    own = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv", dtype={"at": str})
+    own = own.query("model == 'student_int8' and split == 'holdout' and at in ('all', 'operating point')")
+    own = own.set_index("metric")["value"]
+    assert {metric["type"] for metric in result["metrics"]} > {"roc_auc", "sensitivity"}
+    assert all(metric["value"] == pytest.approx(own[metric["type"]], abs=1e-4) for metric in result["metrics"])
     assert "Not a medical device" in card
     for name in ("onnx/model.onnx", "onnx/model_int8.onnx"):
         onnx.checker.check_model(str(folder / name), full_check=True)
+
+
+def test_phones_files_come_along(tiny):
+    exported = tiny / "build/mobile/demo/litert"
+    exported.mkdir(parents=True)
+    (exported / "student_int8.tflite").write_bytes(b"TFL3")
+    release.release("demo", released=False)
+    assert (tiny / "build/huggingface/demo/litert/student_int8.tflite").read_bytes() == b"TFL3"
 
 
 def test_the_configurations_are_the_models(tiny):
