@@ -3,17 +3,19 @@
 import { probability } from "./decide.js";
 
 const BATCH = 7; // pictures scored at once
+const PROCESSOR = "./ort/ort.wasm.min.mjs";
 const SAME = 1e-3; // the most that a probability may differ between GPU and processor
 
 export async function load() {
   const facts = await (await fetch("model.json")).json();
   const gpu = await openOnGpu(facts).catch(() => null); // no adapter, or one that lacks an operator
-  return gpu ?? new Model(facts, ...(await open("./ort/ort.wasm.min.mjs", "wasm", facts)), "processor");
+  return gpu ?? new Model(facts, ...(await open(PROCESSOR, "wasm", facts)), "processor");
 }
 
 async function open(module, provider, facts) {
   const ort = await import(module);
   ort.env.wasm.numThreads = 1; // threads need headers that a plain server does not send
+  ort.env.wasm.proxy = module === PROCESSOR; // in a worker, so that the page stays responsive; the GPU's module cannot
   ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
   const extra = facts.weight_only ? { session: { disable_quant_qdq: "1" } } : {};
   return [ort, await ort.InferenceSession.create("model.onnx", { executionProviders: [provider], extra })];

@@ -84,7 +84,7 @@ def _fill_service_worker(folder: Path) -> None:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Plain files; modules and wasm with the types that browsers insist on."""
+    """Plain files, of an isolated page; modules and wasm with the types that browsers insist on."""
 
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".mjs": "text/javascript",
@@ -92,6 +92,12 @@ class Handler(SimpleHTTPRequestHandler):
         ".wasm": "application/wasm",
         ".webmanifest": "application/manifest+json",
     }
+
+    def end_headers(self) -> None:
+        """Isolate the page from others, as browsers want it of one that shares memory with WebAssembly."""
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
 
     def log_message(self, *_: object) -> None:
         """Say nothing of each request."""
