@@ -176,7 +176,7 @@ def browser() -> Iterator[Any]:
     from stages.commands.screenshots import start_browser  # noqa: PLC0415 - only for tests that need it
 
     try:
-        driver = start_browser(**{"goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}})
+        driver = start_browser("--disable-gpu", **{"goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}})
     except ValueError as error:
         pytest.skip(str(error))
     yield driver

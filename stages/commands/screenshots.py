@@ -31,8 +31,8 @@ class Params:
     data: Data
 
 
-def start_browser(**capabilities: Any) -> Any:
-    """Return selenium's driver of a headless Chromium with these capabilities; ValueError where there is none."""
+def start_browser(*flags: str, **capabilities: Any) -> Any:
+    """Return selenium's driver of a headless Chromium with these flags and capabilities; ValueError without one."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         raise ValueError("wanted chromium and chromedriver, found none on the PATH")
@@ -40,8 +40,8 @@ def start_browser(**capabilities: Any) -> Any:
 
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(argument)
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", *flags):
+        options.add_argument(flag)
     for name, value in capabilities.items():
         options.set_capability(name, value)
     return webdriver.Chrome(options, webdriver.ChromeService(driver))
@@ -50,7 +50,7 @@ def start_browser(**capabilities: Any) -> Any:
 @contextmanager
 def open_browser(size: tuple[int, int]) -> Iterator[Any]:
     """Yield a headless Chromium whose window shows so many pixels; ValueError where there is none."""
-    browser = start_browser()
+    browser = start_browser("--disable-gpu")
     try:
         metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

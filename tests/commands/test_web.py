@@ -71,6 +71,27 @@ def page(site, browser):
     return browser
 
 
+@pytest.fixture
+def gpu_page(site):
+    """The page in a browser that computes WebGPU on the processor; skipped where it has none."""
+    from stages.commands.screenshots import start_browser  # noqa: PLC0415
+
+    try:
+        driver = start_browser("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--use-vulkan=swiftshader")
+    except ValueError as error:
+        pytest.skip(str(error))
+    driver.get(site[0])
+    adapter = (
+        "const done = arguments[0]; navigator.gpu ? navigator.gpu.requestAdapter().then(a => done(!!a)) : done(false);"
+    )
+    if not driver.execute_async_script(adapter):
+        driver.quit()
+        pytest.skip("this Chromium has no WebGPU")
+    assert wait_for(driver, "Ready", "could not be loaded") == "Ready."
+    yield driver
+    driver.quit()
+
+
 def give(browser, path):
     """Hand a file to the page and return its p, or what it says instead."""
     shown = answer(browser, path)
@@ -117,6 +138,13 @@ def test_ten_images_get_predicts_probabilities(page, finished, sensitive):
     assert float(last["calibrated"]) == pytest.approx(rows[-1].calibrated, abs=1e-3)
     assert float(last["distance"]) == pytest.approx(rows[-1].distance, rel=1e-2)
     assert f"Band: {rows[-1].band}." in last["gauge"]
+
+
+def test_with_webgpu_the_gpu_gives_predicts_probabilities(gpu_page, finished, sensitive):
+    assert "on this device's GPU" in gpu_page.find_element("id", "model").text
+    paths = sorted((finished / "data/raw/demo").rglob("*.jpg"))[:10]
+    expected = [row.p_melanoma for row in expected_rows(sensitive, paths)]
+    assert [give(gpu_page, path) for path in paths] == pytest.approx(expected, abs=1e-3)
 
 
 def test_several_pictures_in_a_row_are_answered_in_their_order(page, finished, sensitive):
