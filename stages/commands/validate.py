@@ -91,7 +91,8 @@ def validate(options: argparse.Namespace) -> int:
     output = options.output or Path("build/validation", options.archive.resolve().stem)
     with writing(output) as (folder,):
         folder.mkdir(parents=True)
-        for name, content in {**tables, "predictions": table}.items():
+        told = table if metadata.decision.farthest is not None else table.drop(columns="distance")
+        for name, content in {**tables, "predictions": told}.items():
             write_csv(folder / f"{name}.csv", content)
         write_csv(folder / "faults.csv", pd.DataFrame({"fault": faults}))
         file = {"model": options.model.name, "data": metadata.data}

@@ -108,3 +108,9 @@ def test_it_is_a_command(tiny):
     process = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert process.returncode == 1
     assert process.stderr.strip() == "validate: gone: no such folder or file"
+
+
+def test_a_file_that_tells_no_distance_refuses_nothing(tiny, holdout):
+    validate.main([str(holdout), "--threads", "1"])  # the released student's
+    assert read(tiny, "clinic", "shares").set_index("metric")["value"]["refused"] == 0
+    assert "distance" not in read(tiny, "clinic", "predictions")
