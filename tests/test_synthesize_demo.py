@@ -8,10 +8,10 @@ from conftest import ROOT
 
 from stages import synthesize_demo
 from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA
+from stages.demo.archive import PARTS, draw_lesion
 from stages.demo.settings import Demo
 from stages.demo.synthesis import traits
 from stages.images.archive import find_images, read_metadata
-from stages.synthesize_demo import draw_lesion
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def test_the_archive_is_in_ham10000s_layout(tiny):
     table = read_metadata(archive)
     assert (archive / METADATA).read_text().splitlines()[0] == ",".join(COLUMNS)
     assert len(find_images(archive, table["image_id"])) == len(table)
-    assert sorted(path.name for path in archive.iterdir()) == [*synthesize_demo.PARTS, METADATA]
+    assert sorted(path.name for path in archive.iterdir()) == [*PARTS, METADATA]
 
 
 def test_the_committed_demo_has_the_proportions_of_ham10000(demo):

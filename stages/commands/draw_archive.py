@@ -11,11 +11,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from stages.demo.archive import draw_archive
 from stages.demo.camera import CAMERAS
 from stages.demo.settings import Demo
 from stages.foundation.files import writing
 from stages.foundation.params import read_params
-from stages.synthesize_demo import draw_archive
 
 
 @dataclass(frozen=True)

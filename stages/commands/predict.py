@@ -21,12 +21,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from stages.deployment.answering import STDIN, Answer, answer_files
+from stages.deployment.answering import STDIN, SUFFIXES, Answer, answer_files
 from stages.deployment.decision import Decision
 from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import RELEASED
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 REFUSED = "refused"
 WHY = "not a dermatoscopic image this model knows"
 
@@ -111,7 +110,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="predict", description="Probability of melanoma. Research only: no diagnosis."
     )
     parser.add_argument("images", nargs="+", help="image files, folders, or - for one image on standard input")
-    parser.add_argument("--model", type=Path, default=RELEASED, help="an ONNX file that this pipeline exported")
+    parser.add_argument(
+        "--model", type=Path, default=RELEASED, help="an ONNX or LiteRT file that this pipeline exported"
+    )
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="json: one object a line")
     parser.add_argument("--threads", type=int, default=None, help="default: all")
     parser.add_argument("--prevalence", type=float, help="share of melanomas where the images come from, such as 0.02")
@@ -132,6 +133,8 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         student = open_deployed(options.model, threads)
+        if options.prevalence is not None:
+            student.metadata.decision.check_prevalence()
         files = find_images(options.images)
         if options.format == "table":
             print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)

@@ -14,12 +14,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from stages.deployment.answering import Answer, answer_files
 from stages.deployment.deployed import open_deployed
-from stages.deployment.metadata import RELEASED
+from stages.deployment.metadata import RELEASED, Metadata
 from stages.foundation.files import write_csv, write_text, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import Evaluate
@@ -27,6 +28,8 @@ from stages.reporting.validation import validation_page
 from stages.validation.archive import Labelled, read_archive
 from stages.validation.numbers import external_tables
 
+PAGE = "report.html"
+SAME = 1e-6  # of a threshold: how exactly models.csv holds it
 DEVELOPMENT = "student_int8"  # of the tables of the run that the released file comes from
 
 
@@ -45,28 +48,45 @@ def with_answers(archive: Labelled, answers: list[Answer]) -> tuple[pd.DataFrame
     return table[[not fault for fault in bad]].reset_index(drop=True), archive.faults + faults
 
 
-def describe(table: pd.DataFrame, replicates: int) -> dict[str, str]:
+def describe(table: pd.DataFrame, archive: Labelled, replicates: int) -> dict[str, str]:
     """Return who was looked at, and what the bootstrap draws."""
-    grouped = not table["lesion_id"].equals(table["image_id"])
-    unit = "lesions or patients" if grouped else "images (the archive names neither lesions nor patients)"
-    groups = f" of {table['lesion_id'].nunique()} lesions or patients" if grouped else ""
-    population = f"{len(table)} images{groups}, {table['melanoma'].sum()} of them melanomas"
-    return {"population": population, "unit": unit, "replicates": str(replicates)}
+    grouped = f" of {table['lesion_id'].nunique()} {archive.groups}" if archive.groups != "images" else ""
+    population = f"{len(table)} images{grouped}, {table['melanoma'].sum()} of them melanomas"
+    if archive.unlabelled:
+        population += f"; {archive.unlabelled} more images have no row"
+    return {"population": population, "unit": archive.groups, "replicates": str(replicates)}
 
 
-def development(data: str) -> pd.DataFrame:
-    """Return models.csv's rows of the exported student on the holdout of its own data, none where it is not here."""
-    path = Path("metrics", data, "evaluation/models.csv")
+def development(metadata: Metadata) -> pd.DataFrame:
+    """Return models.csv's rows of this very file on the holdout of its own data, none where they are not here."""
+    path = Path("metrics", metadata.data, "evaluation/models.csv")
     if not path.is_file():
         return pd.DataFrame()
-    table = pd.read_csv(path, dtype={"at": str, "threshold": str})
-    return table[(table["model"] == DEVELOPMENT) & (table["split"] == "holdout")].drop(columns=["model", "split"])
+    table = pd.read_csv(path, dtype={"at": str})
+    table = table[(table["model"] == DEVELOPMENT) & (table["split"] == "holdout")]
+    thresholds = pd.to_numeric(table["threshold"], errors="coerce")
+    own = np.isclose(thresholds, metadata.decision.threshold, rtol=SAME, atol=0).any()
+    return table.drop(columns=["model", "split"]) if own else pd.DataFrame()
+
+
+def output_of(options: argparse.Namespace) -> Path:
+    """Return the folder to write; ValueError where that would remove something that `validate` did not write."""
+    archive: Path = options.archive.resolve()
+    name = archive.name if archive.is_dir() else f"{archive.parent.name}_{archive.stem}"
+    output: Path = options.output or Path("build/validation", name)
+    if archive == output.resolve() or output.resolve() in archive.parents:
+        raise ValueError(f"{output}: holds the archive; name another folder")
+    if output.is_dir() and any(output.iterdir()) and not (output / PAGE).is_file():
+        raise ValueError(f"{output}: holds something else than a validation; name another folder")
+    return output
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="validate", description="External validation. Research only: no diagnosis.")
     parser.add_argument("archive", type=Path, help="a folder, or a CSV of files and labels beside its images")
-    parser.add_argument("--model", type=Path, default=RELEASED, help="an ONNX file that this pipeline exported")
+    parser.add_argument(
+        "--model", type=Path, default=RELEASED, help="an ONNX or LiteRT file that this pipeline exported"
+    )
     parser.add_argument("--melanoma", action="append", metavar="LABEL", help="a label that means melanoma; repeatable")
     parser.add_argument("--prevalence", type=float, nargs="+", help="of melanoma; default: params.yaml's")
     parser.add_argument("--output", type=Path, help="default: build/validation/<archive>")
@@ -80,15 +100,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def validate(options: argparse.Namespace) -> int:
     """Write the tables and the page; return how many rows and files could not be used."""
-    settings = read_params(Params).evaluate
+    settings, output = read_params(Params).evaluate, output_of(options)
     melanomas = {label.lower() for label in options.melanoma} if options.melanoma else None
     archive = read_archive(options.archive, melanomas)
     student = open_deployed(options.model, options.threads)
     files = tqdm([str(path) for path in archive.files], unit="image", disable=None, file=sys.stderr)
     table, faults = with_answers(archive, list(answer_files(student, files, options.threads)))
+    if table["melanoma"].nunique() < 2:
+        reason = f"; {len(faults)} could not be used, such as {faults[0]}" if faults else ""
+        raise ValueError(f"wanted melanomas and other lesions, found {len(table)} images of one of them{reason}")
     metadata = student.metadata
     tables = external_tables(table, metadata.decision, settings, options.prevalence or settings.prevalences)
-    output = options.output or Path("build/validation", options.archive.resolve().stem)
     with writing(output) as (folder,):
         folder.mkdir(parents=True)
         told = table if metadata.decision.farthest is not None else table.drop(columns="distance")
@@ -96,10 +118,10 @@ def validate(options: argparse.Namespace) -> int:
             write_csv(folder / f"{name}.csv", content)
         write_csv(folder / "faults.csv", pd.DataFrame({"fault": faults}))
         file = {"model": options.model.name, "data": metadata.data}
-        described = describe(table, settings.replicates)
-        page = validation_page(output.name, file, described, tables, faults, development(metadata.data))
-        write_text(folder / "report.html", page)
-    print(f"{len(table)} images, {table['melanoma'].sum()} of melanomas; {len(faults)} faults; {output}/report.html")
+        described = describe(table, archive, settings.replicates)
+        page = validation_page(output.name, file, described, tables, faults, development(metadata))
+        write_text(folder / PAGE, page)
+    print(f"{len(table)} images, {table['melanoma'].sum()} of melanomas; {len(faults)} faults; {output / PAGE}")
     return len(faults)
 
 

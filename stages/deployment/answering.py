@@ -16,6 +16,7 @@ from stages.deployment.metadata import Frame
 from stages.images.decoding import load_rgb, to_square
 from stages.images.settings import Limits
 
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}  # of the images in a folder
 STDIN = "-"  # as a file: one image on standard input
 NAN = float("nan")
 

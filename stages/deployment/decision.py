@@ -59,15 +59,19 @@ class Decision(Section):
     def referral(self) -> Referral:
         return Referral(self.melanoma_from, self.other_up_to)
 
+    def check_prevalence(self) -> float:
+        """Return the prevalence of the images it was calibrated on; ValueError when the file does not say it."""
+        if self.prevalence is None:
+            raise ValueError("this file does not say at which prevalence it was calibrated; export it anew")
+        return self.prevalence
+
     def at_prevalence(self, p: np.ndarray, prevalence: float) -> np.ndarray:
         """Return calibrated probabilities where this share of the images are melanomas (Saerens et al. 2002).
 
         It shifts the log odds, as if melanomas looked alike everywhere and were only more or less frequent. ValueError
         when the file does not say the prevalence it was calibrated at.
         """
-        if self.prevalence is None:
-            raise ValueError("this file does not say at which prevalence it was calibrated; export it anew")
-        shift = log_odds(np.array(prevalence)) - log_odds(np.array(self.prevalence))
+        shift = log_odds(np.array(prevalence)) - log_odds(np.array(self.check_prevalence()))
         return 1 / (1 + np.exp(-(log_odds(self.calibration(p)) + shift)))
 
     def called(self, p: np.ndarray) -> np.ndarray:
@@ -75,5 +79,8 @@ class Decision(Section):
         return p >= self.threshold
 
     def refused(self, distance: np.ndarray) -> np.ndarray:
-        """Return whether each picture is too far from the training images to be answered about, bool (images,)."""
-        return np.zeros(len(distance), dtype=bool) if self.farthest is None else distance > self.farthest
+        """Return whether each picture is too far from the training images to be answered about, bool (images,).
+
+        A distance that is no number is too far.
+        """
+        return np.zeros(len(distance), dtype=bool) if self.farthest is None else ~(distance <= self.farthest)

@@ -57,7 +57,7 @@ def validation_page(
             "lies on the diagonal. Source: calibration_curve.csv.",
         ),
     }
-    shown = [tidy_table(title, f"{stem}.csv", note, tables[stem]) for stem, (title, note) in NOTES.items()]
+    drawn = [tidy_table(title, f"{stem}.csv", note, tables[stem]) for stem, (title, note) in NOTES.items()]
     beside = _beside(tables["metrics"], development, file["data"])
     return render(
         "validation.html.j2",
@@ -66,23 +66,26 @@ def validation_page(
         **population,
         beside=beside,
         figures=figures,
-        tables=shown,
+        tables=drawn,
         faults=faults,
     )
 
 
 def _beside(metrics: pd.DataFrame, development: pd.DataFrame, data: str) -> Table:
     """Return this archive's metrics next to those of the development's holdout."""
-    here = metrics[metrics["images"] == "all"]
-    columns = {f"holdout of {data}": development, "this archive": here}
+    columns = {"this archive": metrics[metrics["images"] == "all"]}
+    if len(development):
+        columns = {f"holdout of {data}": development, **columns}
     rows = []
     for metric, at in BESIDE.items():
         cells = [_cell(table, metric, at) for table in columns.values()]
         rows.append([metric_text({"metric": metric, "at": at}), *cells])
-    note = "The same file, threshold and calibration; calibration metrics are of the probability as the model gives it."
-    return Table(["metric", *columns], rows, "Development and here", "metrics.csv", note)
+    note = "Calibration metrics are of the probability as the model gives it."
+    if len(development):
+        note = f"The same file, with the same threshold, on both. {note}"
+    return Table(["metric", *columns], rows, "On this archive", "metrics.csv", note)
 
 
 def _cell(table: pd.DataFrame, metric: str, at: str) -> str:
-    found = table[(table["metric"] == metric) & (table["at"] == at)] if len(table) else table
-    return interval_text(*found.iloc[0][["value", "low", "high"]]) if len(found) else "-"
+    rows = table[(table["metric"] == metric) & (table["at"] == at)]
+    return interval_text(*rows.iloc[0][["value", "low", "high"]]) if len(rows) else "-"

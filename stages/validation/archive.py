@@ -1,46 +1,53 @@
 """Labelled archives in the layouts they come in: a table beside images, or a folder for each class.
 
-A table is HAM10000's metadata, a ground truth of an ISIC challenge (a column for each class, or `target`), an export of
-the ISIC archive, or any CSV with a column for the file and one for the label. A row that cannot be used is a fault and
-is left out; nothing is guessed.
+A table is HAM10000's metadata, a ground truth of an ISIC challenge (a column for each class, or `target`), or any CSV
+with a column for the file and one for the label. A row that cannot be used is a fault and is left out; nothing is
+guessed.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from stages.dataset.splits import DIAGNOSES, MELANOMA, METADATA, UNKNOWN
+from stages.deployment.answering import SUFFIXES
 from stages.foundation.files import read_table
 
 COLUMNS = {  # ours -> names it has elsewhere, in lower case; the first that a table has is taken
     "image_id": ("file", "filename", "image_id", "image", "image_name", "isic_id"),
-    "label": ("label", "dx", "diagnosis", "target", "melanoma", "class", "benign_malignant"),
-    "lesion_id": ("lesion_id", "lesion", "patient_id", "patient"),
+    "label": ("label", "dx", "target", "melanoma", "class", "benign_malignant", "diagnosis"),
+    "patient_id": ("patient_id", "patient"),
+    "lesion_id": ("lesion_id", "lesion"),
     "age": ("age", "age_approx"),
     "sex": ("sex",),
     "localization": ("localization", "anatom_site_general", "anatom_site_general_challenge"),
 }
-OPTIONAL = ("lesion_id", "age", "sex", "localization")
+DESCRIBING = ("patient_id", "lesion_id", "age", "sex", "localization")  # columns that may be missing or empty
+GROUPS = {"patient_id": "patients", "lesion_id": "lesions"}  # whose images are drawn together; the first that is named
+NOT_KNOWN = {"", "na", "n/a", "nan", "none", "null", "-", UNKNOWN}
 ONE_HOT = "mel"  # a column of ISIC's ground truths that have one for each class
 MELANOMAS = {MELANOMA, "melanoma", "1", "1.0", "true", "yes"}
 OTHERS = {*DIAGNOSES, "nevus", "other", "0", "0.0", "false", "no", "benign"} - MELANOMAS
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+OLDEST = 130  # years
 
 
 @dataclass(frozen=True)
 class Labelled:
     """Images with a label.
 
-    table: image_id, label (as the archive has it), melanoma (0 or 1), lesion_id (the lesion's or patient's, else the
-    image's own), age, sex, localization ("unknown" where there is none); files: of its rows; faults: of rows left out.
+    table: image_id, label (as the archive has it), melanoma (0 or 1), lesion_id (the patient's where one is named, else
+    the lesion's, else the image's own), age, sex, localization ("unknown" where there is none); files: of its rows;
+    faults: of rows left out; unlabelled: how many images have no row; groups: what lesion_id names, such as "patients".
     """
 
     table: pd.DataFrame
     files: list[Path]
     faults: list[str]
+    unlabelled: int
+    groups: str
 
 
 def read_archive(archive: Path, melanomas: set[str] | None = None) -> Labelled:
@@ -72,19 +79,19 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def _rows_of(path: Path) -> pd.DataFrame:
-    """Return image_id, label and the OPTIONAL columns of a table, all text."""
+    """Return the COLUMNS of a table, all text, and `where`: the line of each row, as an editor counts."""
     table = read_table(path)
     names = {name.strip().lower(): name for name in table.columns}
-    found = {ours: next((names[name] for name in theirs if name in names), None) for ours, theirs in COLUMNS.items()}
-    if found["label"] is None and ONE_HOT in names:
+    columns = {ours: next((names[name] for name in theirs if name in names), None) for ours, theirs in COLUMNS.items()}
+    if columns["label"] is None and ONE_HOT in names:
         table["label"] = pd.to_numeric(table[names[ONE_HOT]], errors="coerce").map({1.0: MELANOMA, 0.0: "other"})
         table["label"] = table["label"].fillna(table[names[ONE_HOT]])
-        found["label"] = "label"
+        columns["label"] = "label"
     for ours in ("image_id", "label"):
-        if found[ours] is None:
+        if columns[ours] is None:
             raise ValueError(f"{path}: wanted one of the columns {', '.join(COLUMNS[ours])}; found {', '.join(names)}")
-    rows = {ours: table[name].str.strip() if name else "" for ours, name in found.items()}
-    return pd.DataFrame(rows, index=table.index)
+    rows = {ours: table[name].str.strip() if name else "" for ours, name in columns.items()}
+    return pd.DataFrame(rows, index=table.index).assign(where=[f"row {line}" for line in range(2, len(table) + 2)])
 
 
 def _rows_of_folders(archive: Path) -> pd.DataFrame:
@@ -93,40 +100,60 @@ def _rows_of_folders(archive: Path) -> pd.DataFrame:
     rows = [(str(path.relative_to(archive)), folder.name) for folder in folders for path in _images(folder)]
     if not rows:
         raise ValueError(f"{archive}: no table (*.csv) and no folders with images, one for each class")
-    return pd.DataFrame(rows, columns=["image_id", "label"]).reindex(columns=list(COLUMNS), fill_value="")
+    table = pd.DataFrame(rows, columns=["image_id", "label"]).reindex(columns=list(COLUMNS), fill_value="")
+    return table.assign(where=table["image_id"])
 
 
 def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> Labelled:
     stems: dict[str, list[Path]] = {}
     for path in _images(folder):
         stems.setdefault(path.stem, []).append(path)
-    kept, files, faults = [], [], []
-    for number, row in enumerate(rows.to_dict("records"), start=2):  # as an editor counts lines below the header
+    kept, faults = [], []
+    for row in rows.to_dict("records"):
         try:
             file, melanoma = _file_of(row["image_id"], folder, stems), _melanoma(row["label"], melanomas)
         except ValueError as error:
-            faults.append(f"row {number}: {error}")
+            faults.append(f"{row.pop('where')}: {error}")
             continue
-        kept.append(row | {"melanoma": int(melanoma), "lesion_id": row["lesion_id"] or row["image_id"]})
-        files.append(file)
-    table = pd.DataFrame(kept, columns=[*COLUMNS, "melanoma"])
-    repeated = table["image_id"].duplicated()
+        kept.append(_described(row) | {"file": file, "melanoma": int(melanoma)})
+    table = pd.DataFrame(kept, columns=["image_id", "label", *DESCRIBING[1:], "file", "melanoma"])
+    disagreeing = table.groupby("file")["melanoma"].transform("nunique") > 1
+    faults += [f"{name}: rows with different labels, all left out" for name in table["image_id"][disagreeing]]
+    repeated = table["file"].duplicated() & ~disagreeing
     faults += [f"{name}: a second row, left out" for name in table["image_id"][repeated]]
-    files = [file for file, twice in zip(files, repeated, strict=True) if not twice]
-    return Labelled(table[~repeated].replace("", UNKNOWN).reset_index(drop=True), files, faults)
+    table = table[~disagreeing & ~repeated].reset_index(drop=True)
+    unlabelled = len(set(stems) - {file.stem for file in table["file"]})
+    named = [name for name in GROUPS if (~rows[name].str.lower().isin(NOT_KNOWN)).any()]
+    groups = " or ".join(GROUPS[name] for name in named) or "images"
+    return Labelled(table.drop(columns="file"), table["file"].tolist(), faults, unlabelled, groups)
+
+
+def _described(row: dict[Hashable, str]) -> dict[str, str]:
+    """Return a row with "unknown" for what is not known, and with whom a bootstrap has to draw together."""
+    known = {name: UNKNOWN if row[name].lower() in NOT_KNOWN else row[name] for name in DESCRIBING}
+    groups = [known[name] for name in GROUPS if known[name] != UNKNOWN]
+    age = pd.to_numeric(known["age"], errors="coerce")
+    return {
+        **{name: row[name] for name in ("image_id", "label")},
+        "lesion_id": groups[0] if groups else row["image_id"],
+        "age": known["age"] if 0 <= age <= OLDEST else UNKNOWN,
+        **{name: known[name] for name in ("sex", "localization")},
+    }
 
 
 def _file_of(name: str, folder: Path, stems: dict[str, list[Path]]) -> Path:
-    """Return the file of a row: a path below the folder, or the only image anywhere below it with this stem."""
-    path = folder / name
-    if path.is_file():
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{name}: outside the archive")
-        return path
-    found = stems.get(Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name, [])
-    if len({file.read_bytes() for file in found}) != 1:  # Kaggle's HAM10000 holds each image twice
-        raise ValueError(f"{name}: " + ("no image" if not found else f"{len(found)} images of this name"))
-    return found[0]
+    """Return the file of a row: the path below the folder, or, of a bare name, the only image that has it as stem."""
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{name}: outside the archive")
+    if (folder / path).is_file():
+        return folder / path
+    known = stems.get(path.stem if path.suffix.lower() in SUFFIXES else name, []) if path.name == name else []
+    if not known:
+        raise ValueError(f"{name}: no image")
+    if len(known) > 1 and len({file.read_bytes() for file in known}) > 1:  # Kaggle's HAM10000 holds each image twice
+        raise ValueError(f"{name}: {len(known)} images of this name")
+    return known[0]
 
 
 def _melanoma(label: str, melanomas: set[str] | None) -> bool:

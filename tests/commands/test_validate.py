@@ -67,7 +67,7 @@ def test_the_archives_files_get_the_pipelines_probabilities(tiny, holdout):
     page = (tiny / "build/validation/clinic/report.html").read_text()
     assert "External validation on clinic" in page
     assert "holdout of demo" in page
-    assert "Every row and every file was used" in page
+    assert "Every row was used" in page
 
 
 def test_bad_rows_and_files_are_named_and_the_rest_is_measured(tiny, holdout):
@@ -114,3 +114,35 @@ def test_a_file_that_tells_no_distance_refuses_nothing(tiny, holdout):
     validate.main([str(holdout), "--threads", "1"])  # the released student's
     assert read(tiny, "clinic", "shares").set_index("metric")["value"]["refused"] == 0
     assert "distance" not in read(tiny, "clinic", "predictions")
+
+
+def test_another_file_of_the_run_stands_alone(tiny, holdout):
+    """models.csv is of the int8 file: its numbers are not those of the fp32 file, whose threshold is another."""
+    validate.main([str(holdout), "--model", str(tiny / "models/demo/onnx/student_fp32.onnx"), "--threads", "1"])
+    assert "holdout of demo" not in (tiny / "build/validation/clinic/report.html").read_text()
+
+
+@pytest.mark.parametrize("output", ["clinic", ".", "models"])
+def test_nothing_but_a_validation_is_overwritten(tiny, holdout, output):
+    before = sorted(path for path in tiny.rglob("*"))
+    with pytest.raises(SystemExit, match="name another folder"):
+        run(tiny, holdout, "--output", output)
+    assert sorted(path for path in tiny.rglob("*")) == before
+
+
+def test_refused_pictures_are_left_out_of_a_second_set_of_metrics(tiny):
+    table = pd.read_csv(tiny / "data/processed/demo/holdout.csv", dtype=str, keep_default_na=False).assign(label="nv")
+    table["melanoma"] = table["melanoma"].astype(int)
+    rng = np.random.default_rng(0)
+    table["p_melanoma"], table["distance"] = rng.uniform(0, 1, len(table)), 1.0
+    table.loc[table.index[:3], "distance"] = [9.0, np.nan, 9.0]
+    student = open_deployed(tiny / "models/demo/onnx/student_int8.onnx", threads=1)
+    decision = student.metadata.decision.model_copy(update={"farthest": 2.0})
+    settings = validate.read_params(validate.Params).evaluate
+    tables = external_tables(table, decision, settings, [0.5])
+    assert set(tables["metrics"]["images"]) == {"all", "not refused"}
+    assert tables["shares"].set_index("metric")["value"]["refused"] == pytest.approx(3 / len(table))
+    rates = tables["metrics"].query("images == 'all' and at == 'operating point'").set_index("metric")["value"]
+    bayes = rates["sensitivity"] / (rates["sensitivity"] + 1 - rates["specificity"])
+    ppv = tables["consequences"].set_index("metric")["value"]["ppv"]
+    assert ppv == pytest.approx(bayes)

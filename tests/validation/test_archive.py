@@ -9,7 +9,7 @@ from stages.validation.archive import read_archive
 
 def image(path, shade=100):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (40, 30), (shade, 80, 60)).save(path)
+    Image.new("RGB", (40, 30), (shade, 80, 60)).save(path, None if path.suffix else "JPEG")
     return path
 
 
@@ -44,23 +44,43 @@ def test_isics_ground_truth_with_a_column_for_each_class(tmp_path):
 
 
 def test_isic_2020_has_a_target_and_patients(tmp_path):
-    for name in ("ISIC_1", "ISIC_2"):
+    for name in ("ISIC_1", "ISIC_2", "ISIC_3"):
         image(tmp_path / f"train/{name}.jpg")
     (tmp_path / "train.csv").write_text(
-        "image_name,patient_id,sex,age_approx,anatom_site_general_challenge,target\n"
-        "ISIC_1,p1,male,45.0,torso,0\nISIC_2,p1,male,45.0,torso,1\n"
+        "image_name,patient_id,sex,age_approx,anatom_site_general_challenge,diagnosis,benign_malignant,target\n"
+        "ISIC_1,p1,male,45.0,torso,unknown,benign,0\nISIC_2,p1,male,45.0,torso,melanoma,malignant,1\n"
+        "ISIC_3,,,,,unknown,benign,0\n"
     )
     archive = read_archive(tmp_path / "train.csv")
-    assert labels(archive) == {"ISIC_1": 0, "ISIC_2": 1}
-    assert archive.table["lesion_id"].tolist() == ["p1", "p1"]
-    assert archive.table["localization"].tolist() == ["torso", "torso"]
+    assert labels(archive) == {"ISIC_1": 0, "ISIC_2": 1, "ISIC_3": 0}
+    assert archive.table["lesion_id"].tolist() == ["p1", "p1", "ISIC_3"]
+    assert archive.table["localization"].tolist() == ["torso", "torso", "unknown"]
+    assert archive.groups == "patients"
+
+
+def test_patients_are_drawn_together_where_they_are_named_else_lesions(tmp_path):
+    for name in "abc":
+        image(tmp_path / f"{name}.jpg")
+    (tmp_path / "t.csv").write_text("isic_id,target,patient_id,lesion_id\na,1,p1,\nb,0,NA,l1\nc,0,p1,l2\n")
+    archive = read_archive(tmp_path)
+    assert archive.table["lesion_id"].tolist() == ["p1", "l1", "p1"]
+    assert archive.groups == "patients or lesions"
+
+
+def test_what_is_no_age_is_unknown(tmp_path):
+    ages = ["50", "85+", "NA", "nan", "-1", "40.5", "inf"]
+    for number in range(len(ages)):
+        image(tmp_path / f"{number}.jpg")
+    rows = [f"{number},mel,{age}" for number, age in enumerate(ages)]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label,age", *rows]))
+    assert read_archive(tmp_path).table["age"].tolist() == ["50", *["unknown"] * 4, "40.5", "unknown"]
 
 
 def test_a_folder_for_each_class(tmp_path):
     image(tmp_path / "melanoma/1.png"), image(tmp_path / "nevus/1.png"), image(tmp_path / "warts/2.png")
     archive = read_archive(tmp_path)
     assert labels(archive) == {"melanoma/1.png": 1, "nevus/1.png": 0}
-    assert archive.faults == ["row 4: label 'warts': melanoma or not? --melanoma LABEL names the labels that are"]
+    assert archive.faults == ["warts/2.png: label 'warts': melanoma or not? --melanoma LABEL names the labels that are"]
     assert labels(read_archive(tmp_path, {"melanoma"})) == {"melanoma/1.png": 1, "nevus/1.png": 0, "warts/2.png": 0}
 
 
@@ -72,19 +92,38 @@ def test_any_table_of_file_and_label(tmp_path):
 
 def test_rows_that_cannot_be_used_are_named_and_left_out(tmp_path):
     image(tmp_path / "a.jpg"), image(tmp_path / "one/b.jpg", 1), image(tmp_path / "two/b.jpg", 2)
-    image(tmp_path.parent / "outside.jpg")
-    rows = ["a,mel", "a,nv", "b,nv", "gone,nv", "../outside.jpg,nv", ",mel", "a.jpg,"]
+    image(tmp_path / "c.jpg"), image(tmp_path / "d.gif"), image(tmp_path.parent / "outside.jpg")
+    rows = ["a,mel", "a,mel", "b,nv", "gone,nv", "../outside.jpg,nv", ",mel", "a.jpg,", "c,mel", "c.jpg,nv", "d,nv"]
     (tmp_path / "t.csv").write_text("\n".join(["file,label", *rows]))
     archive = read_archive(tmp_path)
-    assert labels(archive) == {"a": 1}
+    assert labels(archive) == {"a": 1, "d": 0}
     assert archive.faults == [
         "row 4: b: 2 images of this name",
         "row 5: gone: no image",
         "row 6: ../outside.jpg: outside the archive",
         "row 7: : no image",
         "row 8: label '': melanoma or not? --melanoma LABEL names the labels that are",
+        "c: rows with different labels, all left out",
+        "c.jpg: rows with different labels, all left out",
         "a: a second row, left out",
     ]
+    assert archive.unlabelled == 2  # b, whose row fits two images, and c
+
+
+def test_a_path_is_that_file_or_none(tmp_path):
+    image(tmp_path / "nevus/1.jpg")
+    (tmp_path / "t.csv").write_text("file,label\nmelanoma/1.jpg,mel\nnevus/1.jpg,nv\n")
+    archive = read_archive(tmp_path)
+    assert labels(archive) == {"nevus/1.jpg": 0}
+    assert archive.faults == ["row 2: melanoma/1.jpg: no image"]
+
+
+def test_an_image_may_be_a_link_to_elsewhere_as_dvc_makes_them(tmp_path):
+    image(tmp_path / "cache/1f")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive/a.jpg").symlink_to(tmp_path / "cache/1f")
+    (tmp_path / "archive/t.csv").write_text("file,label\na.jpg,mel\n")
+    assert labels(read_archive(tmp_path / "archive")) == {"a.jpg": 1}
 
 
 @pytest.mark.parametrize(
