@@ -72,7 +72,7 @@ def main() -> None:
     views, labels = params.distill.view_count, models / "soft_labels"
     teacher = mean_logits(labels, params.kd.teachers, views, images).to(device.device)
     hard_loss = label_loss(images, schedule.loss, device.device)
-    aware = make_aware(student)
+    aware = make_aware(student, schedule.dropout)
     observe(aware, observed_images(images, schedule.seed))
     run = train(
         aware,

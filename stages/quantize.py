@@ -33,8 +33,8 @@ from stages.deployment.metadata import (
 )
 from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session, read_model
 from stages.export.aware_graph import AWARE, AWARE_FILE
-from stages.export.familiarity import Answering, farthest, fit_gaussian
-from stages.export.gate import check_export, choose, compare
+from stages.export.familiarity import Answering, fit_gaussian
+from stages.export.gate import check_export, choose, compare, decide
 from stages.export.graph import count_costs, export_onnx, serialize, shorten_names
 from stages.export.ladder import LADDER
 from stages.export.settings import Method, Quantize
@@ -52,7 +52,6 @@ from stages.networks.device import Device
 from stages.networks.models import Classifier, load_weights
 from stages.networks.scoring import score_images
 from stages.networks.train_images import TrainImages
-from stages.statistics.decisions import fit_decision
 
 PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
 FP32, INT8 = "student_fp32", "student_int8"
@@ -101,13 +100,6 @@ def score_onnx(model: onnx.ModelProto, dataset: Dataset, threads: int) -> tuple[
     return as_written(class_probability(outputs[LOGITS], dataset.train.melanoma)), outputs[DISTANCE]
 
 
-def decide(params: Params, labels: np.ndarray, p: np.ndarray, distance: np.ndarray) -> Decision:
-    """Return one file's decision, fitted on val; all are (images,)."""
-    settings, share = params.evaluate, params.quantize.refused
-    decision = fit_decision(labels, p, sensitivity=settings.sensitivity, coverage=settings.coverage)
-    return decision.model_copy(update={"farthest": farthest(distance, share)})
-
-
 def describe(params: Params, images: TrainImages, decision: Decision, hashes: dict[str, str]) -> Metadata:
     """Return the metadata of one file."""
     return Metadata(
@@ -140,7 +132,10 @@ def main() -> None:
     onnx_models = quantized(fp32, aware, params.quantize.methods, images)
     answers = {name: score_onnx(model, dataset, threads) for name, model in onnx_models.items()}
     p_melanoma = {name: p for name, (p, _) in answers.items()}
-    decisions = {name: decide(params, labels, p[val], distance[val]) for name, (p, distance) in answers.items()}
+    refused = params.quantize.refused
+    decisions = {
+        name: decide(labels, p[val], distance[val], params.evaluate, refused) for name, (p, distance) in answers.items()
+    }
     inputs = [*dataset_files(processed), weights, models / AWARE_FILE]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
     for name, model in onnx_models.items():

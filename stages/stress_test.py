@@ -1,11 +1,11 @@
-"""Ask the exported student about altered images and about pictures that show no lesion.
+"""Ask the exported student about altered images and about pictures that show no real lesion.
 
     python -m stages.stress_test
 
 Reads data/processed/<name>: pack, train.csv and val.csv (which only say what is in neither: no label is read);
 models/<name>/onnx/student_int8.onnx. Writes models/<name>/predictions/stress: altered.csv (the images of neither
 split, each alteration at five strengths, and as they are: "none", 0) and pictures.csv, with p_melanoma and distance;
-skin.csv: the typology angle of each of these images.
+skin.csv: the typology angle of each of these images whose skin can be seen.
 """
 
 import zlib
@@ -46,30 +46,31 @@ def altered_table(student: Deployed, pack: Pack, image_ids: list[str], seed: int
         if strength:
             # The same for all strengths of an alteration: a stronger one covers what a weaker one does.
             draws = [np.random.default_rng([seed, zlib.crc32(f"{name} {alteration}".encode())]) for name in image_ids]
-            altered = [alter(image, alteration, strength, rng) for image, rng in zip(pixels, draws, strict=True)]
-            shown = np.stack(altered)
+            images = np.stack(
+                [alter(image, alteration, strength, rng) for image, rng in zip(pixels, draws, strict=True)]
+            )
         else:
-            shown = pixels
-        answers = vars(student.answers(shown))
+            images = pixels
+        answers = vars(student.answers(images))
         tables.append(pd.DataFrame({"image_id": image_ids, "alteration": alteration, "strength": strength, **answers}))
     return pd.concat(tables, ignore_index=True)
 
 
 def picture_table(student: Deployed, size: int, seed: int) -> pd.DataFrame:
-    """Return the answers about the pictures that show no lesion, a row each."""
-    shown = pictures(size, seed)
+    """Return the answers about the pictures that show no real lesion, a row each."""
+    asked = pictures(size, seed)
     described = {
-        "picture": [picture.name for picture in shown],
-        "kind": [picture.kind for picture in shown],
-        "source": [picture.source for picture in shown],
+        "picture": [picture.name for picture in asked],
+        "kind": [picture.kind for picture in asked],
+        "source": [picture.source for picture in asked],
     }
-    return pd.DataFrame({**described, **vars(student.answers(np.stack([picture.pixels for picture in shown])))})
+    return pd.DataFrame({**described, **vars(student.answers(np.stack([picture.pixels for picture in asked])))})
 
 
 def skin_table(pack: Pack, image_ids: list[str]) -> pd.DataFrame:
-    """Return how light the skin in each image is, a row each."""
+    """Return how light the skin in each image is, a row each; without those whose frame is dark."""
     angles = [typology_angle(image) for image in pack.pixels[pack.rows(image_ids)]]
-    return pd.DataFrame({"image_id": image_ids, "typology_angle": angles})
+    return pd.DataFrame({"image_id": image_ids, "typology_angle": angles}).dropna()
 
 
 def main() -> None:

@@ -1,9 +1,13 @@
 """The stage: the images of neither train nor val, as the exported student is asked about them."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from stages import stress_test
+from stages.dataset.pack import open_pack
 
 
 def test_it_asks_about_the_images_of_neither_split(tiny):
@@ -25,3 +29,12 @@ def test_it_repeats_itself(tiny):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     stress_test.main()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_image_with_a_dark_frame_has_no_row_of_skin(tiny):
+    pack = open_pack(tiny / "data/processed/demo/pack")
+    pixels = np.array(pack.pixels)
+    pixels[0] = 0
+    dark, light = pack.image_ids[0], pack.image_ids[1]
+    table = stress_test.skin_table(replace(pack, pixels=pixels), [dark, light])
+    assert table["image_id"].tolist() == [light]

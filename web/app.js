@@ -29,6 +29,7 @@ const loading = load();
 // One card for a picture: what it is called, the picture as the model sees it, and what is said of it.
 function card(title, square, size) {
   const article = make("article"), picture = make("div", "", "picture"), text = make("div", "", "text");
+  article.setAttribute("aria-label", title);
   if (square) picture.append(canvasOf(square, size, `${title}, as the model sees it: squashed to a square`));
   text.append(make("h3", title));
   article.append(picture, text);
@@ -37,37 +38,67 @@ function card(title, square, size) {
   return { article, picture, text };
 }
 
-function showAnswer(model, title, square, { p, distance }) {
-  const { facts } = model, { article, picture, text } = card(title, square, facts.frame.size), refused = isRefused(distance, facts.decision);
-  Object.assign(article.dataset, { distance, refused });
+function showAnswer(model, title, square, answer) {
+  const { facts } = model, { p, distance } = answer, refused = isRefused(distance, facts.decision);
   if (!Number.isFinite(p)) throw new Error("The model gives no number for this picture.");
-  if (refused) {
-    text.append(make("p", UNFAMILIAR, "answer"));
-    text.append(make("p", `It is ${distance.toFixed(1)} from the training images; up to ${facts.decision.farthest.toFixed(1)} is answered. No probability is shown.`, "quiet"));
-    return UNFAMILIAR;
-  }
-  const found = decide(p, facts.decision), share = `${(100 * found.calibrated).toFixed(1)} %`;
+  const shown = card(title, square, facts.frame.size);
+  Object.assign(shown.article.dataset, { distance, refused });
+  return refused ? refuse(model, title, square, answer, shown) : explain(model, title, square, answer, shown);
+}
+
+function refuse(model, title, square, answer, shown) {
+  const { text } = shown, { farthest } = model.facts.decision, anyhow = button("Show the probability all the same", title);
+  text.append(make("p", UNFAMILIAR, "answer"));
+  text.append(make("p", `It is ${answer.distance.toFixed(1)} from the training images; up to ${farthest.toFixed(1)} is answered. No probability is shown.`, "quiet"), anyhow);
+  anyhow.addEventListener("click", () => {
+    anyhow.remove();
+    say(`${title}: ${UNFAMILIAR}, and yet: ${explain(model, title, square, answer, shown)}`);
+  });
+  return UNFAMILIAR;
+}
+
+// A button whose name says which picture it is of.
+function button(label, title) {
+  const made = make("button", label);
+  made.type = "button";
+  made.setAttribute("aria-label", `${label}: ${title}`);
+  return made;
+}
+
+function explain(model, title, square, { p, distance }, { article, picture, text }) {
+  const { facts } = model, found = decide(p, facts.decision), share = `${(100 * found.calibrated).toFixed(1)} %`;
   Object.assign(article.dataset, { p, ...found });
   const said = `${CALLED[found.decision]}. Calibrated probability ${share}. Band: ${found.band}.`;
-  text.append(make("p", CALLED[found.decision], "answer"), gauge(found.calibrated, facts.decision, said), make("p", BANDS[found.band], "quiet"));
-  const details = make("details"), where = make("button", "Where the answer comes from");
+  text.append(make("p", CALLED[found.decision], "answer"), gauge(found.calibrated, facts.decision, said), make("p", `Band: ${found.band}. ${BANDS[found.band]}`, "quiet"));
+  const details = make("details"), where = button("Where the answer comes from", title);
   details.append(make("summary", "Numbers"), make("p", `Calibrated ${share}; as the model gives it ${p.toFixed(4)}; operating point ${facts.decision.threshold.toFixed(4)}, chosen on validation images to find ${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas; distance from the training images ${Number.isFinite(distance) ? distance.toFixed(2) : "not told"}.`, "quiet"));
-  where.type = "button";
   where.addEventListener("click", async () => {
     where.disabled = true;
-    const began = performance.now();
-    picture.append(await heatMap(model, square));
-    where.replaceWith(make("p", `Bright: covering it would lower the probability. ${Math.round(performance.now() - began)} ms.`, "quiet heat-note"));
+    const began = performance.now(), note = make("p", "", "quiet heat-note");
+    try {
+      const heat = await heatMap(model, square);
+      heat.setAttribute("role", "img");
+      heat.setAttribute("aria-label", `${title}: the parts on which the answer rests, bright`);
+      picture.append(heat);
+      note.textContent = `Bright: covering it would lower the probability. ${Math.round(performance.now() - began)} ms.`;
+    } catch (error) {
+      note.textContent = `This could not be computed: ${error.message}`;
+    }
+    note.tabIndex = -1;
+    where.replaceWith(note);
+    note.focus(); // where the button was; read aloud
   });
   text.append(where, details);
   return said;
 }
 
-async function judge(title, read) {
+async function judge(title, read, asked) {
+  if (asked !== cleared) return; // before its results were cleared away
   say(`${title}: reading…`);
   try {
     const model = await loading, { frame } = model.facts, square = toSquare(await read(frame), frame.size);
     const [answer] = await model.answers([square]);
+    if (asked !== cleared) return;
     say(`Done: ${title}. ${showAnswer(model, title, square, answer)}`); // read aloud
   } catch (error) {
     const { article, text } = card(title);
@@ -78,11 +109,13 @@ async function judge(title, read) {
 }
 
 let queue = Promise.resolve(); // pictures are answered in the order they were given
+let cleared = 0; // how often the results were cleared away
 
 function accept(files) {
   const pictures = [...files];
   if (!pictures.length) return say("No picture was chosen.");
-  for (const file of pictures.slice(0, MOST)) queue = queue.then(() => judge(file.name, frame => readPicture(file, frame)));
+  const asked = cleared;
+  for (const file of pictures.slice(0, MOST)) queue = queue.then(() => judge(file.name, frame => readPicture(file, frame), asked));
   if (pictures.length > MOST) queue = queue.then(() => say(`Only the first ${MOST} of ${pictures.length} pictures were read.`));
 }
 
@@ -124,15 +157,18 @@ element("close-camera").addEventListener("click", () => {
 });
 let taken = 0;
 element("take").addEventListener("click", () => {
-  const image = takeSquare(video), title = `Picture ${++taken}`;
-  queue = queue.then(() => judge(title, () => image));
+  const image = takeSquare(video), title = `Picture ${++taken}`, asked = cleared;
+  queue = queue.then(() => judge(title, () => image, asked));
 });
 
 element("print").addEventListener("click", () => print());
 element("clear").addEventListener("click", () => {
+  cleared += 1;
   element("results").replaceChildren();
   element("actions").hidden = true;
+  element("file").focus();
   say("Ready.");
 });
+addEventListener("beforeprint", () => { for (const details of document.querySelectorAll("details")) details.open = true; });
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("service_worker.js");

@@ -1,6 +1,7 @@
 // The camera, cut to a square with a ring for the lesion: what the square shows is what the model is given.
 
 export async function openCamera(video) {
+  closeCamera(video); // it may be open already
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 }, height: { ideal: 1080 } } });
   await video.play();
 }

@@ -2,7 +2,7 @@
 
 import { calibrate } from "./decide.js";
 
-const WIDTH = 320, HEIGHT = 74, LOW = 0.001, HIGH = 0.99;
+const WIDTH = 320, HEIGHT = 80, LOW = 0.001, HIGH = 0.99;
 const TICKS = [0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.99];
 const logOdds = p => Math.log(p / (1 - p));
 const place = p => 8 + ((logOdds(Math.min(HIGH, Math.max(LOW, p))) - logOdds(LOW)) / (logOdds(HIGH) - logOdds(LOW))) * (WIDTH - 16);
@@ -25,10 +25,10 @@ export function gauge(calibrated, decision, label) {
     if (right - left > 7 * name.length) svg.append(part("text", { x: right - 6, y: 38, class: "band", "text-anchor": "end" }, name));
   }
   const anchor = tick => (tick === LOW ? "start" : tick === HIGH ? "end" : "middle");
-  for (const tick of TICKS) svg.append(part("text", { x: place(tick), y: 58, class: "tick", "text-anchor": anchor(tick) }, percent(tick)));
+  for (const tick of TICKS) svg.append(part("text", { x: place(tick), y: 59, class: "tick", "text-anchor": anchor(tick) }, percent(tick)));
   const threshold = at(decision.threshold);
   svg.append(part("line", { x1: threshold, x2: threshold, y1: 20, y2: 46, class: "threshold" }));
-  svg.append(part("text", { x: threshold, y: 70, class: "tick", "text-anchor": threshold < 50 ? "start" : "middle" }, "operating point"));
+  svg.append(part("text", { x: threshold, y: 74, class: "tick", "text-anchor": threshold < 50 ? "start" : "middle" }, "operating point"));
   const needle = place(calibrated);
   svg.append(part("path", { d: `M ${needle} 26 l -7 -12 h 14 z`, class: "needle" }));
   svg.append(part("text", { x: Math.min(WIDTH - 24, Math.max(24, needle)), y: 11, class: "value", "text-anchor": "middle" }, percent(calibrated)));

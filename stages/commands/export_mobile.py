@@ -11,6 +11,8 @@ all images of val and holdout, and milliseconds on one thread beside onnxruntime
 """
 
 import argparse
+import hashlib
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -21,12 +23,12 @@ import pandas as pd
 import torch
 
 from stages.dataset.settings import Target
-from stages.deployment.decision import Decision
 from stages.deployment.deployed import open_deployed, score_pixels
+from stages.deployment.metadata import FILE
 from stages.deployment.session import DISTANCE, LOGITS, as_input
 from stages.export.aware import AWARE_WEIGHTS, load_aware, without_rounding
-from stages.export.familiarity import Answering, farthest, fit_gaussian
-from stages.export.gate import compare
+from stages.export.familiarity import Answering, fit_gaussian
+from stages.export.gate import compare, decide
 from stages.export.graph import fold_batch_norms
 from stages.export.settings import Quantize
 from stages.foundation.files import write_csv, write_text, writing
@@ -38,7 +40,6 @@ from stages.mobile.eight_bits import learned_ranges
 from stages.mobile.formats import FORMATS, Format, Run
 from stages.networks.dataset import Dataset, open_dataset
 from stages.networks.models import load_weights
-from stages.statistics.decisions import fit_decision
 
 ROUNDS, PER_ROUND = 20, 10  # of single images, interleaved: this file, then onnxruntime's
 
@@ -121,17 +122,12 @@ def measure(inputs: Inputs, runs: dict[str, Run]) -> tuple[pd.DataFrame, dict[st
     return table, {name: np.stack([p[name][val], outputs[name][DISTANCE][val]]) for name in runs}
 
 
-def decide(inputs: Inputs, p: np.ndarray, distance: np.ndarray) -> Decision:
-    """Return the decision chosen on val for one file."""
-    labels, settings = inputs.dataset.val_melanoma, inputs.params.evaluate
-    decision = fit_decision(labels, p, sensitivity=settings.sensitivity, coverage=settings.coverage)
-    return decision.model_copy(update={"farthest": farthest(distance, inputs.params.quantize.refused)})
-
-
 def export(name: str) -> None:
     """Convert, measure and write one format."""
     inputs, kind = read_inputs(), FORMATS[name]
     torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # a core for all: ExecuTorch cannot be told its threads
     files = convert(inputs, kind)
     onnx = {method: open_deployed(path, threads=1) for method, path in inputs.onnx.items()}
     runs = {method: model.run for method, model in onnx.items()}
@@ -141,15 +137,16 @@ def export(name: str) -> None:
     sizes |= {f"{name}_{precision}": len(content) for precision, content in files.items()}
     table["megabytes"] = [sizes[method] / 1e6 for method in table["method"]]
     table["method"] = table["method"].replace("fp32", "onnx_fp32")
-    data = inputs.params.data.name
+    data, labels, metadata = inputs.params.data.name, inputs.dataset.val_melanoma, onnx["fp32"].metadata
     with writing(Path("build/mobile", data, name), Path("metrics", data, f"mobile_{name}.csv")) as (folder, metrics):
         folder.mkdir(parents=True)
         for precision, content in files.items():
-            metadata = onnx["fp32"].metadata.model_copy(
-                update={"decision": decide(inputs, *val[f"{name}_{precision}"])}
-            )
+            p, distance = val[f"{name}_{precision}"]
+            decision = decide(labels, p, distance, inputs.params.evaluate, inputs.params.quantize.refused)
+            hashes = metadata.hashes | {FILE: hashlib.sha256(content).hexdigest()}
+            described = metadata.model_copy(update={"decision": decision, "hashes": hashes})
             (folder / f"student_{precision}{kind.suffix}").write_bytes(content)
-            write_text(folder / f"student_{precision}.json", metadata.model_dump_json())
+            write_text(folder / f"student_{precision}.json", described.model_dump_json())
         write_csv(metrics, table, digits=6)
     print(table.to_string(index=False))
 

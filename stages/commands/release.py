@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from stages.deployment.metadata import RELEASED, Metadata, metadata_of
+from stages.deployment.metadata import FILE, RELEASED, Metadata, metadata_of, read_metadata
 from stages.deployment.session import read_model
 from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.names import STUDENT
@@ -95,6 +95,15 @@ def preprocessor(metadata: Metadata) -> dict[str, Any]:
     }
 
 
+def check_same(metadata: Metadata, exported: Path) -> None:
+    """Raise ValueError where a folder of `export_mobile` holds another student than the ONNX file's."""
+    for path in sorted(exported.iterdir()):
+        if path.suffix == ".json":
+            beside = read_metadata(path.read_text(encoding="utf-8"), str(path))
+            if {name: value for name, value in beside.hashes.items() if name != FILE} != metadata.hashes:
+                raise ValueError(f"{path}: of an earlier run; melanoma-kd export_mobile {exported.name}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="release")
     parser.add_argument("--released", action="store_true", help="renew models/released, which Git holds")
@@ -119,6 +128,7 @@ def release(name: str, *, released: bool) -> None:
         shutil.copy(onnx_folder / "student_int8.onnx", folder / "onnx/model_int8.onnx")
         for kind in FORMATS:
             if (exported := Path("build/mobile", name, kind)).is_dir():
+                check_same(metadata, exported)
                 shutil.copytree(exported, folder / kind)
         write_text(folder / "README.md", front_matter(name, models) + card.read_text(encoding="utf-8"))
         write_json(folder / "config.json", config(metadata))

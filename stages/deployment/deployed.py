@@ -8,8 +8,9 @@ import numpy as np
 import onnxruntime as ort
 
 from stages.deployment.litert import LITERT, open_litert
-from stages.deployment.metadata import KEY, Metadata, read_metadata
+from stages.deployment.metadata import FILE, KEY, Metadata, read_metadata
 from stages.deployment.session import DISTANCE, INPUT, LOGITS, as_input, open_session
+from stages.foundation.files import sha256_file
 from stages.foundation.probability import class_probability
 
 BATCH = 64  # images scored at once
@@ -45,13 +46,23 @@ class Deployed:
 def open_deployed(path: Path, threads: int) -> Deployed:
     """Return a file that this pipeline exported; ValueError when it is another, or does not fit its own metadata."""
     if path.suffix == LITERT:
-        beside = path.with_suffix(".json")
-        text = beside.read_text(encoding="utf-8") if beside.is_file() else None
-        return Deployed(open_litert(path, threads), read_metadata(text, str(beside)))
+        metadata = read_beside(path)
+        return Deployed(open_litert(path, threads), metadata)
     session = open_session(path, threads=threads)
     metadata = read_metadata(session.get_modelmeta().custom_metadata_map.get(KEY), str(path))
     check_fit(session, metadata, str(path))
     return Deployed(run_of(session), metadata)
+
+
+def read_beside(path: Path) -> Metadata:
+    """Return the metadata in the JSON file beside a model; ValueError when it is not there, or another model's."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        raise ValueError(f"{path}: wanted its metadata beside it, in {beside.name}")
+    metadata = read_metadata(beside.read_text(encoding="utf-8"), str(beside))
+    if metadata.hashes.get(FILE) != sha256_file(path):
+        raise ValueError(f"{beside}: the metadata of another file than {path.name}")
+    return metadata
 
 
 def run_of(session: ort.InferenceSession) -> Run:

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from stages.deployment.decision import Decision
 from stages.foundation.params import Section
 
+FILE = "file"  # of `hashes`, where the metadata lie beside the file that they are of
 KEY = "melanoma_kd"  # of the only metadata entry, whose value is JSON
 RELEASED = (
     Path(__file__).parents[2] / "models/released/student_int8.onnx"

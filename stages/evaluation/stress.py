@@ -6,6 +6,7 @@ import pandas as pd
 from stages.evaluation.evaluation import Evaluation
 from stages.statistics.intervals import bootstrap_weights, interval
 from stages.statistics.metrics import ranking_metrics, share
+from stages.stress.settings import DRAWN_LESION
 from stages.stress.skin import TONES
 
 UNALTERED, UNKNOWN = "none", "unknown"
@@ -41,7 +42,7 @@ def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
 
 
 def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame:
-    """Return the share that is refused of the holdout's images and of each kind of picture.
+    """Return the share that is refused of the holdout's images, of pictures without a lesion, and of each kind.
 
     pictures: source, kind and distance. Their intervals draw sources: parts of one photograph go together.
     """
@@ -49,7 +50,8 @@ def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFram
     held = robustness(evaluation, altered[altered["alteration"] == UNALTERED])
     (row,) = held[held["metric"] == "refused"].to_dict("records")
     rows = [{"of": "holdout", "pictures": len(evaluation.tables["holdout"]), **{k: row[k] for k in TIDY}}]
-    for kind, group in [("all of them", pictures), *pictures.groupby("kind", sort=False)]:
+    without = pictures[pictures["kind"] != DRAWN_LESION]
+    for kind, group in [("without a lesion", without), *pictures.groupby("kind", sort=False)]:
         refused, sources = decision.refused(group["distance"].to_numpy()), group["source"].to_numpy()
         weights = bootstrap_weights(np.zeros(len(group)), sources, replicates=settings.replicates, seed=settings.seed)
         bounds = interval(share(refused, weights), trials=len(set(sources)))
@@ -58,9 +60,12 @@ def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFram
 
 
 def skin_tones(evaluation: Evaluation, skin: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares of the holdout's images by estimated skin tone. skin: image_id and typology_angle."""
+    """Return the shares of the holdout's images by estimated skin tone.
+
+    skin: image_id and typology_angle of those whose skin could be seen.
+    """
     sample = evaluation.samples["holdout"]
-    angles = skin.set_index("image_id")["typology_angle"][evaluation.tables["holdout"]["image_id"]].to_numpy()
+    angles = skin.set_index("image_id")["typology_angle"].reindex(evaluation.tables["holdout"]["image_id"]).to_numpy()
     tones = np.full(len(angles), UNKNOWN, dtype=object)
     for tone, begins in reversed(TONES.items()):
         tones[angles >= begins] = tone

@@ -1,8 +1,9 @@
 """Quantisation-aware training: a student whose weights and activations are rounded to 8 bits as it is trained.
 
 Convolutions of all blocks compute on 8-bit numbers: weights symmetric with a scale per channel, activations with a
-scale and a zero point per tensor, which are learned (Esser et al. 2020, "Learned step size quantization"; Bhalgat et
-al. 2020, "LSQ+", for the zero point). Squeeze-and-excitation, the first convolution and the classifier stay in float.
+range per tensor whose two ends are learned. Gradients of the rounding are those of Esser et al. 2020, "Learned step
+size quantization"; what is learned are the ends' logarithms, as in Jain et al. 2020, "Trained quantization thresholds".
+Squeeze-and-excitation, the first convolution and the classifier stay in float.
 """
 
 import copy
@@ -26,35 +27,44 @@ from stages.networks.models import Classifier, build_model
 AWARE_WEIGHTS = "aware.safetensors"
 LEVELS = 255  # of an 8-bit number, above 0
 OPERATORS = torch.ops.quantized_decomposed
-SMALLEST = 1e-6  # scale, of a tensor that is constant
+SMALLEST = 1e-6  # scale of activations: of a tensor that is constant, or whose range was learned to nothing
+FAINT = 1e-4  # weights: a channel without a larger one is 0, or its bias would not fit 32 bits
+PACE = 100.0  # times the learning rate: the most that an end's logarithm moves in one of Adam's steps
 
 
 class Activation(nn.Module):
-    """Activations rounded to 8 bits; while `observing`, they pass as they are and their range is noted."""
+    """Activations rounded to 8 bits; while `observing`, they pass as they are and their range is noted.
+
+    low and high: the range as it was noted, which holds 0; moved: what was learned since, of the ends' logarithms.
+    """
+
+    low: torch.Tensor
+    high: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale, self.zero_point = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
+        self.low, self.high = nn.Buffer(torch.zeros(1)), nn.Buffer(torch.zeros(1))
+        self.moved = nn.Parameter(torch.zeros(2))
         self.observing = False
-        self.low, self.high = 0.0, 0.0
         self.fixed: tuple[float, int] | None = None  # scale and zero point as numbers, which can be exported
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.observing:
-            self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
+            self.low, self.high = torch.minimum(self.low, x.min()), torch.maximum(self.high, x.max())
             return x
         if self.fixed is not None:
             levels = (*self.fixed, 0, LEVELS, torch.uint8)  # these two operators, unlike fake_quantize, can be exported
             return OPERATORS.dequantize_per_tensor(OPERATORS.quantize_per_tensor(x, *levels), *levels)
-        slow = (x[0].numel() * LEVELS) ** -0.5  # LSQ's factor of the gradient of a scale
-        return torch._fake_quantize_learnable_per_tensor_affine(x, self.scale, self.zero_point, 0, LEVELS, slow)
+        share = (x[0].numel() * LEVELS) ** -0.5  # LSQ's: keeps these gradients from outweighing the weights'
+        return torch._fake_quantize_learnable_per_tensor_affine(x, *self.levels(), 0, LEVELS, share)
 
-    def set_range(self) -> None:
-        """Take the noted range, which holds 0, as the first scale and zero point."""
-        scale = max((self.high - self.low) / LEVELS, SMALLEST)
-        with torch.no_grad():
-            self.scale.fill_(scale)
-            self.zero_point.fill_(round(-self.low / scale))
+    def levels(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scale and zero point, (1,) each; the zero point is not rounded."""
+        low, high = (
+            end * torch.exp(PACE * moved) for end, moved in zip((self.low, self.high), self.moved, strict=True)
+        )
+        scale = ((high - low) / LEVELS).clamp(min=SMALLEST)
+        return scale, -low / scale
 
 
 class RoundedWeight(nn.Module):
@@ -62,14 +72,17 @@ class RoundedWeight(nn.Module):
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         largest = weight.detach().abs().flatten(1).amax(dim=1)
-        scale = torch.where(largest > 0, largest, 1) / 127
+        scale = torch.where(largest > FAINT, largest, 1) / 127
         zeros = torch.zeros(len(weight), dtype=torch.int32, device=weight.device)
         return torch.fake_quantize_per_channel_affine(weight, scale, zeros, 0, -127, 127)
 
 
-def make_aware(student: Classifier) -> Classifier:
-    """Return a copy that rounds, whose ranges are not known yet."""
+def make_aware(student: Classifier, dropout: float = 0.0) -> Classifier:
+    """Return a copy that rounds, whose ranges are not known yet, with this dropout before the last layer."""
     aware = fold_batch_norms(student)
+    for module in aware.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
     features = cast(MobileNetV3, aware.backbone).features
     features[0] = nn.Sequential(features[0], Activation())
     for position, block in enumerate(features[1:], start=1):
@@ -86,11 +99,10 @@ def observe(aware: Classifier, images: torch.Tensor) -> None:
     activations = [module for module in aware.modules() if isinstance(module, Activation)]
     for activation in activations:
         activation.observing = True
-    with torch.inference_mode():
+    with torch.no_grad():
         aware(images)
     for activation in activations:
         activation.observing = False
-        activation.set_range()
 
 
 def without_rounding(aware: Classifier) -> Classifier:
@@ -123,14 +135,11 @@ def load_aware(path: Path, classes: int) -> Classifier:
 
 
 def settle(aware: Classifier) -> None:
-    """Make rounded weights plain ones and ranges plain numbers, for export.
-
-    The range of a part that never fires may have been learned to nothing, by which no bias could be divided.
-    """
+    """Make rounded weights plain ones and ranges plain numbers, for export."""
     for module in aware.modules():
         if isinstance(module, Activation):
-            scale = max(module.scale.item(), SMALLEST)
-            module.fixed = scale, int(module.zero_point.round().clamp(0, LEVELS).item())
+            scale, zero_point = module.levels()
+            module.fixed = scale.item(), int(zero_point.round().clamp(0, LEVELS).item())
         elif parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from stages.export.settings import Method
 from stages.export.weight_only import largest_value, quantize_weights
@@ -16,6 +16,7 @@ from stages.export.weight_only import largest_value, quantize_weights
 UNSIGNED_TO_SIGNED, STEPS = 128, 257
 AWARE_FILE = "aware.onnx"  # of quantization_aware
 SIXTEEN_BITS = 21  # the first version of ONNX's operators whose QuantizeLinear gives them
+_NOTHING = TensorProto()
 Quantization = tuple[np.ndarray, np.ndarray]  # scale and zero point
 
 
@@ -33,7 +34,11 @@ def write_integers(model: onnx.ModelProto) -> onnx.ModelProto:
         if node.op_type == "Conv" and source is not None and source.op_type == "DequantizeLinear":
             weight = made_by[node.input[1]]
             scale = numpy_helper.to_array(values[source.input[1]]) * numpy_helper.to_array(values[weight.input[1]])
-            bias = np.rint(numpy_helper.to_array(values[node.input[2]]) / scale).astype(np.int32)
+            bias = _as_int32(numpy_helper.to_array(values[node.input[2]]) / scale)
+            if bias is None:
+                raise ValueError(
+                    f"{node.input[2]}: a bias does not fit 32 bits; its weights or its input are all but 0"
+                )
             names = [f"{node.input[2]}_{part}" for part in ("int32", "scale")]
             for name, array in zip(names, (bias, scale.astype(np.float32)), strict=True):
                 graph.initializer.append(numpy_helper.from_array(array, name))
@@ -53,7 +58,11 @@ def with_signed_activations(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_16_bit_activations(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy with uint16 activations of the same ranges, and 257 times as fine."""
+    """Return a copy with uint16 activations of the same ranges, and 257 times as fine.
+
+    So are the biases, whose scale runtimes want to be the input's times the weight's; where that does not fit 32 bits,
+    they stay as they are.
+    """
     finer = onnx.ModelProto()
     finer.CopyFrom(model)
     for entry in finer.opset_import:
@@ -62,7 +71,17 @@ def with_16_bit_activations(model: onnx.ModelProto) -> onnx.ModelProto:
     def change(scale: np.ndarray, zero: np.ndarray) -> Quantization:
         return (scale / STEPS).astype(np.float32), (zero.astype(np.int64) * STEPS).astype(np.uint16)
 
-    return _changed(finer, change)
+    changed = _changed(finer, change)
+    tensors = {tensor.name: tensor for tensor in changed.graph.initializer}
+    for node in changed.graph.node:
+        if node.op_type == "DequantizeLinear" and tensors.get(node.input[0], _NOTHING).data_type == TensorProto.INT32:
+            bias, scale = (numpy_helper.to_array(tensors[name]) for name in node.input)
+            finest = _as_int32(bias.astype(np.float64) * STEPS)
+            if finest is not None:
+                for name, array in zip(node.input, (finest, (scale / STEPS).astype(np.float32)), strict=True):
+                    tensors[name].CopyFrom(numpy_helper.from_array(array, name))
+    onnx.checker.check_model(changed, full_check=True)
+    return changed
 
 
 AWARE: dict[Method, Callable[[onnx.ModelProto], onnx.ModelProto]] = {  # from the file of quantization_aware
@@ -70,6 +89,12 @@ AWARE: dict[Method, Callable[[onnx.ModelProto], onnx.ModelProto]] = {  # from th
     "aware_s8s8": with_signed_activations,
     "aware_u16s8": with_16_bit_activations,
 }
+
+
+def _as_int32(values: np.ndarray) -> np.ndarray | None:
+    """Return the nearest int32 values, None where one is outside their range."""
+    rounded = np.rint(values)
+    return rounded.astype(np.int32) if np.abs(rounded).max(initial=0) <= np.iinfo(np.int32).max else None
 
 
 def _computed_in_int8(model: onnx.ModelProto) -> frozenset[str]:

@@ -3,7 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from stages.deployment.decision import Decision
+from stages.export.familiarity import farthest
 from stages.export.settings import Gate
+from stages.foundation.settings import OperatingPoint
+from stages.statistics.decisions import fit_decision
 from stages.statistics.metrics import (
     calibration_metrics,
     decision_metrics,
@@ -40,6 +44,14 @@ def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) ->
             }
         )
     return pd.DataFrame(rows)
+
+
+def decide(
+    labels: np.ndarray, p: np.ndarray, distance: np.ndarray, settings: OperatingPoint, refused: float
+) -> Decision:
+    """Return one file's decision, fitted on val: labels, p and distance are (images,), refused is a share of them."""
+    decision = fit_decision(labels, p, sensitivity=settings.sensitivity, coverage=settings.coverage)
+    return decision.model_copy(update={"farthest": farthest(distance, refused)})
 
 
 def check_export(table: pd.DataFrame) -> None:

@@ -57,7 +57,7 @@ def to_executorch(model: nn.Module, image: torch.Tensor) -> bytes:
 
 
 def open_executorch(content: bytes, threads: int) -> Run:
-    """Return an ExecuTorch file as a function from images to logits and distance; threads: its runtime decides."""
+    """Return an ExecuTorch file as a function from images to logits and distance; threads: as many as it has cores."""
     from executorch.runtime import Runtime  # noqa: PLC0415 - an optional extra
 
     method = Runtime.get().load_program(content).load_method("forward")

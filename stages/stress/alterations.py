@@ -76,10 +76,11 @@ def hair(image: Picture, step: int, rng: np.random.Generator) -> Picture:
 def ruler(image: Picture, step: int, rng: np.random.Generator) -> Picture:
     """A ruler's ticks along one edge, 4 to 24 % of the side long, each fifth one longer."""
     size = len(image)
-    image, pitch, length = image.copy(), max(3, size // 28), (0.04, 0.07, 0.11, 0.16, 0.24)[step] * size
+    pitch, length, turns = max(3, size // 28), (0.04, 0.07, 0.11, 0.16, 0.24)[step] * size, int(rng.integers(4))
+    turned = np.rot90(image, turns).copy()  # so that the ruler lies along any of the edges
     for number, start in enumerate(range(int(rng.integers(pitch)), size, pitch)):
-        image[-round(length * (1 if number % 5 == 0 else 0.6)) :, start : start + max(1, size // 150)] = INK
-    return np.rot90(image, int(rng.integers(4)))
+        turned[-round(length * (1 if number % 5 == 0 else 0.6)) :, start : start + max(1, size // 150)] = INK
+    return np.rot90(turned, -turns)
 
 
 ALTERATIONS: dict[str, Callable[[Picture, int, np.random.Generator], Picture]] = {

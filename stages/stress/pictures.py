@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from stages.demo.synthesis import BODY, Lesion, render
 from stages.images.decoding import to_square
+from stages.stress.settings import DRAWN_LESION
 
 PHOTOGRAPHS = {  # package -> its files
     "skimage.data": [
@@ -148,7 +149,7 @@ KINDS: dict[str, Callable[[int, np.random.Generator], np.ndarray]] = {
     "texture": texture,
     "text": text,
     "drawing": drawing,
-    "drawn_lesion": drawn_lesion,
+    DRAWN_LESION: drawn_lesion,
 }
 
 

@@ -2,6 +2,8 @@
 
 from stages.foundation.params import Section, Seed
 
+DRAWN_LESION = "drawn_lesion"  # the kind of picture that shows a lesion, if only a drawn one
+
 
 class Stress(Section):
     """seed: of what is drawn into images, and of the pictures that are drawn."""

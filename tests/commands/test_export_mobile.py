@@ -66,9 +66,13 @@ def test_predict_answers_with_a_litert_file(tiny, capsys):
     assert answers[0] == pytest.approx(answers[1], abs=1e-4)
 
 
-def test_a_litert_file_without_its_json_is_refused(tiny):
+def test_a_litert_file_without_its_own_json_is_refused(tiny):
     (tiny / "student.tflite").write_bytes(b"TFL3")
-    with pytest.raises(ValueError, match=r"student.json|is not installed|LiteRT cannot run"):
+    with pytest.raises(ValueError, match=r"student.tflite: wanted its metadata beside it, in student.json"):
+        open_deployed(tiny / "student.tflite", threads=1)
+    metadata = open_deployed(tiny / "models/demo/onnx/student_int8.onnx", threads=1).metadata
+    (tiny / "student.json").write_text(metadata.model_dump_json())
+    with pytest.raises(ValueError, match=r"student.json: the metadata of another file than student.tflite"):
         open_deployed(tiny / "student.tflite", threads=1)
 
 

@@ -41,8 +41,14 @@ def test_phones_files_come_along(tiny):
     exported = tiny / "build/mobile/demo/litert"
     exported.mkdir(parents=True)
     (exported / "student_int8.tflite").write_bytes(b"TFL3")
+    metadata = metadata_of(onnx.load(tiny / "models/demo/onnx/student_int8.onnx"), "student")
+    (exported / "student_int8.json").write_text(metadata.model_dump_json())
     release.release("demo", released=False)
     assert (tiny / "build/huggingface/demo/litert/student_int8.tflite").read_bytes() == b"TFL3"
+    other = metadata.model_copy(update={"hashes": metadata.hashes | {"code": "0" * 64}})
+    (exported / "student_int8.json").write_text(other.model_dump_json())
+    with pytest.raises(ValueError, match="of an earlier run; melanoma-kd export_mobile litert"):
+        release.release("demo", released=False)
 
 
 def test_the_configurations_are_the_models(tiny):

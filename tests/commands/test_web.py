@@ -155,8 +155,11 @@ def test_several_pictures_in_a_row_are_answered_in_their_order(page, finished, s
     WebDriverWait(page, 60).until(lambda b: len(cards(b)) == 4 and "Done" in b.find_element("id", "status").text)
     answers = [float(card.get_attribute("data-p")) for card in cards(page)]
     assert answers == pytest.approx([row.p_melanoma for row in expected_rows(sensitive, paths)], abs=1e-3)
-    page.find_element("id", "clear").click()
-    assert cards(page) == []
+    page.find_element("id", "file").send_keys("\n".join(map(str, paths)))
+    page.find_element("id", "clear").click()  # while they are read
+    assert page.switch_to.active_element.get_attribute("id") == "file"
+    give(page, paths[0])
+    assert len(cards(page)) == 1
 
 
 def test_an_unfamiliar_picture_gets_no_probability(browser, refusing, finished):
@@ -167,6 +170,11 @@ def test_an_unfamiliar_picture_gets_no_probability(browser, refusing, finished):
     assert shown["refused"] == "true"
     assert "p" not in shown
     assert shown["gauge"] is None
+    (anyhow,) = browser.find_elements("css selector", "article button")
+    assert "all the same" in anyhow.get_attribute("aria-label")
+    anyhow.click()
+    assert 0 < float(cards(browser)[-1].get_attribute("data-p")) < 1
+    assert browser.find_elements("css selector", ".gauge")
 
 
 def test_covering_parts_shows_where_the_answer_comes_from(page, finished):
@@ -181,6 +189,8 @@ def test_covering_parts_shows_where_the_answer_comes_from(page, finished):
         "return Math.max(...heat.getContext('2d').getImageData(0, 0, width, width).data.filter((_, i) => i % 4 === 3));"
     )
     assert most > 100
+    assert "Bright" in page.switch_to.active_element.text
+    assert "bright" in page.find_element("css selector", ".heat").get_attribute("aria-label")
 
 
 def test_a_large_turned_and_a_transparent_picture_agree_too(page, finished, sensitive, tmp_path):

@@ -62,7 +62,6 @@ def activation(low, high):
     module.observing = True
     module(torch.tensor([[low, high]]))
     module.observing = False
-    module.set_range()
     return module
 
 
@@ -71,7 +70,7 @@ def test_an_activation_is_rounded_to_one_of_256_levels_within_its_range():
     rounded = module(x).detach()
     assert len(rounded.unique()) == LEVELS + 1
     inside = (x >= -1) & (x <= 3)
-    assert (rounded - x)[inside].abs().max() <= module.scale.item() * 0.51
+    assert (rounded - x)[inside].abs().max() <= module.levels()[0].item() * 0.51
     assert rounded.min() == pytest.approx(-1, abs=0.02)
     assert rounded.max() == pytest.approx(3, abs=0.02)
     assert 0 in rounded  # zeros stay zeros
@@ -88,12 +87,26 @@ def test_ranges_and_weights_learn():
     module, convolution = activation(-0.1, 0.1), torch.nn.Conv2d(3, 4, 3)
     parametrize.register_parametrization(convolution, "weight", RoundedWeight())
     (module(convolution(IMAGES)) ** 2).mean().backward()
-    gradients = (module.scale.grad, module.zero_point.grad, convolution.parametrizations.weight.original.grad)
+    gradients = (*module.moved.grad, convolution.parametrizations.weight.original.grad)
     assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+
+
+def test_a_learned_range_moves_by_its_own_size_and_keeps_zero():
+    """What Adam does in 100 steps at a rate of 1e-4: .01 of the parameter, whatever the size of the range."""
+    for size in (1e-3, 1.0, 100.0):
+        module = activation(-size, 3 * size)
+        with torch.no_grad():
+            module.moved += torch.tensor([-0.01, 0.01])
+        scale, zero_point = module.levels()
+        low, high = -zero_point * scale, (LEVELS - zero_point) * scale
+        assert low.item() == pytest.approx(-size / np.e, rel=1e-3)
+        assert high.item() == pytest.approx(3 * size * np.e, rel=1e-3)
+        assert module(torch.zeros(1, 5)).abs().max() == 0
 
 
 def test_weights_are_rounded_by_channel_symmetrically():
     weight = torch.randn(8, 4, 3, 3) * torch.logspace(-3, 1, 8).view(-1, 1, 1, 1)
+    assert RoundedWeight()(torch.full((1, 4, 3, 3), 9e-5)).abs().max() == 0  # a channel without a larger one
     rounded = RoundedWeight()(weight)
     steps = rounded / (weight.abs().flatten(1).amax(dim=1) / 127).view(-1, 1, 1, 1)
     assert (steps - steps.round()).abs().max() < 1e-3
@@ -160,7 +173,20 @@ def test_16_bits_are_finer_in_the_same_ranges(student, files):
     assert zero_point_types(files["aware_u16s8"]) == {TensorProto.UINT16}
     for scale in (tensor for tensor in files["aware_u16s8"].graph.initializer if tensor.name.endswith("zero_point")):
         assert numpy_helper.to_array(scale) % 257 == 0
+    for name in ("aware_u8s8", "aware_u16s8"):
+        assert bias_scales_fit(files[name]) == 33
     onnx.checker.check_model(files["aware_u16s8"])
+
+
+def bias_scales_fit(model):
+    """Return how many convolutions have a bias whose scale is that of their input times that of their weight."""
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    made_by = {node.output[0]: node for node in model.graph.node}
+    nodes = [node for node in model.graph.node if node.op_type == "Conv" and len(node.input) == 3]
+    sources = [[made_by.get(name) for name in node.input] for node in nodes]
+    inside = [found for found in sources if found[0] is not None and found[0].op_type == "DequantizeLinear"]
+    scales = [[values[source.input[1]] for source in found] for found in inside]
+    return sum(np.allclose(bias, image * weight, rtol=1e-5) for image, weight, bias in scales)
 
 
 def test_it_is_saved_and_loaded(student, aware, tmp_path):
@@ -189,7 +215,7 @@ def test_a_range_that_was_learned_to_nothing_can_still_be_exported(student):
     observe(model, IMAGES)
     first = next(module for module in model.modules() if isinstance(module, Activation))
     with torch.no_grad():
-        first.scale.fill_(1e-12)
+        first.moved.fill_(-1.0)
     settle(model)
     exported = write_integers(export_onnx(model, 64))
     biases = [numpy_helper.to_array(tensor) for tensor in exported.graph.initializer if tensor.name.endswith("_int32")]
