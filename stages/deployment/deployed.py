@@ -1,5 +1,6 @@
 """An exported file with its metadata, ready to answer about pictures: ONNX, or LiteRT with a JSON file beside it."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ import onnxruntime as ort
 from stages.deployment.litert import LITERT, open_litert
 from stages.deployment.metadata import FILE, KEY, Metadata, read_metadata
 from stages.deployment.session import DISTANCE, INPUT, LOGITS, as_input, open_session
-from stages.foundation.files import sha256_file
 from stages.foundation.probability import class_probability
 
 BATCH = 64  # images scored at once
@@ -60,7 +60,7 @@ def read_beside(path: Path) -> Metadata:
     if not beside.is_file():
         raise ValueError(f"{path}: wanted its metadata beside it, in {beside.name}")
     metadata = read_metadata(beside.read_text(encoding="utf-8"), str(beside))
-    if metadata.hashes.get(FILE) != sha256_file(path):
+    if metadata.hashes.get(FILE) != hashlib.sha256(path.read_bytes()).hexdigest():
         raise ValueError(f"{beside}: the metadata of another file than {path.name}")
     return metadata
 

@@ -20,7 +20,7 @@ from stages.commands import predict
 from stages.dataset.pack import open_pack
 from stages.deployment.answering import answer_files
 from stages.deployment.deployed import Deployed, open_deployed
-from stages.deployment.metadata import KEY
+from stages.deployment.metadata import KEY, metadata_of, write_metadata
 
 
 def run(*argv, stdin=None):
@@ -322,3 +322,45 @@ def test_one_image_takes_less_than_a_second(model, image):
         assert run("--model", model, image).returncode == 0
         seconds.append(time.monotonic() - began)
     assert min(seconds) < 1
+
+
+@pytest.fixture
+def refusing(sensitive, tmp_path):
+    """A file that refuses every picture."""
+    model = onnx.load(sensitive)
+    metadata = metadata_of(model, "student")
+    nothing = metadata.decision.model_copy(update={"farthest": 0.0})
+    write_metadata(model, metadata.model_copy(update={"decision": nothing}))
+    onnx.save(model, tmp_path / "refusing.onnx")
+    return tmp_path / "refusing.onnx"
+
+
+def test_an_unfamiliar_picture_gets_no_probability_unless_it_is_asked_for(finished, refusing, capsys):
+    path = str(next((finished / "data/raw/demo").rglob("*.jpg")))
+    predict.main([path, "--format", "json", "--model", str(refusing)])
+    row = json.loads(capsys.readouterr().out)
+    assert set(row) == {"file", "decision", "distance"}
+    assert row["decision"] == "refused"
+    predict.main([path, "--format", "json", "--show-refused", "--model", str(refusing)])
+    row = json.loads(capsys.readouterr().out)
+    assert (row["decision"], row["p_melanoma"] > 0) == ("refused", True)
+    predict.main([path, "--model", str(refusing)])
+    assert "not a dermatoscopic image this model knows" in capsys.readouterr().out
+
+
+def test_a_lower_prevalence_lowers_the_calibrated_probability_alone(finished, sensitive, capsys):
+    path = str(next((finished / "data/raw/demo").rglob("*.jpg")))
+    rows = []
+    for prevalence in ("0.5", "0.02"):
+        predict.main([path, "--format", "json", "--prevalence", prevalence, "--model", str(sensitive)])
+        rows.append(json.loads(capsys.readouterr().out))
+    odds = [row["calibrated"] / (1 - row["calibrated"]) for row in rows]
+    assert odds[0] / odds[1] == pytest.approx(49, rel=1e-6)
+    assert rows[0]["p_melanoma"] == rows[1]["p_melanoma"]
+
+
+def test_a_file_that_cannot_shift_its_prevalence_says_so_before_anything_else(finished, capsys):
+    path = str(next((finished / "data/raw/demo").rglob("*.jpg")))
+    with pytest.raises(SystemExit, match="does not say at which prevalence"):
+        predict.main([path, "--prevalence", "0.02"])  # the released student
+    assert capsys.readouterr().err == ""
