@@ -57,7 +57,7 @@ def test_the_exported_file_gives_the_students_logits_and_the_distance(model):
     images = plain_view(torch.from_numpy(pixels))
     with torch.inference_mode():
         logits, features = Pooled(model)(images)
-        assert torch.equal(logits, model(images)) or torch.allclose(logits, model(images), atol=1e-5)
+        assert torch.allclose(logits, model(images), atol=1e-5)
         gaussian = Gaussian(features.numpy())
         distance = gaussian(features)
     exported = export_onnx(Answering(model, gaussian), 64, ["logits", "distance"])
