@@ -18,7 +18,7 @@ repro: $(INSTALLED)  ## the whole pipeline on params.yaml's data
 	dvc repro
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 30
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | expand -t 30
 
 test: $(INSTALLED)  ## all tests, with coverage; PYTHON=python3.13 for another interpreter
 	python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term-missing:skip-covered
@@ -49,7 +49,7 @@ doctor: $(INSTALLED)  ## what is wrong with this workspace, and the command that
 check-lock: $(INSTALLED)  ## dvc.lock belongs to this code, these parameters and the committed numbers; needs no data
 	melanoma-kd check_lock
 
-check-all: lint check-lock test  ## all that CI checks
+check-all: lint check-lock test  ## all that .ci/run checks
 
 clean:  ## remove what can be rebuilt in minutes; data, models and DVC's cache stay
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .coverage* dvc_plots build *.egg-info

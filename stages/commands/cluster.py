@@ -6,7 +6,7 @@
 
 The stages that read `compute` run on the workers, each in a clone of the committed code; the rest runs here. At the end
 `dvc repro` restores what the workers made: dvc.lock, metrics and plots are those of one machine with the same
-threads and instruction set. Needs the extra: pip install 'melanoma-kd[cluster]'.
+threads and instruction set. Needs the extra: pip install '.[cluster]'.
 """
 
 import argparse
@@ -152,7 +152,7 @@ def run_on_cluster(tasks: list[Task], source: Source, options: argparse.Namespac
     try:
         from stages.scheduling.engine import open_cluster, run_tasks  # noqa: PLC0415 - an optional extra
     except ModuleNotFoundError as error:
-        raise ValueError(f"{error.name} is not installed; pip install 'melanoma-kd[cluster]'") from None
+        raise ValueError(f"{error.name} is not installed; pip install '.[cluster]'") from None
     tasks = list({task.key: task for task in tasks}.values())
     compute, seconds = read_params(Params).compute, read_seconds(ROOT)
     resources: dict[str, float] = {"threads": compute.threads * compute.processes}

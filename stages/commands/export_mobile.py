@@ -3,7 +3,7 @@
     melanoma-kd export_mobile litert | executorch
 
 Each format is an extra in an environment of its own, for their packages exclude one another:
-pip install 'melanoma-kd[edge]', or 'melanoma-kd[executorch]'. Reads what `quantize` reads, its files in
+pip install '.[edge]', or '.[executorch]'. Reads what `quantize` reads, its files in
 models/<name>/onnx, and models/<name>/aware.safetensors. Writes build/mobile/<name>/<format>: student_fp32 and, for
 LiteRT, student_int8 (8-bit arithmetic) as .tflite or .pte, each with a .json as `predict` and apps need it;
 metrics/<name>/mobile_<format>.csv: size, metrics on val, the largest change of a probability against the ONNX file on
@@ -102,7 +102,7 @@ def convert(inputs: Inputs, kind: Format) -> dict[str, bytes]:
             answering = Answering(without_rounding(aware), fit_gaussian(aware, train)).eval()
             files["int8"] = kind.quantize(answering, learned_ranges(aware, image), image)
     except ModuleNotFoundError as error:
-        raise ValueError(f"{error.name} is not installed; pip install 'melanoma-kd[{kind.extra}]'") from None
+        raise ValueError(f"{error.name} is not installed; pip install '.[{kind.extra}]'") from None
     return files
 
 

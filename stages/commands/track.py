@@ -3,7 +3,7 @@
     melanoma-kd track
 
 Reads params.yaml's tracking.wandb (disabled, offline, online), plots/<name>/history and metrics/<name>. It runs
-after training, so switching it on or off retrains nothing. Needs the extra: pip install 'melanoma-kd[wandb]'.
+after training, so switching it on or off retrains nothing. Needs the extra: pip install '.[wandb]'.
 """
 
 import json
@@ -43,7 +43,7 @@ def main() -> None:
     try:
         import wandb  # noqa: PLC0415 - an optional extra
     except ImportError:
-        raise ValueError("tracking.wandb: wandb is not installed; pip install 'melanoma-kd[wandb]'") from None
+        raise ValueError("tracking.wandb: wandb is not installed; pip install '.[wandb]'") from None
     tables = histories(Path("plots", params.data.name, "history"), params)
     for name, history in tables.items():
         run = wandb.init(project=PROJECT, group=params.data.name, name=name, mode=params.tracking.wandb)

@@ -18,7 +18,7 @@ def open_litert(source: Path | bytes, threads: int) -> Callable[[np.ndarray], di
     try:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - an optional extra
     except ModuleNotFoundError as error:
-        raise ValueError(f"{error.name} is not installed; pip install 'melanoma-kd[edge]'") from None
+        raise ValueError(f"{error.name} is not installed; pip install '.[edge]'") from None
     content = source if isinstance(source, bytes) else source.read_bytes()
     try:
         interpreter = Interpreter(model_content=content, num_threads=threads)

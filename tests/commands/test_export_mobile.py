@@ -21,7 +21,7 @@ def missing(name):
 def test_without_its_packages_it_says_what_to_install(tiny, name):
     if not missing(name):
         pytest.skip(f"{PACKAGES[name]} is installed here")
-    with pytest.raises(SystemExit, match=rf"{PACKAGES[name]} is not installed; pip install 'melanoma-kd\["):
+    with pytest.raises(SystemExit, match=rf"{PACKAGES[name]} is not installed; pip install '\.\["):
         export_mobile.main([name])
     assert not (tiny / "build/mobile").exists()
 

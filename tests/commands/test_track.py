@@ -17,7 +17,7 @@ def test_disabled_sends_nothing(tiny, capsys):
 def test_without_the_extra_it_says_so(tiny, monkeypatch):
     write_params(tiny, tracking={"wandb": "offline"})
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ValueError, match=r"pip install 'melanoma-kd\[wandb\]'"):
+    with pytest.raises(ValueError, match=r"pip install '\.\[wandb\]'"):
         track.main()
 
 
