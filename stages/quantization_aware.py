@@ -11,7 +11,6 @@ for other formats; plots/<name>/history/aware.csv.
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from stages.dataset.settings import Target
@@ -19,6 +18,7 @@ from stages.deployment.session import DISTANCE, LOGITS
 from stages.distill import mean_logits, student_loss
 from stages.export.aware import AWARE_WEIGHTS, make_aware, observe, save_aware, settle
 from stages.export.aware_graph import AWARE_FILE, write_integers
+from stages.export.calibration import calibration_pixels
 from stages.export.familiarity import Answering, fit_gaussian
 from stages.export.graph import export_onnx, serialize
 from stages.foundation import command
@@ -32,7 +32,6 @@ from stages.networks.dataset import dataset_files, open_dataset
 from stages.networks.device import open_device
 from stages.networks.models import load_weights
 from stages.networks.settings import Compute, Schedule, ViewCount, Views
-from stages.networks.train_images import TrainImages
 from stages.networks.views import Examples, plain_view
 
 UNITS = ("foundation", "dataset", "networks", "learning", "distillation", "deployment", "export")
@@ -55,12 +54,6 @@ class Params:
     compute: Compute
 
 
-def observed_images(images: TrainImages, seed: int) -> torch.Tensor:
-    """Return training images drawn by the seed, float32 (images, 3, size, size) in [0, 1]."""
-    rows = np.random.default_rng(seed).permutation(images.rows)[:OBSERVED]
-    return plain_view(torch.from_numpy(images.pack.pixels[np.sort(rows)]))
-
-
 def main() -> None:
     params = read_params(Params)
     schedule, key = params.aware, params.kd.selected
@@ -73,7 +66,7 @@ def main() -> None:
     teacher = mean_logits(labels, params.kd.teachers, views, images).to(device.device)
     hard_loss = label_loss(images, schedule.loss, device.device)
     aware = make_aware(student, schedule.dropout)
-    observe(aware, observed_images(images, schedule.seed))
+    observe(aware, plain_view(torch.from_numpy(calibration_pixels(images, OBSERVED, schedule.seed))))
     run = train(
         aware,
         student_loss(hard_loss, teacher, parse_student(key), params.kd.loss),

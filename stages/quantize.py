@@ -33,6 +33,7 @@ from stages.deployment.metadata import (
 )
 from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session, read_model
 from stages.export.aware_graph import AWARE, AWARE_FILE
+from stages.export.calibration import calibration_pixels
 from stages.export.familiarity import Answering, fit_gaussian
 from stages.export.gate import check_export, choose, compare, decide
 from stages.export.graph import count_costs, export_onnx, serialize, shorten_names
@@ -67,12 +68,6 @@ class Params:
     quantize: Quantize
     evaluate: OperatingPoint
     compute: Threads
-
-
-def calibration_images(images: TrainImages, settings: Quantize) -> np.ndarray:
-    """Return training images drawn by the seed, as the model takes them: float32 (images, 3, size, size)."""
-    rows = np.random.default_rng(settings.seed).permutation(images.rows)[: settings.images]
-    return as_input(images.pack.pixels[np.sort(rows)])
 
 
 def quantized(
@@ -125,7 +120,7 @@ def main() -> None:
     student = load_weights(weights, architecture=STUDENT, classes=dataset.train.classes)
     pack, size, labels = dataset.train.pack, dataset.train.pack.size, dataset.val_melanoma
     val = np.searchsorted(pack.rows(dataset.scored_ids), dataset.val_rows)  # val among scored_ids, in the pack's order
-    images = calibration_images(dataset.train, params.quantize)
+    images = as_input(calibration_pixels(dataset.train, params.quantize.images, params.quantize.seed))
     answering = Answering(student, fit_gaussian(student, dataset.train))
     fp32 = export_onnx(answering, size, [LOGITS, DISTANCE])
     _, aware = read_model(models / AWARE_FILE)

@@ -24,7 +24,7 @@ from stages.foundation.files import write_csv, writing
 from stages.foundation.params import read_params
 from stages.foundation.progress import track
 from stages.foundation.settings import Data, Threads
-from stages.stress.alterations import ALTERATIONS, STRENGTHS, UNALTERED, alter
+from stages.stress.alterations import CASES, alter
 from stages.stress.pictures import pictures
 from stages.stress.settings import Stress
 from stages.stress.skin import typology_angle
@@ -40,9 +40,8 @@ class Params:
 def altered_table(student: Deployed, pack: Pack, image_ids: list[str], seed: int) -> pd.DataFrame:
     """Return the answers about each image as it is and altered, a row each."""
     pixels = pack.pixels[pack.rows(image_ids)]
-    kinds = [UNALTERED, *((name, strength) for name in ALTERATIONS for strength in STRENGTHS)]
     tables = []
-    for alteration, strength in track(kinds, len(kinds), "alterations"):
+    for alteration, strength in track(CASES, len(CASES), "alterations"):
         if strength:
             # The same for all strengths of an alteration: a stronger one covers what a weaker one does.
             draws = [np.random.default_rng([seed, zlib.crc32(f"{name} {alteration}".encode())]) for name in image_ids]

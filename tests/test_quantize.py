@@ -13,8 +13,8 @@ from stages import quantize
 from stages.dataset.pack import open_pack
 from stages.deployment import metadata as metadata_module
 from stages.deployment.deployed import open_deployed
-from stages.deployment.session import as_input
 from stages.export.aware_graph import AWARE
+from stages.export.calibration import calibration_pixels
 from stages.export.gate import check_export, choose
 from stages.export.ladder import LADDER
 from stages.export.settings import Gate, Method
@@ -74,10 +74,10 @@ def test_ranges_are_those_of_training_images(tiny):
     params = quantize.read_params(quantize.Params)
     dataset = quantize.open_dataset(tiny / "data/processed/demo", params.target)
     pixels = dataset.train.pack.pixels
-    trained = {as_input(pixels[[row]]).tobytes() for row in dataset.train.rows}
-    images = quantize.calibration_images(dataset.train, params.quantize)
+    trained = {pixels[row].tobytes() for row in dataset.train.rows}
+    images = calibration_pixels(dataset.train, params.quantize.images, params.quantize.seed)
     assert len(images) == params.quantize.images
-    assert all(image[None].tobytes() in trained for image in images)
+    assert all(image.tobytes() in trained for image in images)
 
 
 def test_the_decision_in_a_file_is_the_one_the_evaluation_reports(tiny):

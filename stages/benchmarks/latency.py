@@ -1,7 +1,7 @@
 """How long a model takes for a batch of images on this machine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ def onnx(model: bytes, threads: int) -> Runner:
 
 
 def interleaved(
-    runners: dict[str, Runner], images: np.ndarray, *, rounds: int, warmup: int = 3
+    runners: Mapping[str, Runner], images: np.ndarray, *, rounds: int, warmup: int = 3
 ) -> dict[str, np.ndarray]:
     """Return the seconds of each runner's runs, float (rounds,). They take turns, so that a disturbance hits all.
 

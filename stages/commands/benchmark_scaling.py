@@ -32,7 +32,7 @@ from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import Teachers
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.settings import DEMO, Baselines, Kd
-from stages.stress.alterations import ALTERATIONS, STRENGTHS, UNALTERED
+from stages.stress.alterations import CASES
 
 IMAGES, TEACHER = (1_000, 10_000, 100_000), "resnet18"
 BASELINE_IMAGES = 1_000  # that they are fitted to
@@ -116,7 +116,6 @@ def draw_predictions(folder: Path) -> None:
 
 def draw_stress(folder: Path, image_ids: list[str], rng: np.random.Generator) -> None:
     """Write random answers about altered images and pictures, and random angles, as stress_test writes them."""
-    kinds = [UNALTERED, *((name, strength) for name in ALTERATIONS for strength in STRENGTHS)]
     count = len(image_ids)
     altered = [
         pd.DataFrame(
@@ -128,7 +127,7 @@ def draw_stress(folder: Path, image_ids: list[str], rng: np.random.Generator) ->
                 "distance": rng.exponential(size=count),
             }
         )
-        for alteration, strength in kinds
+        for alteration, strength in CASES
     ]
     picture = {"picture": "a", "kind": "noise", "source": "a", "p_melanoma": 0.5, "distance": 9.0}
     angles = {"image_id": image_ids, "typology_angle": rng.normal(50, 10, count)}

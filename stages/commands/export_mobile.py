@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +21,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from stages.benchmarks.latency import interleaved
 from stages.dataset.settings import Target
-from stages.deployment.deployed import open_deployed, score_pixels
+from stages.deployment.deployed import Run, open_deployed, score_pixels
 from stages.deployment.metadata import FILE
 from stages.deployment.session import DISTANCE, LOGITS, as_input
 from stages.export.aware import AWARE_WEIGHTS, load_aware, without_rounding
@@ -37,11 +37,11 @@ from stages.foundation.params import read_params
 from stages.foundation.probability import class_probability
 from stages.foundation.settings import Data, OperatingPoint, Selection
 from stages.mobile.eight_bits import learned_ranges
-from stages.mobile.formats import FORMATS, Format, Run
+from stages.mobile.formats import FORMATS, Format
 from stages.networks.dataset import Dataset, open_dataset
 from stages.networks.models import load_weights
 
-ROUNDS, PER_ROUND = 20, 10  # of single images, interleaved: this file, then onnxruntime's
+ROUNDS = 30  # of single images
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,6 @@ class Params:
     kd: Selection
     quantize: Quantize
     evaluate: OperatingPoint
-
-
-def milliseconds(runs: dict[str, Run], image: np.ndarray) -> dict[str, float]:
-    """Return the median time of one image for each, measured in turns; image: float32 (1, 3, size, size)."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(ROUNDS):
-        for name, run in runs.items():
-            for _ in range(PER_ROUND):
-                began = time.perf_counter()
-                run(image)
-                seconds[name].append(time.perf_counter() - began)
-    return {name: 1e3 * float(np.median(values)) for name, values in seconds.items()}
 
 
 @dataclass(frozen=True)
@@ -117,8 +105,8 @@ def measure(inputs: Inputs, runs: dict[str, Run]) -> tuple[pd.DataFrame, dict[st
     on_val = {name: values[val] for name, values in p.items()}
     table = compare(dataset.val_melanoma, on_val, inputs.params.evaluate.sensitivity)
     table["largest_change"] = [float(np.abs(p[name] - p["fp32"]).max()) for name in table["method"]]
-    times = milliseconds(runs, inputs.image.numpy())
-    table["ms_1_thread"] = [times[name] for name in table["method"]]
+    seconds = interleaved(runs, inputs.image.numpy(), rounds=ROUNDS)
+    table["ms_1_thread"] = [1000 * float(np.median(seconds[name])) for name in table["method"]]
     return table, {name: np.stack([p[name][val], outputs[name][DISTANCE][val]]) for name in runs}
 
 

@@ -52,8 +52,8 @@ def describe(table: pd.DataFrame, archive: Labelled, replicates: int) -> dict[st
     """Return who was looked at, and what the bootstrap draws."""
     grouped = f" of {table['lesion_id'].nunique()} {archive.groups}" if archive.groups != "images" else ""
     population = f"{len(table)} images{grouped}, {table['melanoma'].sum()} of them melanomas"
-    if archive.unlabelled:
-        population += f"; {archive.unlabelled} more images have no row"
+    if archive.unused:
+        population += f"; {archive.unused} more images were not used"
     return {"population": population, "unit": archive.groups, "replicates": str(replicates)}
 
 

@@ -1,11 +1,13 @@
 """All metrics of one model on one split, with their bootstrap replicates, and the tidy table of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from stages.deployment.decision import Referral
+from stages.statistics import decisions
 from stages.statistics.intervals import Estimates, Sample, interval
 from stages.statistics.metrics import (
     BIASED_UP,
@@ -58,3 +60,28 @@ def _trials(sample: Sample, called: np.ndarray) -> dict[str, int]:
     """Return the number of lesions in the denominator of each share."""
     denominators = {"sensitivity": sample.labels == 1, "specificity": sample.labels == 0, "ppv": called, "npv": ~called}
     return {name: sample.lesions_of(member) for name, member in denominators.items()}
+
+
+def referral_rows(sample: Sample, rule: Referral, p: np.ndarray) -> pd.DataFrame:
+    """Return the coverage of both classes and the shares of images in each band, a row each, with their intervals."""
+    melanomas, others = (sample.lesions_of(sample.labels == y) for y in (1, 0))
+    trials = {"coverage_melanoma": melanomas, "referred_melanoma": melanomas, "coverage_other": others}
+    metrics = decisions.referral_metrics(sample.labels, rule.bands(p), sample.weights)
+    lesions = len(np.unique(sample.lesions))
+    return pd.DataFrame(
+        [{"metric": name, **interval(values, trials=trials.get(name, lesions))} for name, values in metrics.items()]
+    )
+
+
+def consequence_rows(estimates: Estimates, threshold_probability: float, prevalences: Sequence[float]) -> pd.DataFrame:
+    """Return predictive values, net benefit and counts among 1,000 lesions at the operating point, by prevalence."""
+    sensitivity, specificity = (estimates[OPERATING_POINT, metric] for metric in ("sensitivity", "specificity"))
+    return pd.DataFrame(
+        [
+            {"prevalence": prevalence, "metric": metric, **interval(values, bounded=metric in ("ppv", "npv"))}
+            for prevalence in prevalences
+            for metric, values in decisions.consequences(
+                sensitivity, specificity, prevalence=prevalence, threshold_probability=threshold_probability
+            ).items()
+        ]
+    )

@@ -6,11 +6,10 @@ import pandas as pd
 from stages.evaluation.evaluation import Evaluation
 from stages.statistics.intervals import bootstrap_weights, interval
 from stages.statistics.metrics import ranking_metrics, share
-from stages.stress.settings import DRAWN_LESION
+from stages.stress.settings import DRAWN_LESION, UNALTERED
 from stages.stress.skin import TONES
 
-UNALTERED, UNKNOWN = "none", "unknown"
-TIDY = ("metric", "value", "low", "high")
+UNKNOWN = "unknown"
 
 
 def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
@@ -47,9 +46,11 @@ def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFram
     pictures: source, kind and distance. Their intervals draw sources: parts of one photograph go together.
     """
     settings, decision = evaluation.settings, evaluation.decisions[evaluation.roles.one("int8")]
-    held = robustness(evaluation, altered[altered["alteration"] == UNALTERED])
-    (row,) = held[held["metric"] == "refused"].to_dict("records")
-    rows = [{"of": "holdout", "pictures": len(evaluation.tables["holdout"]), **{k: row[k] for k in TIDY}}]
+    sample, image_ids = evaluation.samples["holdout"], evaluation.tables["holdout"]["image_id"]
+    unaltered = altered[altered["alteration"] == UNALTERED].set_index("image_id").loc[image_ids]
+    beyond = share(decision.refused(unaltered["distance"].to_numpy()), sample.weights)
+    bounds = interval(beyond, trials=len(np.unique(sample.lesions)))
+    rows = [{"of": "holdout", "pictures": len(image_ids), "metric": "refused", **bounds}]
     without = pictures[pictures["kind"] != DRAWN_LESION]
     for kind, group in [("without a lesion", without), *pictures.groupby("kind", sort=False)]:
         refused, sources = decision.refused(group["distance"].to_numpy()), group["source"].to_numpy()

@@ -8,7 +8,7 @@ import pandas as pd
 from stages.evaluation.agreement import agreement_table, outcomes
 from stages.evaluation.evaluation import Evaluation
 from stages.evaluation.roles import CONTROL_MODEL
-from stages.evaluation.scores import HALF, OPERATING_POINT, stack, tidy
+from stages.evaluation.scores import HALF, OPERATING_POINT, consequence_rows, referral_rows, stack, tidy
 from stages.statistics import decisions
 from stages.statistics.calibration import calibration_rows
 from stages.statistics.comparisons import Margins, Pair, comparison_table
@@ -78,21 +78,11 @@ def calibration(evaluation: Evaluation) -> pd.DataFrame:
 
 def referral(evaluation: Evaluation) -> pd.DataFrame:
     """Return the referral bounds of the models shown in detail, and their coverage and shares."""
-    sample = evaluation.samples["holdout"]
-    trials = {
-        "coverage_melanoma": sample.lesions_of(sample.labels == 1),
-        "coverage_other": sample.lesions_of(sample.labels == 0),
-    }
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
         rule = evaluation.decisions[name].referral
-        metrics = decisions.referral_metrics(sample.labels, rule.bands(p), sample.weights)
-        return pd.DataFrame(
-            [
-                {**vars(rule), "metric": metric, **interval(values, trials=trials.get(metric, 0))}
-                for metric, values in metrics.items()
-            ]
-        )
+        table = referral_rows(evaluation.samples["holdout"], rule, p)
+        return pd.DataFrame(vars(rule), index=table.index).join(table)
 
     return evaluation.by_model(rows, evaluation.roles.detailed)
 
@@ -130,26 +120,12 @@ def repeatability(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def consequences(evaluation: Evaluation) -> pd.DataFrame:
-    """Return predictive values, net benefit and counts among 1,000 lesions at the operating point, by prevalence."""
-    settings = evaluation.settings
-
-    def rows(name: str, _: np.ndarray) -> pd.DataFrame:
-        estimates = evaluation.estimates["holdout"][name]
-        sensitivity, specificity = (estimates[OPERATING_POINT, metric] for metric in ("sensitivity", "specificity"))
-        return pd.DataFrame(
-            [
-                {"prevalence": prevalence, "metric": metric, **interval(values, bounded=metric in ("ppv", "npv"))}
-                for prevalence in settings.prevalences
-                for metric, values in decisions.consequences(
-                    sensitivity,
-                    specificity,
-                    prevalence=prevalence,
-                    threshold_probability=settings.threshold_probability,
-                ).items()
-            ]
-        )
-
-    return evaluation.by_model(rows, evaluation.roles.detailed)
+    """Return what the operating point means among 1,000 lesions, by prevalence, for the models shown in detail."""
+    settings, estimates = evaluation.settings, evaluation.estimates["holdout"]
+    return evaluation.by_model(
+        lambda name, _: consequence_rows(estimates[name], settings.threshold_probability, settings.prevalences),
+        evaluation.roles.detailed,
+    )
 
 
 def agreement(evaluation: Evaluation) -> pd.DataFrame:

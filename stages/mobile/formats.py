@@ -9,12 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from stages.deployment.deployed import Run
 from stages.deployment.litert import LITERT, open_litert
 from stages.deployment.session import DISTANCE, LOGITS
 from stages.mobile.eight_bits import Range, shrink, to_eight_bits
-
-Run = Callable[[np.ndarray], dict[str, np.ndarray]]  # float32 (batch, 3, size, size) -> logits and distance
-
 
 Convert = Callable[[nn.Module, torch.Tensor], bytes]  # of a network that gives logits and distance, and one image
 Quantize = Callable[[nn.Module, list[Range], torch.Tensor], bytes]  # with the ranges of its activations

@@ -8,15 +8,17 @@ image's side, so that every image size sees the same.
 
 import io
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from stages.stress.settings import UNALTERED
+
 HAIR = np.array([0.13, 0.09, 0.08])  # RGB, dark brown
 INK = 0.12  # of a ruler's ticks, grey
 STRENGTHS = (1, 2, 3, 4, 5)
-UNALTERED = ("none", 0)  # alteration and strength of an image as it is
 
 Picture = np.ndarray  # float (size, size, 3) in [0, 1]; an alteration may leave the range, `alter` clips
 
@@ -92,3 +94,4 @@ ALTERATIONS: dict[str, Callable[[Picture, int, np.random.Generator], Picture]] =
     "hair": hair,
     "ruler": ruler,
 }
+CASES = [(UNALTERED, 0), *product(ALTERATIONS, STRENGTHS)]  # alteration and strength

@@ -40,13 +40,13 @@ class Labelled:
 
     table: image_id, label (as the archive has it), melanoma (0 or 1), lesion_id (the patient's where one is named, else
     the lesion's, else the image's own), age, sex, localization ("unknown" where there is none); files: of its rows;
-    faults: of rows left out; unlabelled: how many images have no row; groups: what lesion_id names, such as "patients".
+    faults: of rows left out; unused: how many images were not used; groups: what lesion_id names, such as "patients".
     """
 
     table: pd.DataFrame
     files: list[Path]
     faults: list[str]
-    unlabelled: int
+    unused: int
     groups: str
 
 
@@ -122,10 +122,10 @@ def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> L
     repeated = table["file"].duplicated() & ~disagreeing
     faults += [f"{name}: a second row, left out" for name in table["image_id"][repeated]]
     table = table[~disagreeing & ~repeated].reset_index(drop=True)
-    unlabelled = len(set(stems) - {file.stem for file in table["file"]})
+    unused = len(set(stems) - {file.stem for file in table["file"]})
     named = [name for name in GROUPS if (~rows[name].str.lower().isin(NOT_KNOWN)).any()]
     groups = " or ".join(GROUPS[name] for name in named) or "images"
-    return Labelled(table.drop(columns="file"), table["file"].tolist(), faults, unlabelled, groups)
+    return Labelled(table.drop(columns="file"), table["file"].tolist(), faults, unused, groups)
 
 
 def _described(row: dict[Hashable, str]) -> dict[str, str]:

@@ -7,10 +7,9 @@ import pandas as pd
 
 from stages.deployment.decision import Decision
 from stages.evaluation import curves
-from stages.evaluation.scores import OPERATING_POINT, score, stack, tidy
+from stages.evaluation.scores import consequence_rows, referral_rows, score, stack, tidy
 from stages.evaluation.subgroups import subgroup_tables
 from stages.foundation.settings import Evaluate
-from stages.statistics import decisions
 from stages.statistics.calibration import RAW, calibration_rows
 from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import share
@@ -21,13 +20,11 @@ ALL, ANSWERED = "all", "not refused"  # images that the metrics are of
 def external_tables(
     table: pd.DataFrame, decision: Decision, settings: Evaluate, prevalences: Sequence[float]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of an external validation, by name; ValueError unless melanomas and other lesions are there.
+    """Return the tables of an external validation, by name.
 
-    table: of a `Labelled`, with p_melanoma and distance; settings: of the bootstrap over its lesions or patients;
-    prevalences: of melanoma, that predictive values are computed for.
+    table: of a `Labelled`, melanomas and other lesions among them, with p_melanoma and distance; settings: of the
+    bootstrap over its lesions or patients; prevalences: of melanoma, that predictive values are computed for.
     """
-    if table["melanoma"].nunique() < 2:
-        raise ValueError(f"wanted melanomas and other lesions; all {len(table)} images that could be used are alike")
     p, refused = table["p_melanoma"].to_numpy(), decision.refused(table["distance"].to_numpy())
     sample = draw_sample(table, replicates=settings.replicates, seed=settings.seed)
     estimates = score(sample, p, decision.threshold)
@@ -36,13 +33,12 @@ def external_tables(
     if refused.any() and answered["melanoma"].nunique() == 2:
         part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
         metrics[ANSWERED] = tidy(part, q, decision.threshold, score(part, q, decision.threshold))
-    rates = {name: estimates[OPERATING_POINT, name] for name in ("sensitivity", "specificity")}
     calibrations = {"none": RAW, "as in the file": decision.calibration}
     return {
         "metrics": stack(metrics, "images"),
         "calibration": calibration_rows(sample, p, calibrations),
         "shares": shares(sample, p, refused, decision),
-        "consequences": consequences(rates, settings.threshold_probability, prevalences),
+        "consequences": consequence_rows(estimates, settings.threshold_probability, prevalences),
         "subgroups": subgroups(table, p, decision.threshold, settings),
         "roc_band": curves.roc_band(sample.labels, p, sample.weights),
         "calibration_curve": curves.calibration_curve(sample.labels, decision.calibration(p), sample.weights),
@@ -51,23 +47,9 @@ def external_tables(
 
 def shares(sample: Sample, p: np.ndarray, refused: np.ndarray, decision: Decision) -> pd.DataFrame:
     """Return the shares of images in each band of referral and of those refused, and the coverage of both classes."""
-    metrics = decisions.referral_metrics(sample.labels, decision.referral.bands(p), sample.weights)
-    metrics["refused"] = share(refused, sample.weights)
-    lesions = len(np.unique(sample.lesions))
-    return pd.DataFrame([{"metric": name, **interval(values, trials=lesions)} for name, values in metrics.items()])
-
-
-def consequences(
-    rates: dict[str, np.ndarray], threshold_probability: float, prevalences: Sequence[float]
-) -> pd.DataFrame:
-    """Return predictive values, net benefit and counts among 1,000 lesions at the operating point, by prevalence."""
-    rows = []
-    for prevalence in prevalences:
-        found = decisions.consequences(**rates, prevalence=prevalence, threshold_probability=threshold_probability)
-        for metric, values in found.items():
-            bounds = interval(values, bounded=metric in ("ppv", "npv"))
-            rows.append({"prevalence": prevalence, "metric": metric, **bounds})
-    return pd.DataFrame(rows)
+    bounds = interval(share(refused, sample.weights), trials=len(np.unique(sample.lesions)))
+    beyond = pd.DataFrame([{"metric": "refused", **bounds}])
+    return pd.concat([referral_rows(sample, decision.referral, p), beyond], ignore_index=True)
 
 
 def subgroups(table: pd.DataFrame, p: np.ndarray, threshold: float, settings: Evaluate) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -74,11 +73,3 @@ def test_a_litert_file_without_its_own_json_is_refused(tiny):
     (tiny / "student.json").write_text(metadata.model_dump_json())
     with pytest.raises(ValueError, match=r"student.json: the metadata of another file than student.tflite"):
         open_deployed(tiny / "student.tflite", threads=1)
-
-
-def test_times_are_medians_of_runs_in_turns():
-    calls = []
-    runs = {name: lambda image, name=name: calls.append(name) for name in ("a", "b")}
-    times = export_mobile.milliseconds(runs, np.zeros((1, 3, 2, 2), np.float32))
-    assert set(times) == {"a", "b"}
-    assert calls[:20] == ["a"] * 10 + ["b"] * 10

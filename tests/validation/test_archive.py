@@ -107,7 +107,7 @@ def test_rows_that_cannot_be_used_are_named_and_left_out(tmp_path):
         "c.jpg: rows with different labels, all left out",
         "a: a second row, left out",
     ]
-    assert archive.unlabelled == 2  # b, whose row fits two images, and c
+    assert archive.unused == 2  # b, whose row fits two images, and c
 
 
 def test_a_path_is_that_file_or_none(tmp_path):
