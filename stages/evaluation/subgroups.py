@@ -73,9 +73,14 @@ def subgroup_tables(
 
 
 def _metrics(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
-    """Return those of METRICS that the classes of the sample allow."""
+    """Return those of METRICS that the classes of the sample allow; none where a replicate lacks one of two classes.
+
+    That happens where patients with both kinds of lesions are drawn.
+    """
     labels, weights = sample.labels, sample.weights
     if 0 < labels.sum() < len(labels):
+        if not all(weights[:, labels == y].any(axis=1).all() for y in (0, 1)):
+            return {}
         metrics = ranking_metrics(labels, p, weights) | decision_metrics(labels, p, threshold, weights)
         return {name: metrics[name] for name in METRICS}
     called = called_share(p, threshold, weights)

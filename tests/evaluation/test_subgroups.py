@@ -71,3 +71,12 @@ def test_a_group_of_one_class_has_no_roc_auc():
     rows = subgroup_tables(only, {"m": P}, {"m": 0.4}, replicates=100, seed=0)[0]
     by_sex = rows[rows["group"] == "sex"].groupby("level")["metric"].apply(set)
     assert by_sex.to_dict() == {"female": {"sensitivity"}, "male": {"specificity"}}
+
+
+def test_patients_with_both_kinds_of_lesions_leave_no_number_that_is_none():
+    """Of two patients the bootstrap may draw the one without a harmless lesion twice."""
+    table = TABLE.head(3).assign(melanoma=[1, 0, 1], lesion_id=["p1", "p1", "p2"], dx=["mel", "nv", "mel"], age="45.0")
+    rows, _ = subgroup_tables(table, {"m": np.array([0.9, 0.1, 0.8])}, {"m": 0.5}, replicates=50, seed=0)
+    assert "all" not in set(rows["group"])
+    assert len(rows) > 0
+    assert np.isfinite(rows[["value", "low", "high"]].to_numpy(float)).all()
