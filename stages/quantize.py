@@ -141,7 +141,7 @@ def main() -> None:
     table = compare(labels, p_val, params.evaluate.sensitivity)
     sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
     table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]
-    check_export(table)
+    check_export(table, "pytorch")
     chosen = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
     run: dict[str, Any] = {"student": params.kd.selected, "device": "cpu", "threads": threads, "method": chosen[INT8]}
     record = make_record(dump_params(params), inputs, PACKAGES, **run, **count_costs(student, size))

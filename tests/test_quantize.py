@@ -122,9 +122,9 @@ def test_the_first_that_passes_the_gate_is_taken(changes, chosen):
 
 def test_an_export_that_scores_otherwise_is_refused():
     table = pd.DataFrame({"method": ["pytorch", "fp32"], "largest_change": [2e-4, 0]})
-    with pytest.raises(ValueError, match=r"moves a probability by 0\.0002"):
-        check_export(table)
-    check_export(table.assign(largest_change=[5e-5, 0]))
+    with pytest.raises(ValueError, match=r"a probability changes by 0\.0002"):
+        check_export(table, "pytorch")
+    check_export(table.assign(largest_change=[5e-5, 0]), "pytorch")
 
 
 def test_none_that_passes_stops_the_stage_with_the_table(tiny):

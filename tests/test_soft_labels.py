@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from stages import check_params, distill, prepare_splits, soft_labels, train_teacher
 from stages.dataset.splits import read_split
 from stages.foundation.params import read_params
-from stages.networks.dataset import open_dataset, open_train
+from stages.networks.dataset import open_train
 from stages.networks.device import open_device
 from stages.networks.models import load_weights
 from stages.networks.views import Examples, draw_view
@@ -47,8 +47,8 @@ def test_over_turns_they_are_the_means_of_the_turned_views(tiny):
     assert np.allclose(logits[1, [5, 0, 11]], expected, rtol=2e-3, atol=2e-3)
 
 
-def test_cross_fitting_asks_about_each_image_only_a_teacher_that_saw_no_lesion_of_it(tiny):
-    """The pixels each teacher is trained on, and those in the views it labels, partners of mixtures too."""
+def test_cross_fitting_asks_about_each_image_only_a_teacher_that_saw_no_lesion_of_it(tiny, monkeypatch):
+    """The images that the stage hands to training, and those in the views it labels, partners of mixtures too."""
     folds = read_params(prepare_splits.Params).splits.folds
     teachers = [f"resnet18_fold{fold}" for fold in range(folds)]
     write_params(tiny, teachers=["resnet18", *teachers], kd={"teachers": teachers})
@@ -56,17 +56,18 @@ def test_cross_fitting_asks_about_each_image_only_a_teacher_that_saw_no_lesion_o
     images = open_train(tiny / "data/processed/demo", "dx")
     lesions = read_split(tiny / "data/processed/demo/train.csv").set_index("image_id")["lesion_id"]
     assert all(len(set(images.folds[lesions[images.image_ids] == lesion])) == 1 for lesion in lesions.unique())
-    views, labelled = read_params(soft_labels.Params).views, []
+    views, labelled, trained = read_params(soft_labels.Params).views, [], []
+    monkeypatch.setattr(train_teacher, "train", watched(train_teacher.train, trained))
     for fold, key in enumerate(teachers):
         train_teacher.main(key)
         soft_labels.main(key)
-        trained = open_dataset(tiny / "data/processed/demo", "dx", without_fold=fold).train
         asked = images.of_fold(fold)
         labelled += list(asked)
         for number in range(2):
             partners = draw_view(images, asked, number, views).partners
             about = {lesions[images.image_ids[i]] for i in [*asked, *partners]}
-            assert not about & set(lesions[trained.image_ids])
+            assert not about & set(lesions[trained[-1]])
+        assert len(trained[-1]) == len(images.image_ids) - len(asked)
         logits = load_file(tiny / f"models/demo/soft_labels/{key}.safetensors")["logits"]
         assert logits.shape == (2, len(asked), 7)
     assert sorted(labelled) == list(range(len(images.image_ids)))
@@ -74,6 +75,17 @@ def test_cross_fitting_asks_about_each_image_only_a_teacher_that_saw_no_lesion_o
     first = load_file(tiny / "models/demo/soft_labels/resnet18_fold3.safetensors")["logits"]
     assert np.array_equal(teacher[:, images.of_fold(3)].numpy(), first)
     distill.main("T1_alpha0.5")
+
+
+def watched(train, trained):
+    """Return `train` of a stage that also notes which images it is handed."""
+
+    def watching(model, loss, dataset, *, examples, **options):
+        assert dataset.train is examples.images
+        trained.append(examples.images.image_ids)
+        return train(model, loss, dataset, examples=examples, **options)
+
+    return watching
 
 
 def test_a_fold_that_is_not_there_is_named(tiny):

@@ -53,6 +53,9 @@ function refuse(model, title, square, answer, shown) {
   anyhow.addEventListener("click", () => {
     anyhow.remove();
     say(`${title}: ${UNFAMILIAR}, and yet: ${explain(model, title, square, answer, shown)}`);
+    const [, told] = text.querySelectorAll(".answer");
+    told.tabIndex = -1;
+    told.focus(); // not back to the top of the page
   });
   return UNFAMILIAR;
 }

@@ -19,7 +19,7 @@ async function open(module, provider, facts) {
   ort.env.wasm.proxy = module === PROCESSOR; // in a worker, so that the page stays responsive; the GPU's module cannot
   ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
   const extra = facts.weight_only ? { session: { disable_quant_qdq: "1" } } : {};
-  return [ort, await ort.InferenceSession.create("model.onnx", { executionProviders: [provider], extra })];
+  return [ort, await ort.InferenceSession.create(facts.file, { executionProviders: [provider], extra })];
 }
 
 async function openOnGpu(facts) {

@@ -73,7 +73,9 @@ def read_models(params: Params) -> Iterator[Candidate]:
         yield Candidate(key, path, architecture, model, teacher_files(model, params.image.size))
     path = folder / f"students/{params.kd.selected}.safetensors"
     model = load_weights(path, architecture=STUDENT, classes=classes)
-    yield Candidate(f"student_{params.kd.selected}", path, STUDENT, model, student_files(params.data.name))
+    files = student_files(params.data.name)
+    files["onnx fp32 without distance"] = export_onnx(model, params.image.size).SerializeToString()  # what it costs
+    yield Candidate(f"student_{params.kd.selected}", path, STUDENT, model, files)
 
 
 def student_files(name: str) -> dict[str, bytes]:

@@ -7,14 +7,14 @@
 Each experiment trains on all folds but one and is scored on that one; the study's holdout is opened by none. Reads,
 through dvc.api, params.yaml and metrics/<name>/evaluation/predictions.csv of the experiments of this commit, by default
 of all that set splits.fold. Experiments that differ in more than the fold are ways of training of their own, each with
-a row per metric; each needs every fold once. Writes metrics/<name>/procedures.csv.
+a row per metric; each needs every fold once. Their p values are not corrected for the number of ways. Writes
+metrics/<name>/procedures.csv, <name> being the experiments' archive.
 """
 
 import argparse
 import io
 import math
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,9 @@ from stages.dataset.predictions import IDS
 from stages.evaluation.procedures import compare_procedures
 from stages.evaluation.scores import stack
 from stages.foundation.files import write_csv, writing
-from stages.foundation.params import read_params
-from stages.foundation.settings import Data, Evaluate, Kd
+from stages.foundation.settings import Evaluate, Kd
 
 FOLD, FOLDS = "splits.fold", "splits.folds"
-
-
-@dataclass(frozen=True)
-class Params:
-    data: Data
-    evaluate: Evaluate
 
 
 def flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -46,18 +39,24 @@ def flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return values
 
 
-def of_this_commit(name: str) -> list[str]:
-    """Return the names of this commit's experiments on data `name` whose holdout is a fold."""
-    rows = dvc.api.exp_show()
-    names = [row["Experiment"] for row in rows if row["Experiment"] and _runs_on(row, name)]
+def of_this_commit() -> list[str]:
+    """Return the names of this commit's experiments whose holdout is a fold."""
+    names = [row["Experiment"] for row in dvc.api.exp_show() if row["Experiment"] and _is_number(row.get(FOLD))]
     if not names:
         raise ValueError(f"no experiment of this commit sets {FOLD}: dvc exp run --queue -S '{FOLD}=range(0,5)'")
     return names
 
 
-def _runs_on(row: dict[str, Any], name: str) -> bool:
-    fold = row.get(FOLD)
-    return row.get("data.name") == name and isinstance(fold, int | float) and not math.isnan(fold)
+def _is_number(fold: object) -> bool:
+    return isinstance(fold, int | float) and not math.isnan(fold)
+
+
+def archive_of(nested: dict[str, dict[str, Any]]) -> str:
+    """Return the archive of experiments; ValueError where they have several."""
+    names = {str(values["data"]["name"]) for values in nested.values()}
+    if len(names) > 1:
+        raise ValueError(f"experiments on {', '.join(sorted(names))}: name those of one archive")
+    return names.pop()
 
 
 def group(params: dict[str, dict[str, Any]]) -> dict[str, dict[int, str]]:
@@ -73,6 +72,8 @@ def group(params: dict[str, dict[str, Any]]) -> dict[str, dict[int, str]]:
     keys = sorted({key for values in others.values() for key in values})
     differing = [key for key in keys if len({values.get(key) for values in others.values()}) > 1]
     for name, values in others.items():
+        if not _is_number(params[name][FOLD]):
+            raise ValueError(f"{name}: its holdout is no fold, {FOLD} is {params[name][FOLD]}")
         way = " ".join(f"{key}={values.get(key)}" for key in differing) or "-"
         folds = ways.setdefault(way, {})
         fold = params[name][FOLD]
@@ -88,16 +89,14 @@ def group(params: dict[str, dict[str, Any]]) -> dict[str, dict[int, str]]:
 
 def compare(experiments: list[str]) -> pd.DataFrame:
     """Write the table of these experiments, by default of this commit's, and return it."""
-    params = read_params(Params)
-    name = params.data.name
-    nested = {rev: dvc.api.params_show(rev=rev) for rev in experiments or of_this_commit(name)}
-    tables = {}
+    nested = {rev: dvc.api.params_show(rev=rev) for rev in experiments or of_this_commit()}
+    name, tables = archive_of(nested), {}
     for way, folds in group({rev: flat(values) for rev, values in nested.items()}).items():
         path = Path("metrics", name, "evaluation/predictions.csv").as_posix()
         texts = [dvc.api.read(path, rev=folds[fold]) for fold in sorted(folds)]
         frozen = [pd.read_csv(io.StringIO(text), dtype=IDS, keep_default_na=False) for text in texts]
-        kd = Kd(**nested[folds[0]]["kd"])
-        tables[way] = compare_procedures(frozen, kd, params.evaluate)
+        first = nested[folds[0]]
+        tables[way] = compare_procedures(frozen, Kd(**first["kd"]), Evaluate(**first["evaluate"]))
     table = stack(tables, "changed")
     with writing(Path("metrics", name, "procedures.csv")) as (partial,):
         write_csv(partial, table, digits=6)
@@ -111,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = compare(parser.parse_args(arguments).experiments)
     except (ValueError, OSError, DvcException) as error:
         sys.exit(f"compare_procedures: {error}")
-    columns = ["changed", "turns", "at", "metric", "difference", "low", "high", "p_holm", "verdict"]
+    columns = ["changed", "turns", "at", "metric", "difference", "low", "high", "p", "verdict"]
     print(table[columns].round(4).to_string(index=False))
 
 

@@ -14,6 +14,8 @@ import argparse
 import hashlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +26,15 @@ import torch
 from stages.benchmarks.latency import interleaved
 from stages.dataset.settings import Target
 from stages.deployment.deployed import Run, open_deployed, score_pixels
-from stages.deployment.metadata import FILE
+from stages.deployment.metadata import FILE, Metadata
 from stages.deployment.session import DISTANCE, LOGITS, as_input
 from stages.export.aware import AWARE_WEIGHTS, load_aware, without_rounding
+from stages.export.aware_graph import AWARE_FILE
 from stages.export.familiarity import Answering, fit_gaussian
-from stages.export.gate import compare, decide
+from stages.export.gate import check_export, compare, decide
 from stages.export.graph import fold_batch_norms
 from stages.export.settings import Quantize
-from stages.foundation.files import write_csv, write_text, writing
+from stages.foundation.files import sha256_file, write_csv, write_text, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
 from stages.foundation.probability import class_probability
@@ -69,12 +72,36 @@ class Inputs:
 
 
 def read_inputs() -> Inputs:
-    """Return the inputs; ValueError where one is missing."""
+    """Return the inputs; ValueError where one is missing. The ONNX file of 8-bit arithmetic may be."""
     params = read_params(Params)
     models = Path("models", params.data.name)
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
     onnx = {"fp32": models / "onnx/student_fp32.onnx", "onnx_aware_u8s8": models / "onnx/methods/aware_u8s8.onnx"}
+    if not onnx["fp32"].is_file():
+        raise ValueError(f"{onnx['fp32']}: missing; dvc repro quantize")
     return Inputs(params, dataset, models, {name: path for name, path in onnx.items() if path.is_file()})
+
+
+def check_same(inputs: Inputs, metadata: Metadata) -> None:
+    """Raise ValueError where the weights are not those that the ONNX files, whose metadata this is, were made of."""
+    for path in (inputs.models / f"students/{inputs.params.kd.selected}.safetensors", inputs.models / AWARE_FILE):
+        if metadata.hashes.get(path.name) != sha256_file(path):
+            raise ValueError(f"{path}: newer than the ONNX files; dvc repro quantize")
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Run the body on one core, with one thread of PyTorch's: ExecuTorch cannot be told its threads."""
+    threads, cores = torch.get_num_threads(), os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    torch.set_num_threads(1)
+    try:
+        if cores:
+            os.sched_setaffinity(0, {min(cores)})
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        if cores:
+            os.sched_setaffinity(0, cores)
 
 
 def convert(inputs: Inputs, kind: Format) -> dict[str, bytes]:
@@ -113,14 +140,13 @@ def measure(inputs: Inputs, runs: dict[str, Run]) -> tuple[pd.DataFrame, dict[st
 def export(name: str) -> None:
     """Convert, measure and write one format."""
     inputs, kind = read_inputs(), FORMATS[name]
-    torch.set_num_threads(1)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # a core for all: ExecuTorch cannot be told its threads
-    files = convert(inputs, kind)
     onnx = {method: open_deployed(path, threads=1) for method, path in inputs.onnx.items()}
+    check_same(inputs, onnx["fp32"].metadata)
+    files = convert(inputs, kind)
     runs = {method: model.run for method, model in onnx.items()}
     runs |= {f"{name}_{precision}": kind.open(content, 1) for precision, content in files.items()}
     table, val = measure(inputs, runs)
+    check_export(table, f"{name}_fp32")
     sizes = {method: path.stat().st_size for method, path in inputs.onnx.items()}
     sizes |= {f"{name}_{precision}": len(content) for precision, content in files.items()}
     table["megabytes"] = [sizes[method] / 1e6 for method in table["method"]]
@@ -144,7 +170,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("format", choices=list(FORMATS))
     options = parser.parse_args(arguments)
     try:
-        export(options.format)
+        with one_core():
+            export(options.format)
     except (ValueError, OSError) as error:
         sys.exit(f"export_mobile: {error}")
 

@@ -19,7 +19,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from stages.deployment.metadata import FILE, RELEASED, Metadata, metadata_of, read_metadata
+from stages.deployment.deployed import read_beside
+from stages.deployment.metadata import FILE, RELEASED, Metadata, metadata_of
 from stages.deployment.session import read_model
 from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.names import STUDENT
@@ -96,11 +97,11 @@ def preprocessor(metadata: Metadata) -> dict[str, Any]:
 
 
 def check_same(metadata: Metadata, exported: Path) -> None:
-    """Raise ValueError where a folder of `export_mobile` holds another student than the ONNX file's."""
+    """Raise ValueError where a folder of `export_mobile` holds another student's files, or altered ones."""
     for path in sorted(exported.iterdir()):
-        if path.suffix == ".json":
-            beside = read_metadata(path.read_text(encoding="utf-8"), str(path))
-            if {name: value for name, value in beside.hashes.items() if name != FILE} != metadata.hashes:
+        if path.suffix != ".json":
+            hashes = read_beside(path).hashes
+            if {name: value for name, value in hashes.items() if name != FILE} != metadata.hashes:
                 raise ValueError(f"{path}: of an earlier run; melanoma-kd export_mobile {exported.name}")
 
 

@@ -29,6 +29,7 @@ from stages.validation.archive import Labelled, read_archive
 from stages.validation.numbers import external_tables
 
 PAGE = "report.html"
+WRITTEN = {PAGE, "faults.csv", "predictions.csv"}  # by which a validation's folder is known
 SAME = 1e-6  # of a threshold: how exactly models.csv holds it
 DEVELOPMENT = "student_int8"  # of the tables of the run that the released file comes from
 
@@ -43,9 +44,9 @@ def with_answers(archive: Labelled, answers: list[Answer]) -> tuple[pd.DataFrame
     table = archive.table.assign(
         p_melanoma=[answer.p_melanoma for answer in answers], distance=[answer.distance for answer in answers]
     )
-    bad = [bool(answer.error) for answer in answers]
     faults = [f"{answer.file}: {answer.error}" for answer in answers if answer.error]
-    return table[[not fault for fault in bad]].reset_index(drop=True), archive.faults + faults
+    good = np.array([not answer.error for answer in answers], dtype=bool)
+    return table[good].reset_index(drop=True), archive.faults + faults
 
 
 def describe(table: pd.DataFrame, archive: Labelled, replicates: int) -> dict[str, str]:
@@ -76,7 +77,7 @@ def output_of(options: argparse.Namespace) -> Path:
     output: Path = options.output or Path("build/validation", name)
     if archive == output.resolve() or output.resolve() in archive.parents:
         raise ValueError(f"{output}: holds the archive; name another folder")
-    if output.is_dir() and any(output.iterdir()) and not (output / PAGE).is_file():
+    if output.is_dir() and (found := {path.name for path in output.iterdir()}) and not found >= WRITTEN:
         raise ValueError(f"{output}: holds something else than a validation; name another folder")
     return output
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from stages.deployment.metadata import RELEASED, metadata_of
 from stages.deployment.session import folds_to_float, read_model
-from stages.foundation.files import write_text, writing
+from stages.foundation.files import sha256_file, write_text, writing
 
 PACKAGE = "onnxruntime-web@1.30.0"
 SHA512 = (
@@ -56,7 +56,8 @@ def build(model: Path, cache: Path, target: Path) -> None:
     """Write the whole page into the folder `target`; cache: the folder that keeps the runtime's package."""
     package = fetch_runtime(cache)
     _, content = read_model(model)
-    metadata = metadata_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content)}
+    file = f"model-{sha256_file(model)[:16]}.onnx"  # so that a page of another build finds no model for its thresholds
+    facts = metadata_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content), "file": file}
     with writing(target) as (folder,):
         shutil.copytree(ROOT / "web", folder)
         (folder / "ort").mkdir()
@@ -66,8 +67,8 @@ def build(model: Path, cache: Path, target: Path) -> None:
                 if member is None:
                     raise ValueError(f"{package}: holds no dist/{name}")
                 (folder / "ort" / name).write_bytes(member.read())
-        shutil.copy(model, folder / "model.onnx")
-        write_text(folder / "model.json", json.dumps(metadata))
+        shutil.copy(model, folder / file)
+        write_text(folder / "model.json", json.dumps(facts))
         _fill_service_worker(folder)
 
 

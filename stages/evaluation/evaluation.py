@@ -75,10 +75,13 @@ class Evaluation:
     def _estimate(self, split: str) -> dict[str, Estimates]:
         sample = self.samples[split]
         single = {name: score(sample, p[split], self.thresholds[name]) for name, p in self.p.items()}
-        seeds = np.random.default_rng(self.settings.seed)
         groups = self.roles.repeats | self.roles.turned_repeats
         return single | {
-            name: mean_over_seeds([single[model.name] for model in group], seeds) for name, group in groups.items()
+            name: mean_over_seeds(
+                [single[model.name] for model in group],
+                np.random.default_rng(self.settings.seed),  # equal for all: the turned are the same trainings
+            )
+            for name, group in groups.items()
         }
 
     @property

@@ -99,7 +99,7 @@ class Roles:
 
     @property
     def teacher(self) -> str:
-        """Return the name of what students learn from: the ensemble, or the only distilling teacher."""
+        """Return the name of what stands for the teacher: the ensemble, or the only distilling teacher."""
         return (self.names("ensemble") or self.names("distilling"))[0]
 
     @property

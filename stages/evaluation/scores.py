@@ -8,13 +8,14 @@ import pandas as pd
 
 from stages.deployment.decision import Referral
 from stages.statistics import decisions
-from stages.statistics.intervals import Estimates, Sample, interval
+from stages.statistics.intervals import Estimates, Sample, exact_bound, interval
 from stages.statistics.metrics import (
     BIASED_UP,
     UNBOUNDED,
     calibration_metrics,
     decision_metrics,
     ranking_metrics,
+    share,
 )
 
 HALF, OPERATING_POINT, ALL = "0.5", "operating point", "all"  # the threshold a metric is taken at; all: none
@@ -37,7 +38,7 @@ def tidy(sample: Sample, p: np.ndarray | None, threshold: float | None, estimate
     p and threshold: None for a mean of seeds, each of which has its own.
     """
     thresholds = {HALF: 0.5} if threshold is None else {HALF: 0.5, OPERATING_POINT: threshold}
-    trials = {} if p is None else {at: _trials(sample, p >= cut) for at, cut in thresholds.items()}
+    trials = {at: _trials(sample, None if p is None else p >= thresholds[at]) for at in (HALF, OPERATING_POINT)}
     rows = []
     for (at, metric), values in estimates.items():
         bounds = interval(
@@ -56,9 +57,11 @@ def stack(tables: Mapping[Any, pd.DataFrame], *columns: str) -> pd.DataFrame:
     return pd.concat(tables, names=list(columns)).reset_index(list(columns)).reset_index(drop=True)
 
 
-def _trials(sample: Sample, called: np.ndarray) -> dict[str, int]:
-    """Return the number of lesions in the denominator of each share."""
-    denominators = {"sensitivity": sample.labels == 1, "specificity": sample.labels == 0, "ppv": called, "npv": ~called}
+def _trials(sample: Sample, called: np.ndarray | None) -> dict[str, int]:
+    """Return the number of lesions in the denominator of each share, of ppv and npv where it is one model's."""
+    denominators = {"sensitivity": sample.labels == 1, "specificity": sample.labels == 0}
+    if called is not None:
+        denominators |= {"ppv": called, "npv": ~called}
     return {name: sample.lesions_of(member) for name, member in denominators.items()}
 
 
@@ -73,15 +76,34 @@ def referral_rows(sample: Sample, rule: Referral, p: np.ndarray) -> pd.DataFrame
     )
 
 
-def consequence_rows(estimates: Estimates, threshold_probability: float, prevalences: Sequence[float]) -> pd.DataFrame:
-    """Return predictive values, net benefit and counts among 1,000 lesions at the operating point, by prevalence."""
-    sensitivity, specificity = (estimates[OPERATING_POINT, metric] for metric in ("sensitivity", "specificity"))
-    return pd.DataFrame(
-        [
-            {"prevalence": prevalence, "metric": metric, **interval(values, bounded=metric in ("ppv", "npv"))}
-            for prevalence in prevalences
-            for metric, values in decisions.consequences(
-                sensitivity, specificity, prevalence=prevalence, threshold_probability=threshold_probability
-            ).items()
+def consequence_rows(
+    sample: Sample, lesions: np.ndarray, called: np.ndarray, threshold_probability: float, prevalences: Sequence[float]
+) -> pd.DataFrame:
+    """Return predictive values, net benefit and counts among 1,000 lesions, by prevalence.
+
+    lesions: of the images, (images,); called: which of them are called melanoma. A lesion counts once, as the mean of
+    its images. Where all melanomas were found, or none, the interval reaches to what the exact bound of that
+    sensitivity would mean; likewise the specificity.
+    """
+    keys = 2 * np.unique(lesions, return_inverse=True)[1] + sample.labels  # a name with images of both classes is two
+    _, first, index, images = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    found, melanoma, weights = np.bincount(index, called) / images, sample.labels[first] == 1, sample.weights[:, first]
+    shares = {
+        "sensitivity": share(found[melanoma], weights[:, melanoma]),
+        "specificity": share(1 - found[~melanoma], weights[:, ~melanoma]),
+    }
+    cases = [shares]
+    for metric, label in (("sensitivity", 1), ("specificity", 0)):
+        if (bound := exact_bound(shares[metric], sample.lesions_of(sample.labels == label))) is not None:
+            cases.append(shares | {metric: np.full_like(shares[metric], bound)})
+    rows = []
+    for prevalence in prevalences:
+        results = [
+            decisions.consequences(**case, prevalence=prevalence, threshold_probability=threshold_probability)
+            for case in cases
         ]
-    )
+        for metric in results[0]:
+            bounds = [interval(values[metric], bounded=metric in ("ppv", "npv")) for values in results]
+            low, high = min(row["low"] for row in bounds), max(row["high"] for row in bounds)
+            rows.append({"prevalence": prevalence, "metric": metric, **bounds[0], "low": low, "high": high})
+    return pd.DataFrame(rows)

@@ -79,7 +79,7 @@ def _metrics(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
     """
     labels, weights = sample.labels, sample.weights
     if 0 < labels.sum() < len(labels):
-        if not all(weights[:, labels == y].any(axis=1).all() for y in (0, 1)):
+        if not sample.has_both_classes:
             return {}
         metrics = ranking_metrics(labels, p, weights) | decision_metrics(labels, p, threshold, weights)
         return {name: metrics[name] for name in METRICS}

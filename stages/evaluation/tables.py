@@ -121,11 +121,13 @@ def repeatability(evaluation: Evaluation) -> pd.DataFrame:
 
 def consequences(evaluation: Evaluation) -> pd.DataFrame:
     """Return what the operating point means among 1,000 lesions, by prevalence, for the models shown in detail."""
-    settings, estimates = evaluation.settings, evaluation.estimates["holdout"]
-    return evaluation.by_model(
-        lambda name, _: consequence_rows(estimates[name], settings.threshold_probability, settings.prevalences),
-        evaluation.roles.detailed,
-    )
+    settings, sample = evaluation.settings, evaluation.samples["holdout"]
+
+    def rows(name: str, p: np.ndarray) -> pd.DataFrame:
+        called = p >= evaluation.thresholds[name]
+        return consequence_rows(sample, sample.lesions, called, settings.threshold_probability, settings.prevalences)
+
+    return evaluation.by_model(rows, evaluation.roles.detailed)
 
 
 def agreement(evaluation: Evaluation) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def label_of(index: pd.DataFrame, **values: str) -> str:
 
 
 def teacher_of(index: pd.DataFrame) -> str:
-    """Return the label of what students learn from: the mean of several teachers, or the only one."""
+    """Return the label of what students are compared with: the mean of several teachers, or the only one."""
     return (labels_of(index, role="ensemble") or labels_of(index, role="distilling"))[0]
 
 

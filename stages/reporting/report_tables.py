@@ -23,6 +23,7 @@ THRESHOLDS = {  # of models.csv, each with the note of its table
     "operating point": "Holdout, at the threshold that reaches the wanted sensitivity on val.",
     "0.5": "Holdout, as the study decided.",
 }
+MAYBE = ("standard_error", "smallest_detectable", "p_obuchowski")  # of comparisons.csv: a number, or "-"
 TIDY = {  # tables with the columns metric, value, low and high: title and note
     "calibration": (
         "Calibration",
@@ -39,8 +40,9 @@ TIDY = {  # tables with the columns metric, value, low and high: title and note
     ),
     "consequences": (
         "Consequences",
-        "Sensitivity and specificity of the holdout at the operating point, carried over to other shares of melanomas; "
-        "net benefit per lesion at params.yaml's threshold probability.",
+        "Sensitivity and specificity of the holdout's lesions at the operating point, a lesion being the mean of its "
+        "images, carried over to other shares of melanomas; net benefit per lesion at params.yaml's threshold "
+        "probability.",
     ),
     "robustness": (
         "Altered images",
@@ -111,11 +113,12 @@ def _comparisons(table: pd.DataFrame) -> Table:
     texts = table.assign(
         metric=[metric_text(row) for row in table.to_dict("records")],
         difference=[difference_text(row) for row in table.to_dict("records")],
-        p_obuchowski=["-" if p == "-" else f"{float(p):.4f}" for p in table["p_obuchowski"]],
+        **{name: ["-" if cell == "-" else f"{float(cell):.4f}" for cell in table[name]] for name in MAYBE},
     )[columns].rename(columns={"p_obuchowski": "p (Obuchowski)", "p_holm": "p (Holm)"})
     note = (
         "Model minus reference on the same images of the holdout; p by the bootstrap over lesions, and over seeds "
-        "where trainings are compared. Smallest detectable: the true difference that such a sample shows with power .8."
+        "where trainings are compared. Smallest detectable: the true difference that such a sample shows with power "
+        ".8, before Holm's correction."
     )
     return _plain("Paired comparisons", "comparisons.csv", note, texts)
 

@@ -26,7 +26,8 @@ NOTES = {  # table -> title and note
     "shares": ("Referral and refusal", "Shares of images; coverage: of each class, for which it stays possible."),
     "consequences": (
         "Consequences",
-        "Sensitivity and specificity at the operating point, carried over to other shares of melanomas.",
+        "Sensitivity and specificity at the operating point, a lesion being the mean of its images, carried over to "
+        "other shares of melanomas.",
     ),
     "subgroups": ("Subgroups", "Groups under 20 melanomas are marked."),
 }

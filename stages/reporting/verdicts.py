@@ -65,7 +65,8 @@ def findings(comparisons: pd.DataFrame) -> list[str]:
         difference = difference_text(row, f", p = {row['p_holm']:.3f}{test}")
         verdict = f"{row['model']} is {row['verdict']}" if row["verdict"] in DIFFERENT else row["verdict"]
         pair = f"{row['model']} against {row['reference']} ({row['compares']})"
-        detectable = f"; detectable {row['smallest_detectable']:.4f}"
+        smallest = row["smallest_detectable"]
+        detectable = "" if smallest == "-" else f"; detectable {float(smallest):.4f}"
         sentences.append(f"{pair}: {metric_name(row['metric'])} {difference}: {verdict}{detectable}{claim_text(row)}.")
     return sentences
 
@@ -91,14 +92,17 @@ def _compared(question: str, rows: pd.DataFrame, answers: tuple[str, ...]) -> Ve
     auc = rows[rows["metric"] == "roc_auc"].iloc[0]
     others = rows[(rows["metric"] != "roc_auc") & rows["verdict"].isin(DIFFERENT)].to_dict("records")
     answer = answers[VERDICTS.index(auc["verdict"])]
-    if auc["claim"] in SHOWN:
+    if auc["claim"] in SHOWN and auc["verdict"] == "worse":
+        answer += f", but within {auc['margin']}"
+    elif auc["claim"] in SHOWN and auc["verdict"] not in DIFFERENT:
         answer = f"{SHOWN[auc['claim']]} within {auc['margin']}"
-    if auc["verdict"] not in DIFFERENT and any(row["verdict"] == "worse" for row in others):
+    if auc["verdict"] != "worse" and any(row["verdict"] == "worse" for row in others):
         answer += ", but see below"
-    number = (
-        f"{auc['model']} minus {auc['reference']}: ROC-AUC {difference_text(auc)}, p = {auc['p_holm']:.3f}; a true "
-        f"difference of {auc['smallest_detectable']:.3f} would have been shown{claim_text(dict(auc))}."
-    )
+    number = f"{auc['model']} minus {auc['reference']}: ROC-AUC {difference_text(auc)}, p = {auc['p_holm']:.3f}"
+    if auc["smallest_detectable"] != "-":
+        smallest = float(auc["smallest_detectable"])
+        number += f"; four of five such samples would show a true difference of {smallest:.3f}"
+    number += f"{claim_text(dict(auc))}."
     for row in others:
         name = metric_text(row)
         difference = f"{row['difference']:+.4f}, p = {row['p_holm']:.3f}: {row['verdict']}"

@@ -67,13 +67,17 @@ def _clustered(sums: np.ndarray, member: np.ndarray, lesions: np.ndarray) -> flo
     return float(clusters / (clusters - 1) * (sums @ sums)) if clusters > 1 else 0.0
 
 
-def detectable(difference: np.ndarray) -> dict[str, float]:
+def detectable(difference: np.ndarray) -> dict[str, str]:
     """Return a difference's standard_error, of its replicates, and the smallest_detectable true difference.
 
-    A two-sided test at .05 would find one of this size in four of five samples like this (power .8).
+    A two-sided test at .05 would find one of this size in four of five samples like this (power .8), before Holm's
+    correction. Both are "-" where the difference is 0 in every replicate: of two models that find everything, say, the
+    sample cannot tell how much better one is.
     """
     error = float(difference[1:].std(ddof=1))
-    return {"standard_error": error, "smallest_detectable": error * (norm.ppf(1 - SIGNIFICANCE / 2) + norm.ppf(POWER))}
+    smallest = error * (norm.ppf(1 - SIGNIFICANCE / 2) + norm.ppf(POWER))
+    numbers = {"standard_error": error, "smallest_detectable": smallest}
+    return {name: f"{value:.6g}" if error > 0 else "-" for name, value in numbers.items()}
 
 
 def holm(p: list[float]) -> list[float]:

@@ -21,6 +21,11 @@ class Sample:
     lesions: np.ndarray
     weights: np.ndarray
 
+    @property
+    def has_both_classes(self) -> bool:
+        """Whether every replicate does; one may not where groups with images of both classes are drawn."""
+        return all(bool(self.weights[:, self.labels == y].any(axis=1).all()) for y in (0, 1))
+
     def lesions_of(self, member: np.ndarray) -> int:
         """Return how many lesions the images of a boolean mask, (images,), show."""
         return len(set(self.lesions[member].tolist()))
@@ -56,15 +61,37 @@ def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: in
 def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator) -> Estimates:
     """Return the mean of several trainings' estimates; its replicates draw the trainings, too, with replacement.
 
-    So its intervals say what another training, not only another sample of lesions, would give. Drawn means vary by
-    (n - 1) / n of what means of n trainings do, so their deviations are stretched by the root of n / (n - 1).
+    So its intervals say what another training, not only another sample of lesions, would give. Trainings differ by
+    themselves and in what each makes of single lesions. Replicates of lesions hold the second already, so that what the
+    drawn trainings add is shrunk to the first. Drawn means vary by (n - 1) / n of what means of n trainings do, so it
+    is stretched by the root of n / (n - 1).
     """
-    replicates = len(next(iter(runs[0].values()))) - 1
-    drawn = rng.integers(len(runs), size=(replicates, len(runs)))
-    counts = (drawn[:, :, None] == np.arange(len(runs))).sum(axis=1)  # (replicates, trainings)
-    stretch = np.sqrt(len(runs) / (len(runs) - 1))
-    weights = np.vstack([np.ones(len(runs)), 1 + stretch * (counts - 1)]) / len(runs)
-    return {key: np.einsum("ir,ri->i", weights, np.stack([run[key] for run in runs])) for key in runs[0]}
+    replicates, n = len(next(iter(runs[0].values()))) - 1, len(runs)
+    drawn = rng.integers(n, size=(replicates, n))
+    counts = (drawn[:, :, None] == np.arange(n)).sum(axis=1)  # (replicates, trainings)
+    weights = np.sqrt(n / (n - 1)) * (counts - 1) / n
+    means = {}
+    for key in runs[0]:
+        values = np.stack([run[key] for run in runs])
+        found = values[:, 0]
+        both, lesions = found.var(ddof=1), (values[:, 1:] - found[:, None]).var(axis=0, ddof=1).mean()
+        share = np.sqrt(max(0.0, 1 - lesions / both)) if both > 0 else 0.0
+        means[key] = values.mean(axis=0)
+        means[key][1:] += share * (weights @ (found - found.mean()))
+    return means
+
+
+def exact_bound(share: np.ndarray, trials: int) -> float | None:
+    """Return the far end of the exact binomial interval of a share of so many lesions, None where replicates tell it.
+
+    A share that is 0 or 1 in every replicate has this interval instead: from the share to here (Clopper & Pearson 1934,
+    for no success or no failure).
+    """
+    value = float(share[0])
+    if value not in (0.0, 1.0) or np.any(share != value):
+        return None
+    bound = float(((1 - LEVEL) / 2) ** (1 / trials))
+    return bound if value else 1 - bound
 
 
 def interval(
@@ -77,9 +104,8 @@ def interval(
     share that is 0 or 1 in every replicate gets the exact binomial interval of this many lesions.
     """
     value = float(estimates[0])
-    if trials and value in (0.0, 1.0) and np.all(estimates == value):
-        bound = ((1 - LEVEL) / 2) ** (1 / trials)  # Clopper & Pearson 1934, for no success or no failure
-        return {"value": value, "low": bound if value else 0.0, "high": 1.0 if value else 1 - bound}
+    if trials and (bound := exact_bound(estimates, trials)) is not None:
+        return {"value": value, "low": min(value, bound), "high": max(value, bound)}
     shift = float(estimates[1:].mean()) - value if biased_up else 0.0
     low, high = np.quantile(estimates[1:] - shift, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if bounded:

@@ -160,7 +160,10 @@ def decision_metrics(labels: np.ndarray, p: np.ndarray, threshold: float, weight
 
 @by_blocks
 def share(member: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the share of images that are members, bool (images,), float (weightings,)."""
+    """Return the share of images, or lesions, that are members, float (weightings,).
+
+    member: (images,), bool, or the part of each that is one.
+    """
     return weights @ member / weights.sum(axis=1)
 
 

@@ -1,8 +1,8 @@
 """Labelled archives in the layouts they come in: a table beside images, or a folder for each class.
 
-A table is HAM10000's metadata, a ground truth of an ISIC challenge (a column for each class, or `target`), or any CSV
-with a column for the file and one for the label. A row that cannot be used is a fault and is left out; nothing is
-guessed.
+A table is HAM10000's metadata, a ground truth of an ISIC challenge (a column for each class, or 2020's `target`), or
+any CSV with a column for the file and one for the label. A row that cannot be used is a fault and is left out; nothing
+is guessed.
 """
 
 import os
@@ -25,6 +25,7 @@ COLUMNS = {  # ours -> names it has elsewhere, in lower case; the first that a t
     "sex": ("sex",),
     "localization": ("localization", "anatom_site_general", "anatom_site_general_challenge"),
 }
+TARGET, OF_2020 = "target", "image_name"  # 1 is a melanoma where this column is beside it, any malignancy in ISIC 2024
 DESCRIBING = ("patient_id", "lesion_id", "age", "sex", "localization")  # columns that may be missing or empty
 GROUPS = {"patient_id": "patients", "lesion_id": "lesions"}  # whose images are drawn together; the first that is named
 NOT_KNOWN = {"", "na", "n/a", "nan", "none", "null", "-", UNKNOWN}
@@ -38,9 +39,10 @@ OLDEST = 130  # years
 class Labelled:
     """Images with a label.
 
-    table: image_id, label (as the archive has it), melanoma (0 or 1), lesion_id (the patient's where one is named, else
-    the lesion's, else the image's own), age, sex, localization ("unknown" where there is none); files: of its rows;
-    faults: of rows left out; unused: how many images were not used; groups: what lesion_id names, such as "patients".
+    table: image_id, label (as the archive has it), melanoma (0 or 1), lesion (its name, else the image's own),
+    lesion_id (what is drawn together: the patient's where one is named, else the lesion), age, sex, localization
+    ("unknown" where there is none); files: of its rows; faults: of rows left out; unused: how many images were not
+    used; groups: what lesion_id names, such as "patients".
     """
 
     table: pd.DataFrame
@@ -57,11 +59,11 @@ def read_archive(archive: Path, melanomas: set[str] | None = None) -> Labelled:
     Without them, a label that is not known to be one or the other is a fault.
     """
     if archive.is_file():
-        rows, folder = _rows_of(archive), archive.parent
+        rows, folder = _rows_of(archive, melanomas), archive.parent
     elif not archive.is_dir():
         raise ValueError(f"{archive}: no such folder or file")
     elif tables := _tables(archive):
-        rows, folder = _rows_of(tables[0]), archive
+        rows, folder = _rows_of(tables[0], melanomas), archive
     else:
         rows, folder = _rows_of_folders(archive), archive
     return _labelled(rows, folder, melanomas)
@@ -78,8 +80,8 @@ def _tables(folder: Path) -> list[Path]:
     return tables
 
 
-def _rows_of(path: Path) -> pd.DataFrame:
-    """Return the COLUMNS of a table, all text, and `where`: the line of each row, as an editor counts."""
+def _rows_of(path: Path, melanomas: set[str] | None) -> pd.DataFrame:
+    """Return the COLUMNS of a table, all text, and `where`: the number of each row; the header is the first."""
     table = read_table(path)
     names = {name.strip().lower(): name for name in table.columns}
     columns = {ours: next((names[name] for name in theirs if name in names), None) for ours, theirs in COLUMNS.items()}
@@ -90,6 +92,8 @@ def _rows_of(path: Path) -> pd.DataFrame:
     for ours in ("image_id", "label"):
         if columns[ours] is None:
             raise ValueError(f"{path}: wanted one of the columns {', '.join(COLUMNS[ours])}; found {', '.join(names)}")
+    if columns["label"] == names.get(TARGET) and OF_2020 not in names and melanomas is None:
+        raise ValueError(f"{path}: is a target of 1 a melanoma or any malignancy? If a melanoma: --melanoma 1")
     rows = {ours: table[name].str.strip() if name else "" for ours, name in columns.items()}
     return pd.DataFrame(rows, index=table.index).assign(where=[f"row {line}" for line in range(2, len(table) + 2)])
 
@@ -116,7 +120,7 @@ def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> L
             faults.append(f"{row.pop('where')}: {error}")
             continue
         kept.append(_described(row) | {"file": file, "melanoma": int(melanoma)})
-    table = pd.DataFrame(kept, columns=["image_id", "label", *DESCRIBING[1:], "file", "melanoma"])
+    table = pd.DataFrame(kept, columns=["image_id", "label", "lesion", *DESCRIBING[1:], "file", "melanoma"])
     disagreeing = table.groupby("file")["melanoma"].transform("nunique") > 1
     faults += [f"{name}: rows with different labels, all left out" for name in table["image_id"][disagreeing]]
     repeated = table["file"].duplicated() & ~disagreeing
@@ -131,11 +135,13 @@ def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> L
 def _described(row: dict[Hashable, str]) -> dict[str, str]:
     """Return a row with "unknown" for what is not known, and with whom a bootstrap has to draw together."""
     known = {name: UNKNOWN if row[name].lower() in NOT_KNOWN else row[name] for name in DESCRIBING}
-    groups = [known[name] for name in GROUPS if known[name] != UNKNOWN]
+    patient, lesion = known["patient_id"], known["lesion_id"]
+    lesion = row["image_id"] if lesion == UNKNOWN else lesion
     age = pd.to_numeric(known["age"], errors="coerce")
     return {
         **{name: row[name] for name in ("image_id", "label")},
-        "lesion_id": groups[0] if groups else row["image_id"],
+        "lesion": lesion,
+        "lesion_id": lesion if patient == UNKNOWN else patient,
         "age": known["age"] if 0 <= age <= OLDEST else UNKNOWN,
         **{name: known[name] for name in ("sex", "localization")},
     }
@@ -146,8 +152,11 @@ def _file_of(name: str, folder: Path, stems: dict[str, list[Path]]) -> Path:
     path = Path(name)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{name}: outside the archive")
-    if (folder / path).is_file():
-        return folder / path
+    try:
+        if (folder / path).is_file():
+            return folder / path
+    except OSError as error:  # a name too long for the file system
+        raise ValueError(f"{name}: {error.strerror}") from None
     known = stems.get(path.stem if path.suffix.lower() in SUFFIXES else name, []) if path.name == name else []
     if not known:
         raise ValueError(f"{name}: no image")

@@ -24,21 +24,25 @@ def external_tables(
 
     table: of a `Labelled`, melanomas and other lesions among them, with p_melanoma and distance; settings: of the
     bootstrap over its lesions or patients; prevalences: of melanoma, that predictive values are computed for.
+    ValueError where a replicate lacks a class.
     """
     p, refused = table["p_melanoma"].to_numpy(), decision.refused(table["distance"].to_numpy())
     sample = draw_sample(table, replicates=settings.replicates, seed=settings.seed)
+    if not sample.has_both_classes:
+        raise ValueError("too few patients with other lesions alone: a bootstrap over patients may draw none")
     estimates = score(sample, p, decision.threshold)
     metrics = {ALL: tidy(sample, p, decision.threshold, estimates)}
     answered = table[~refused]
-    if refused.any() and answered["melanoma"].nunique() == 2:
-        part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
+    part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
+    if refused.any() and part.has_both_classes:
         metrics[ANSWERED] = tidy(part, q, decision.threshold, score(part, q, decision.threshold))
+    lesions, called = table["lesion"].to_numpy(), p >= decision.threshold
     calibrations = {"none": RAW, "as in the file": decision.calibration}
     return {
         "metrics": stack(metrics, "images"),
         "calibration": calibration_rows(sample, p, calibrations),
         "shares": shares(sample, p, refused, decision),
-        "consequences": consequence_rows(estimates, settings.threshold_probability, prevalences),
+        "consequences": consequence_rows(sample, lesions, called, settings.threshold_probability, prevalences),
         "subgroups": subgroups(table, p, decision.threshold, settings),
         "roc_band": curves.roc_band(sample.labels, p, sample.weights),
         "calibration_curve": curves.calibration_curve(sample.labels, decision.calibration(p), sample.weights),

@@ -36,7 +36,9 @@ def test_every_teacher_and_student_has_its_cost(table, finished):
     assert set(table["model"]) == {"resnet18"} | {f"student_T{T}_alpha{a}" for T in (1, 2) for a in ("0.5", "0.9")}
     rows = table.set_index(["model", "runtime"])
     student = rows.loc["student_T1_alpha0.5"]
-    assert list(student.index) == ["pytorch", "onnx fp32", "onnx int8", *others(finished)]
+    alone = "onnx fp32 without distance"
+    assert list(student.index) == ["pytorch", "onnx fp32", "onnx int8", *others(finished), alone]
+    assert 0 < student.loc["onnx fp32", "megabytes"] - student.loc[alone, "megabytes"] < 0.1  # what the distance adds
     assert student["parameters"].unique().tolist() == [1_525_031]  # MobileNetV3-Small with seven classes
     size = (finished / "models/demo/onnx/student_fp32.onnx").stat().st_size / 1e6
     assert student.loc["onnx fp32", "megabytes"] == pytest.approx(size, rel=1e-3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.commands.compare_procedures import flat, group
+from stages.commands.compare_procedures import archive_of, flat, group
 
 
 def experiment(fold, **values):
@@ -28,3 +28,15 @@ def test_a_fold_that_is_missing_or_comes_twice_is_named():
         group({"x": experiment(0)})
     with pytest.raises(ValueError, match=r"y: fold 0 of - is x's already; name the experiments you want"):
         group({"x": experiment(0), "y": experiment(0)})
+
+
+def test_an_experiment_that_opens_the_holdout_is_none_of_a_fold():
+    with pytest.raises(ValueError, match=r"y: its holdout is no fold, splits\.fold is none"):
+        group({"x": experiment(0), "y": experiment("none")})
+
+
+def test_experiments_on_two_archives_are_not_pooled():
+    one, other = {"data": {"name": "demo"}}, {"data": {"name": "ham10000"}}
+    assert archive_of({"x": other, "y": other}) == "ham10000"
+    with pytest.raises(ValueError, match="experiments on demo, ham10000: name those of one archive"):
+        archive_of({"x": one, "y": other})

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -36,6 +37,20 @@ def test_the_file_answers_as_onnx_does(tiny, name):
     assert (table["ms_1_thread"] > 0).all()
     beside = json.loads((tiny / f"build/mobile/demo/{name}/student_fp32.json").read_text())
     assert beside["decision"]["farthest"] > 0
+
+
+def test_weights_that_the_onnx_files_were_not_made_of_are_refused(tiny):
+    onnx = tiny / "models/demo/onnx/student_fp32.onnx"
+    student = tiny / f"models/demo/students/{open_deployed(onnx, threads=1).metadata.student}.safetensors"
+    cores, content = os.sched_getaffinity(0), student.read_bytes()
+    student.write_bytes(content + b" ")
+    with pytest.raises(SystemExit, match=rf"{student.name}: newer than the ONNX files; dvc repro quantize"):
+        export_mobile.main(["litert"])
+    student.write_bytes(content)
+    onnx.unlink()
+    with pytest.raises(SystemExit, match=r"student_fp32.onnx: missing; dvc repro quantize"):
+        export_mobile.main(["litert"])
+    assert os.sched_getaffinity(0) == cores
 
 
 def test_litert_computes_in_8_bits_what_the_student_learned(tiny):

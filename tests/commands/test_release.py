@@ -1,5 +1,6 @@
 """The export folder: the files of the layout, and configurations that the model agrees with."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ import yaml
 from PIL import Image
 
 from stages.commands import predict, release
-from stages.deployment.metadata import RELEASED, metadata_of
+from stages.deployment.metadata import FILE, RELEASED, metadata_of
 from stages.deployment.session import open_session
 from stages.images.decoding import load_rgb, to_square
 from stages.images.settings import Limits
@@ -42,12 +43,16 @@ def test_phones_files_come_along(tiny):
     exported.mkdir(parents=True)
     (exported / "student_int8.tflite").write_bytes(b"TFL3")
     metadata = metadata_of(onnx.load(tiny / "models/demo/onnx/student_int8.onnx"), "student")
-    (exported / "student_int8.json").write_text(metadata.model_dump_json())
+    hashes = metadata.hashes | {FILE: hashlib.sha256(b"TFL3").hexdigest()}
+    (exported / "student_int8.json").write_text(metadata.model_copy(update={"hashes": hashes}).model_dump_json())
     release.release("demo", released=False)
     assert (tiny / "build/huggingface/demo/litert/student_int8.tflite").read_bytes() == b"TFL3"
-    other = metadata.model_copy(update={"hashes": metadata.hashes | {"code": "0" * 64}})
+    other = metadata.model_copy(update={"hashes": hashes | {"code": "0" * 64}})
     (exported / "student_int8.json").write_text(other.model_dump_json())
     with pytest.raises(ValueError, match="of an earlier run; melanoma-kd export_mobile litert"):
+        release.release("demo", released=False)
+    (exported / "student_int8.tflite").write_bytes(b"TFL4")
+    with pytest.raises(ValueError, match=r"the metadata of another file than student_int8\.tflite"):
         release.release("demo", released=False)
 
 

@@ -42,6 +42,7 @@ def test_the_pipelines_probabilities_give_the_pipelines_numbers(tiny):
     frozen = pd.read_csv(metrics / "predictions.csv").query("split == 'holdout'").set_index("image_id")
     altered = pd.read_csv(tiny / "models/demo/predictions/stress/altered.csv").query("alteration == 'none'")
     table["melanoma"] = table["melanoma"].astype(int)
+    table["lesion"] = table["lesion_id"]
     table["p_melanoma"] = frozen["student_int8"][table["image_id"]].to_numpy()
     table["distance"] = altered.set_index("image_id")["distance"][table["image_id"]].to_numpy()
     student = open_deployed(tiny / "models/demo/onnx/student_int8.onnx", threads=1)
@@ -97,6 +98,39 @@ def test_an_archive_of_one_class_is_refused_in_a_line(tiny, holdout):
     assert not (tiny / "build/validation/clinic").exists()
 
 
+def test_an_archive_without_a_usable_row_is_refused_in_a_line(tiny, holdout):
+    table = pd.read_csv(holdout / "HAM10000_metadata.csv", dtype=str)
+    table.assign(dx="malignant").to_csv(holdout / "HAM10000_metadata.csv", index=False)
+    with pytest.raises(SystemExit, match=r"validate: wanted melanomas and other lesions, found 0 .* label 'malignant'"):
+        run(tiny, holdout)
+
+
+def test_patients_of_whom_a_bootstrap_may_draw_no_other_lesion_are_refused_in_a_line(tiny, holdout):
+    table = pd.read_csv(holdout / "HAM10000_metadata.csv", dtype=str)
+    table["patient_id"] = np.where(table["dx"] == "mel", np.arange(len(table)) % 2, 0).astype(str)
+    table.to_csv(holdout / "HAM10000_metadata.csv", index=False)
+    with pytest.raises(SystemExit, match="validate: too few patients with other lesions alone"):
+        run(tiny, holdout)
+
+
+def test_an_interval_of_counts_reaches_to_the_exact_bound_of_what_was_always_found(tiny):
+    table = pd.read_csv(tiny / "data/processed/demo/holdout.csv", dtype=str, keep_default_na=False).assign(label="nv")
+    table["melanoma"] = table["melanoma"].astype(int)
+    table["lesion"] = table["lesion_id"]
+    table["p_melanoma"], table["distance"] = np.where(table["melanoma"] == 1, 0.9, 0.1), 0.0
+    student = open_deployed(tiny / "models/demo/onnx/student_int8.onnx", threads=1)
+    decision = student.metadata.decision.model_copy(update={"threshold": 0.5})
+    tables = external_tables(table, decision, validate.read_params(validate.Params).evaluate, [0.11])
+    rates = tables["metrics"].query("at == 'operating point'").set_index("metric")
+    counts = tables["consequences"].set_index("metric")
+    assert rates["value"]["sensitivity"] == 1
+    missed = counts.loc["melanomas_missed_of_1000"]
+    assert (missed["value"], missed["low"]) == (0, 0)
+    assert missed["high"] == pytest.approx(110 * (1 - rates["low"]["sensitivity"]))
+    assert counts["high"]["false_alarms_of_1000"] == pytest.approx(890 * (1 - rates["low"]["specificity"]))
+    assert counts["low"]["npv"] < counts["value"]["npv"] == 1
+
+
 def test_a_prevalence_out_of_range_is_named(tiny):
     with pytest.raises(SystemExit) as raised:
         validate.main(["x", "--prevalence", "2"])
@@ -122,7 +156,7 @@ def test_another_file_of_the_run_stands_alone(tiny, holdout):
     assert "holdout of demo" not in (tiny / "build/validation/clinic/report.html").read_text()
 
 
-@pytest.mark.parametrize("output", ["clinic", ".", "models"])
+@pytest.mark.parametrize("output", ["clinic", ".", "models", "plots/demo/report"])
 def test_nothing_but_a_validation_is_overwritten(tiny, holdout, output):
     before = sorted(path for path in tiny.rglob("*"))
     with pytest.raises(SystemExit, match="name another folder"):
@@ -134,6 +168,7 @@ def test_refused_pictures_are_left_out_of_a_second_set_of_metrics(tiny):
     table = pd.read_csv(tiny / "data/processed/demo/holdout.csv", dtype=str, keep_default_na=False).assign(label="nv")
     table["melanoma"] = table["melanoma"].astype(int)
     rng = np.random.default_rng(0)
+    table["lesion"] = table["image_id"]
     table["p_melanoma"], table["distance"] = rng.uniform(0, 1, len(table)), 1.0
     table.loc[table.index[:3], "distance"] = [9.0, np.nan, 9.0]
     student = open_deployed(tiny / "models/demo/onnx/student_int8.onnx", threads=1)

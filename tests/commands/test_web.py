@@ -1,5 +1,6 @@
 """The page in a real browser: predict's probabilities, nothing leaves, it stays usable and works offline (row 46)."""
 
+import base64
 import json
 import re
 import struct
@@ -173,8 +174,63 @@ def test_an_unfamiliar_picture_gets_no_probability(browser, refusing, finished):
     (anyhow,) = browser.find_elements("css selector", "article button")
     assert "all the same" in anyhow.get_attribute("aria-label")
     anyhow.click()
+    assert "operating point" in browser.switch_to.active_element.text
     assert 0 < float(cards(browser)[-1].get_attribute("data-p")) < 1
     assert browser.find_elements("css selector", ".gauge")
+
+
+def test_a_dropped_picture_is_answered(page, finished):
+    path = next((finished / "data/raw/demo").rglob("*.jpg"))
+    expected = give(page, path)
+    content = base64.b64encode(path.read_bytes()).decode()
+    page.execute_script(
+        "const bytes = Uint8Array.from(atob(arguments[0]), c => c.charCodeAt(0)), dataTransfer = new DataTransfer();"
+        "dataTransfer.items.add(new File([bytes], 'dropped.jpg', { type: 'image/jpeg' }));"
+        "document.dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));",
+        content,
+    )
+    assert wait_for(page, "Done: dropped.jpg").startswith("Done")
+    assert float(cards(page)[-1].get_attribute("data-p")) == expected
+
+
+def test_the_camera_gives_the_square_within_the_guide(site):
+    """Chromium's artificial camera is a coloured clock: what is answered does not matter, but that it is."""
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
+
+    from stages.commands.screenshots import start_browser  # noqa: PLC0415
+
+    try:
+        driver = start_browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    except ValueError as error:
+        pytest.skip(str(error))
+    try:
+        driver.get(site[0])
+        assert wait_for(driver, "Ready", "could not be loaded") == "Ready."
+        driver.find_element("id", "open-camera").click()
+        WebDriverWait(driver, 30).until(lambda b: b.find_element("id", "take").is_displayed())
+        viewfinder = driver.find_element("css selector", ".viewfinder").size
+        assert viewfinder["width"] == viewfinder["height"]
+        driver.find_element("id", "take").click()
+        assert wait_for(driver, "Done: Picture 1").startswith("Done")
+        assert 0 < float(cards(driver)[-1].get_attribute("data-p")) < 1
+        driver.find_element("id", "close-camera").click()
+        assert not driver.find_element("id", "camera").is_displayed()
+        assert driver.switch_to.active_element.get_attribute("id") == "open-camera"
+    finally:
+        driver.quit()
+
+
+def test_a_print_out_holds_the_answers_and_no_buttons(page, finished):
+    give(page, next((finished / "data/raw/demo").rglob("*.jpg")))
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        page.execute_script("dispatchEvent(new Event('beforeprint'))")
+        assert not [button for button in page.find_elements("tag name", "button") if button.is_displayed()]
+        assert "Calibrated" in page.find_element("css selector", "details").text
+        assert page.find_element("css selector", ".gauge").is_displayed()
+        assert "No diagnosis" in page.find_element("css selector", "[role=note]").text
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_covering_parts_shows_where_the_answer_comes_from(page, finished):
@@ -274,6 +330,7 @@ def test_it_works_offline_after_the_first_visit(site, browser, finished):
 
     browser.get(site[0])
     wait_for(browser, "Ready")
+    browser.execute_async_script("const done = arguments[0]; caches.open('another page').then(() => done());")
     controlled = "return navigator.serviceWorker.controller !== null"
     WebDriverWait(browser, 30).until(lambda b: b.execute_script(controlled))
     browser.execute_cdp_cmd("Network.enable", {})
@@ -283,6 +340,8 @@ def test_it_works_offline_after_the_first_visit(site, browser, finished):
         browser.refresh()
         assert wait_for(browser, "Ready", "could not be loaded") == "Ready."
         assert isinstance(give(browser, next((finished / "data/raw/demo").rglob("*.jpg"))), float)
+        names = browser.execute_async_script("caches.keys().then(arguments[0])")
+        assert [name.startswith("melanoma-kd-") for name in sorted(names)] == [False, True]
     finally:
         back = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
         browser.execute_cdp_cmd("Network.emulateNetworkConditions", back)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from stages.evaluation.procedures import compare_procedures
 from stages.foundation.settings import Evaluate, Kd
@@ -18,7 +19,8 @@ def fold(seed, gain):
     """Return a frozen table whose distilled students see the truth better by `gain` standard deviations."""
     rng = np.random.default_rng(seed)
     labels = (np.arange(400) % 5 == 0).astype(int)
-    table = pd.DataFrame({"image_id": np.arange(400), "lesion_id": np.arange(400) // 2, "melanoma": labels})
+    table = pd.DataFrame({"image_id": 1000 * seed + np.arange(400), "melanoma": labels})
+    table["lesion_id"] = np.arange(400) // 2
     table["split"] = np.where(np.arange(400) < 200, "val", "holdout")
     for ending in ("", "_seed43"):
         for turned in ("", "_turned"):
@@ -50,8 +52,6 @@ def test_a_better_way_is_shown_for_either_number_of_turns():
 
 
 def test_a_metric_is_its_mean_over_folds_and_seeds():
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - only here
-
     folds = [fold(seed, 0.8) for seed in range(3)]
     means = {}
     for student in ("T1_alpha0.5", "T1_alpha0"):
@@ -65,3 +65,53 @@ def test_a_metric_is_its_mean_over_folds_and_seeds():
     row = rows(0.8).loc[("1", "roc_auc")]
     assert row["reference_value"] == pytest.approx(means["T1_alpha0"])
     assert row["difference"] == pytest.approx(means["T1_alpha0.5"] - means["T1_alpha0"])
+
+
+def error_of(folds):
+    table = compare_procedures(folds, KD, SETTINGS).set_index(["turns", "metric"])
+    return float(table.loc[("1", "roc_auc"), "standard_error"])
+
+
+def paired(seed, gap=0.0):
+    """Return a fold of lesions with two images that score alike; the second distilled seed is worse by `gap`."""
+    rng = np.random.default_rng(seed)
+    lesion = np.arange(400) // 2
+    labels = (lesion % 5 == 0).astype(int)
+    table = pd.DataFrame({"image_id": 1000 * seed + np.arange(400), "lesion_id": lesion, "melanoma": labels})
+    table["split"] = np.where(lesion < 100, "val", "holdout")
+    noise, other = (rng.normal(size=200)[lesion] for _ in range(2))
+    for name, logit in {
+        "T1_alpha0.5": 2 * labels + noise,
+        "T1_alpha0.5_seed43": (2 - gap) * labels + noise,
+        "T1_alpha0": 2 * labels + other,
+        "T1_alpha0_seed43": 2 * labels + other,
+    }.items():
+        table[f"student_{name}"] = table[f"student_{name}_turned"] = 1 / (1 + np.exp(2 - logit))
+    return table
+
+
+def test_a_second_photograph_that_says_the_same_is_no_more_evidence():
+    table = paired(1)
+    assert error_of([table]) == pytest.approx(error_of([table[::2]]))
+
+
+def test_three_folds_are_three_times_the_evidence():
+    folds = [paired(1).assign(image_id=lambda table, n=n: table["image_id"] + 1000 * n) for n in range(3)]
+    assert error_of(folds) == pytest.approx(error_of(folds[:1]) / np.sqrt(3), rel=0.15)
+
+
+def test_seeds_that_differ_widen_the_interval_by_their_variance():
+    """Means of two: what differs between them, d, has the variance d^2 / 2 of one seed and d^2 / 4 of their mean."""
+    alike, apart = paired(1), paired(1, gap=1.5)
+    holdout = apart[apart["split"] == "holdout"]
+    auc = [
+        roc_auc_score(holdout["melanoma"], holdout[f"student_{name}"]) for name in ("T1_alpha0.5", "T1_alpha0.5_seed43")
+    ]
+    between = (auc[0] - auc[1]) ** 2 / 4
+    assert between > 4 * error_of([alike]) ** 2
+    assert error_of([apart]) ** 2 == pytest.approx(between + error_of([alike]) ** 2, rel=0.25)
+
+
+def test_an_image_in_the_holdout_of_two_folds_is_refused():
+    with pytest.raises(ValueError, match="1200 is in the holdout of two folds"):
+        compare_procedures([fold(1, 0), fold(1, 0)], KD, SETTINGS)

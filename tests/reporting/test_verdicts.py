@@ -67,6 +67,18 @@ def test_what_a_margin_allows_is_said_and_what_it_does_not_is_not():
     cards = verdicts(missed, models(0.94, 0.9, 0.98), INDEX, 0.95)
     assert cards[0].answer == "no loss shown"
     assert cards[0].number.startswith(
-        "a minus b: ROC-AUC -0.0100 (-0.0200 to +0.0100), p = 0.400; a true difference of 0.021 would have been shown; "
-        "within 0.02: not inferior: not shown."
+        "a minus b: ROC-AUC -0.0100 (-0.0200 to +0.0100), p = 0.400; four of five such samples would show a true "
+        "difference of 0.021; within 0.02: not inferior: not shown."
     )
+
+
+def test_a_loss_that_is_shown_is_said_although_it_is_within_the_margin():
+    assert answers(comparisons(roc_auc={"verdict": "worse", "margin": "0.005", "claim": "equivalent"}))[:3] == [
+        "no, worse, but within 0.005",
+        "no, worse, but within 0.005",
+        "yes, worse, but within 0.005",
+    ]
+    gained = comparisons(
+        roc_auc={"verdict": "better", "margin": "0.02", "claim": "not inferior"}, specificity={"verdict": "worse"}
+    )
+    assert answers(gained)[0] == "yes, better, but see below"

@@ -152,10 +152,14 @@ def test_the_claim_stands_in_the_row_of_roc_auc_alone():
 
 def test_a_difference_of_the_smallest_detectable_size_is_found_in_four_of_five_samples():
     rng = np.random.default_rng(0)
-    smallest = detectable(np.append(0, rng.normal(0, 0.01, 20_000)))["smallest_detectable"]
+    smallest = float(detectable(np.append(0, rng.normal(0, 0.01, 20_000)))["smallest_detectable"])
     assert smallest == pytest.approx(0.028, abs=5e-4)
     found = np.abs(smallest + rng.normal(0, 0.01, 20_000)) > 1.96 * 0.01
     assert found.mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_where_nothing_varies_no_smallest_difference_is_claimed():
+    assert detectable(np.zeros(10)) == {"standard_error": "-", "smallest_detectable": "-"}
 
 
 @pytest.mark.skipif(not (SHARED / "reference").is_dir(), reason="needs the study's per-image predictions")

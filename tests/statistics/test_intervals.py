@@ -91,6 +91,25 @@ def test_a_mean_over_seeds_has_the_variance_of_lesions_and_of_seeds():
     assert np.mean(errors) == pytest.approx(0.01**2 + 0.02**2 / 4, rel=0.05)
 
 
+@pytest.mark.parametrize(("of_seeds", "of_both"), [(0.0, 0.5), (0.1, 0.5), (0.0, 2.0)])
+def test_what_a_training_makes_of_single_lesions_is_counted_once(of_seeds, of_both):
+    """Two ways of three trainings on the same 200 lesions: seeds vary by themselves and in what they make of each."""
+    rng, key, errors, differences = np.random.default_rng(1), ("all", "roc_auc"), [], []
+    for _ in range(150):
+        shared, draws = rng.normal(size=200), rng.multinomial(200, np.full(200, 1 / 200), size=300)
+        means = []
+        for _ in range(2):
+            runs = [shared + of_both * rng.normal(size=200) + of_seeds * rng.normal() for _ in range(3)]
+            found = [{key: np.append(run.mean(), draws @ run / 200)} for run in runs]
+            means.append(mean_over_seeds(found, np.random.default_rng(2))[key])
+        difference = means[0] - means[1]
+        differences.append(difference[0])
+        errors.append(difference[1:].var())
+    truth = 2 * (of_seeds**2 + of_both**2 / 200) / 3
+    assert np.var(differences) == pytest.approx(truth, rel=0.4)
+    assert truth * 0.8 < np.mean(errors) < truth * 1.45  # before: up to three times the truth
+
+
 def test_a_mean_over_equal_seeds_is_one_of_them():
     run = {("all", "roc_auc"): np.linspace(0.8, 0.9, 101)}
     mean = mean_over_seeds([run, run, run], np.random.default_rng(0))

@@ -58,10 +58,18 @@ def test_isic_2020_has_a_target_and_patients(tmp_path):
     assert archive.groups == "patients"
 
 
+def test_a_target_that_may_mean_any_malignancy_is_asked_about(tmp_path):
+    image(tmp_path / "ISIC_1.jpg"), image(tmp_path / "ISIC_2.jpg")
+    (tmp_path / "t.csv").write_text("isic_id,target,iddx_1\nISIC_1,1,Malignant\nISIC_2,0,Benign\n")
+    with pytest.raises(ValueError, match=r"t\.csv: is a target of 1 a melanoma or any malignancy\?.*--melanoma 1"):
+        read_archive(tmp_path)
+    assert labels(read_archive(tmp_path, {"1"})) == {"ISIC_1": 1, "ISIC_2": 0}
+
+
 def test_patients_are_drawn_together_where_they_are_named_else_lesions(tmp_path):
     for name in "abc":
         image(tmp_path / f"{name}.jpg")
-    (tmp_path / "t.csv").write_text("isic_id,target,patient_id,lesion_id\na,1,p1,\nb,0,NA,l1\nc,0,p1,l2\n")
+    (tmp_path / "t.csv").write_text("isic_id,melanoma,patient_id,lesion_id\na,1,p1,\nb,0,NA,l1\nc,0,p1,l2\n")
     archive = read_archive(tmp_path)
     assert archive.table["lesion_id"].tolist() == ["p1", "l1", "p1"]
     assert archive.groups == "patients or lesions"
@@ -94,6 +102,7 @@ def test_rows_that_cannot_be_used_are_named_and_left_out(tmp_path):
     image(tmp_path / "a.jpg"), image(tmp_path / "one/b.jpg", 1), image(tmp_path / "two/b.jpg", 2)
     image(tmp_path / "c.jpg"), image(tmp_path / "d.gif"), image(tmp_path.parent / "outside.jpg")
     rows = ["a,mel", "a,mel", "b,nv", "gone,nv", "../outside.jpg,nv", ",mel", "a.jpg,", "c,mel", "c.jpg,nv", "d,nv"]
+    rows += [f"{'x' * 300},nv"]
     (tmp_path / "t.csv").write_text("\n".join(["file,label", *rows]))
     archive = read_archive(tmp_path)
     assert labels(archive) == {"a": 1, "d": 0}
@@ -103,6 +112,7 @@ def test_rows_that_cannot_be_used_are_named_and_left_out(tmp_path):
         "row 6: ../outside.jpg: outside the archive",
         "row 7: : no image",
         "row 8: label '': melanoma or not? --melanoma LABEL names the labels that are",
+        f"row 12: {'x' * 300}: File name too long",
         "c: rows with different labels, all left out",
         "c.jpg: rows with different labels, all left out",
         "a: a second row, left out",
