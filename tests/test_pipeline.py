@@ -187,6 +187,7 @@ def test_what_only_reads_tables_starts_without_torch():
         "export_mobile",
         "benchmark_step",
         "benchmark_training",
+        "screenshots",
     }
     folders = {folder(path) for path in with_torch} - {"stage", "commands"}
     assert folders == {"networks", "learning", "distillation", "export", "mobile", "benchmarks"}

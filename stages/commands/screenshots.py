@@ -1,10 +1,10 @@
-"""Take the pictures of the report and of the page that README.md shows, in a headless browser.
+"""Take the pictures that README.md and docs/ show: of the report and of the page in a headless browser, and of views.
 
     melanoma-kd screenshots
 
-Reads plots/<name>/report/report.html, data/raw/<name> (one picture for the page) and the released student. Writes
-docs/figures/report.png and page.png. Needs Chromium with its driver, and the extra melanoma-kd[dev]. Pictures of
-HAM10000 may not be shown here: it refuses every data.name but demo.
+Reads plots/<name>/report/report.html, data/raw/<name> (one picture for the page), data/processed/<name> and the
+released student. Writes docs/figures/report.png, page.png and views.png. Needs Chromium with its driver, and the extra
+melanoma-kd[dev]. Pictures of HAM10000 may not be shown here: it refuses every data.name but demo.
 """
 
 import shutil
@@ -15,20 +15,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from PIL import Image
+
 from stages.commands import web
+from stages.dataset.settings import Target
 from stages.deployment.metadata import RELEASED
 from stages.foundation import command
 from stages.foundation.files import writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
+from stages.networks.dataset import open_train
+from stages.networks.settings import Views
+from stages.networks.train_images import TrainImages
+from stages.networks.views import Examples
 
 FIGURES = Path("docs/figures")
 REPORT, PAGE = (1300, 1000), (700, 1120)  # pixels
+SHOWN, SIDE, GAP = 8, 112, 6  # images in a row of views, and pixels of and between them
 
 
 @dataclass(frozen=True)
 class Params:
     data: Data
+    target: Target
+    views: Views
 
 
 def start_browser(*flags: str, **capabilities: Any) -> Any:
@@ -83,14 +95,31 @@ def shoot_page(picture: Path, target: Path) -> None:
         server.shutdown()
 
 
+def draw_views(images: TrainImages, views: Views) -> Image.Image:
+    """Return a view of some training images in three rows: by these settings, all mixed, all with a square cut out."""
+    kinds = {"mixtures": 0.0, "cutout": 0.0}, {"mixtures": 1.0, "cutout": 0.0}, {"mixtures": 0.0, "cutout": 0.3}
+    step = SIDE + GAP
+    sheet = Image.new("RGB", (SHOWN * step - GAP, len(kinds) * step - GAP), "white")
+    for row, kind in enumerate(kinds):
+        examples = Examples(images, views.model_copy(update=kind), 1)
+        shown = examples.batch(np.arange(SHOWN), 0, torch.device("cpu")).images.clamp(0, 1)
+        for column, pixels in enumerate((255 * shown.permute(0, 2, 3, 1)).round().byte().numpy()):
+            picture = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            sheet.paste(picture, (column * step, row * step))
+    return sheet
+
+
 def main() -> None:
-    name = read_params(Params).data.name
+    params = read_params(Params)
+    name = params.data.name
     if name != DEMO:
         raise ValueError(f"data.name: {name}: its pictures may not be shown; take the demo's")
     picture = min(Path("data/raw", name).rglob("*.jpg"))
-    with writing(FIGURES / "report.png", FIGURES / "page.png") as (report, page):
+    images = open_train(Path("data/processed", name), params.target)
+    with writing(*(FIGURES / f"{shot}.png" for shot in ("report", "page", "views"))) as (report, page, views):
         shoot_report(Path("plots", name, "report/report.html"), report)
         shoot_page(picture, page)
+        draw_views(images, params.views).quantize().save(views)
 
 
 if __name__ == "__main__":

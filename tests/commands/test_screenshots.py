@@ -2,11 +2,14 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from conftest import ROOT, write_params
 from PIL import Image
 
 from stages.commands import screenshots
+from stages.foundation.params import read_params
+from stages.networks.dataset import open_train
 
 
 def test_pictures_of_ham10000_are_refused(project):
@@ -25,6 +28,16 @@ def test_without_a_browser_it_says_so(monkeypatch):
         pass
 
 
+def test_views_are_shown_plain_mixed_and_with_a_square_cut_out(tiny):
+    params = read_params(screenshots.Params)
+    sheet = np.asarray(screenshots.draw_views(open_train(tiny / "data/processed/demo", params.target), params.views))
+    step = screenshots.SIDE + screenshots.GAP
+    assert sheet.shape == (3 * step - screenshots.GAP, screenshots.SHOWN * step - screenshots.GAP, 3)
+    plain, mixed, cut = (sheet[row * step : row * step + screenshots.SIDE].astype(int) for row in range(3))
+    assert (np.abs(mixed - plain) > 8).mean() > 0.5  # nearly everywhere
+    assert 0.02 < (np.abs(cut - plain) > 8).mean() < 0.15  # at most in the square, 9 % of an image
+
+
 @pytest.mark.slow
 def test_the_top_of_the_report_is_taken(browser, finished, tmp_path):
     target = tmp_path / "report.png"
@@ -35,5 +48,5 @@ def test_the_top_of_the_report_is_taken(browser, finished, tmp_path):
 
 
 def test_the_committed_pictures_are_light():
-    for name in ("report", "page"):
+    for name in ("report", "page", "views"):
         assert (ROOT / f"docs/figures/{name}.png").stat().st_size < 300_000
