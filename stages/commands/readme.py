@@ -3,8 +3,8 @@
     melanoma-kd readme
 
 A part stands between <!-- name --> and <!-- /name -->. The stages are DVC's own diagram of dvc.yaml; the results are
-HAM10000's, from metrics/ham10000: the evaluation's tables and what `compare_published` and `benchmark` put beside
-them. The demo's numbers stay out: they mean nothing.
+HAM10000's, from metrics/ham10000: the evaluation's tables and what `compare_published`, `compare_procedures` and
+`benchmark` put beside them. The demo's numbers stay out: they mean nothing.
 """
 
 import json
@@ -90,6 +90,25 @@ def principal_pairs(results: Results) -> pd.DataFrame:
     return table[principal & table["at"].isin(["all", "operating point"])]
 
 
+def fold_list(path: Path) -> str:
+    """Return what `compare_procedures` found of distillation, a line per way of training, one pass as on a phone."""
+    if not path.is_file():
+        return "Distilling against training alone, over the folds of train and val: not measured yet."
+    lines = []
+    for changed, rows in pd.read_csv(path).query("turns == 1").groupby("changed", sort=False):
+        first, by_metric = rows.iloc[0], rows.set_index("metric").to_dict("index")
+        metrics = [
+            f"{metric_name(name)} {difference_text(by_metric[name])}, {by_metric[name]['verdict']}"
+            for name in ("log_loss", "average_precision", "roc_auc")
+        ]
+        way = "" if changed == "-" else f" ({changed!s})"
+        lines.append(
+            f"- Distilling ({first['model']}) against training alone{way}, {first['folds']} folds of train and val, "
+            f"{first['seeds']} seeds each: {'; '.join(metrics)}."
+        )
+    return "\n".join(lines)
+
+
 def comparison_table(comparisons: pd.DataFrame) -> str:
     """Return the whole table of paired tests: a row per pair, a column per metric that no threshold decides."""
     metrics = ["roc_auc", "average_precision", "brier_score", "ece"]
@@ -135,6 +154,7 @@ def render(results: Results) -> dict[Path, str]:
         README: {
             "stages": diagram(),
             "results": headline_table(results),
+            "folds": fold_list(results.folder / "procedures.csv"),
             "shown": difference_list(results, significant=True),
             "not shown": difference_list(results, significant=False),
         },

@@ -13,6 +13,7 @@ from stages.commands.readme import (
     comparison_table,
     diagram,
     difference_list,
+    fold_list,
     headline_table,
     model_table,
     render,
@@ -21,6 +22,7 @@ from stages.commands.readme import (
 from stages.reporting.results import Results
 
 SELECTED = "student_T1_alpha0.5"
+RANKING = ("average_precision", "roc_auc")
 PUBLISHED = ROOT / "metrics/published/models.csv"
 
 
@@ -47,6 +49,20 @@ def test_what_is_linked_is_there(at_root):
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_folds_are_said_in_lines_or_that_they_were_not_measured(tmp_path):
+    assert fold_list(tmp_path / "procedures.csv").endswith("not measured yet.")
+    rows = ["-,5,3,1,T2_alpha0.9,T1_alpha0,all,log_loss,-0.02,-0.03,-0.01,better"]
+    rows += [f"-,5,3,1,T2_alpha0.9,T1_alpha0,all,{name},0.01,-0.001,0.02,no difference shown" for name in RANKING]
+    rows += [row.replace(",5,3,1,", ",5,3,4,") for row in rows]
+    head = "changed,folds,seeds,turns,model,reference,at,metric,difference,low,high,verdict"
+    (tmp_path / "procedures.csv").write_text("\n".join([head, *rows]))
+    assert fold_list(tmp_path / "procedures.csv") == (
+        "- Distilling (T2_alpha0.9) against training alone, 5 folds of train and val, 3 seeds each: "
+        "log loss -0.0200 (-0.0300 to -0.0100), better; average precision +0.0100 (-0.0010 to +0.0200), no difference "
+        "shown; ROC-AUC +0.0100 (-0.0010 to +0.0200), no difference shown."
+    )
 
 
 def test_the_diagram_has_every_stage_and_no_arrow_that_others_imply(at_root):
