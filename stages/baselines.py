@@ -35,7 +35,7 @@ from stages.foundation.progress import track
 from stages.foundation.record import make_record
 from stages.foundation.settings import BaselineModel, Baselines, Data, Threads
 
-PACKAGES = ["scikit-learn", "scikit-image", "skl2onnx", "numpy"]
+PACKAGES = ["scikit-learn", "scikit-image", "skl2onnx", "onnxruntime", "numpy"]
 
 
 @dataclass(frozen=True)

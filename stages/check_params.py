@@ -69,13 +69,17 @@ def check_choices(params: Params) -> None:
         raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")
     if params.distill.seed in params.kd.seeds:
         raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's, among kd.seeds")
-    for name, schedule in {"teacher": params.teacher, "distill": params.distill}.items():
-        if schedule.batch_size % params.compute.processes:
-            raise ValueError(
-                f"{PARAMS}: {name}.batch_size: {schedule.batch_size} is no multiple of compute.processes, "
-                f"{params.compute.processes}, among which a batch is shared out"
-            )
     start_of(params.init, STUDENT)
+
+
+def check_batches(schedules: dict[str, Schedule], processes: int) -> None:
+    """Raise ValueError on a batch too small to give each process an image: an epoch's are equal, so half at worst."""
+    for name, schedule in schedules.items():
+        if schedule.batch_size < 2 * processes:
+            raise ValueError(
+                f"{PARAMS}: {name}: batch_size {schedule.batch_size} is too small for compute.processes, {processes}: "
+                "wanted two images for each at least"
+            )
 
 
 def check_changes(params: Params) -> None:
@@ -105,6 +109,8 @@ def main() -> None:
     check_folds(params)
     check_changes(params)
     plans = {key: plan_of(params.teacher, params.views, params.init, key) for key in params.teachers}
+    schedules = {f"teacher, of {key}": plan.schedule for key, plan in plans.items()} | {"distill": params.distill}
+    check_batches(schedules, params.compute.processes)
     with files.writing(MARKER, PLANS) as (marker, folder):
         files.write_text(marker, "params.yaml is consistent\n")
         folder.mkdir()

@@ -139,7 +139,9 @@ def main() -> None:
     evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
     headline_metrics = headline(evaluation)
     tables = {"model_index": index_table(roles), **{name: build(evaluation) for name, build in TABLES.items()}}
-    altered, pictures, skin = (pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS) for stem in STRESS)
+    altered, pictures, skin = (
+        pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS, keep_default_na=False) for stem in STRESS
+    )
     tables["robustness"] = robustness(evaluation, altered)
     tables["refusal"] = refusal(evaluation, altered, pictures)
     tables["skin_tones"] = skin_tones(evaluation, skin)

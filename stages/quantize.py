@@ -25,10 +25,10 @@ from stages.deployment.decision import Decision
 from stages.deployment.deployed import run_of, score_pixels
 from stages.deployment.metadata import (
     INTENDED_USE,
-    LICENCE,
     PREPROCESSING,
     Frame,
     Metadata,
+    licence_of,
     write_metadata,
 )
 from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session, read_model
@@ -106,7 +106,7 @@ def describe(params: Params, images: TrainImages, decision: Decision, hashes: di
         frame=Frame(size=images.pack.size, **params.image.limits.model_dump()),
         decision=decision,
         hashes=hashes,
-        licence=LICENCE,
+        licence=licence_of(params.data.name),
         intended_use=INTENDED_USE,
     )
 

@@ -107,7 +107,8 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
     selected = label_of(index, role="selected")
     holdout = tables["predictions"].query("split == 'holdout'")
     images_of_lesions = f"{len(holdout)} images of {holdout['lesion_id'].nunique()} lesions"
-    melanomas = holdout["melanoma"].sum()
+    melanoma = holdout[holdout["melanoma"] == 1]
+    melanomas = f"{len(melanoma)} images of {melanoma['lesion_id'].nunique()} melanomas"
     images = tables["data_overview"].query("column == 'diagnosis'").groupby("split")["images"].sum()
     models, methods = tables["models"], tables["quantization"]
     fp32, int8 = (methods.query(condition).iloc[0] for condition in ("method == 'fp32'", "chosen == 'yes'"))
@@ -121,8 +122,8 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
         "files": f"ONNX fp32 {fp32['megabytes']:.2f} MB, int8 {int8['megabytes']:.2f} MB "
         f"({str(int8['method']).replace('_', ' ')}; the study's limit of {LIMIT} MB is "
         f"{'kept' if int8['megabytes'] <= LIMIT else 'exceeded'})",
-        "population": f"Holdout: {images_of_lesions}, {melanomas} of them melanomas",
-        "n": f"n = {images_of_lesions}, {melanomas} melanomas",
+        "population": f"Holdout: {images_of_lesions}, {melanomas} among them",
+        "n": f"n = {images_of_lesions}, {melanomas} among them",
         "labels": dict(zip(index["model"], index["label"], strict=True)),
         "splits": ", ".join(str(images[split]) for split in ("train", "val", "holdout")),
         "replicates": params.evaluate.replicates,

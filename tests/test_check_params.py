@@ -242,9 +242,14 @@ def test_a_seed_stands_in_the_key_of_a_repeat():
 
 
 def test_a_batch_that_processes_cannot_share_is_refused(project):
-    write_params(project, compute={"processes": 3})
-    with pytest.raises(ValueError, match=r"teacher\.batch_size: 16 is no multiple of compute\.processes, 3"):
+    write_params(project, compute={"processes": 9})
+    with pytest.raises(ValueError, match=r"teacher, of resnet18: batch_size 16 is too small for compute\.processes, 9"):
         check_params.main()
+    write_params(project, compute={"processes": 8}, teacher={"changes": {"resnet18": {"batch_size": 4}}})
+    with pytest.raises(ValueError, match=r"teacher, of resnet18: batch_size 4 is too small for compute\.processes, 8"):
+        check_params.main()
+    write_params(project, teacher={"changes": {}})
+    check_params.main()
 
 
 @pytest.mark.parametrize("text", ["1: x\n", "~: 1\n", "a: " + "[" * 3000])

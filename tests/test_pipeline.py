@@ -2,11 +2,13 @@
 
 import ast
 import importlib
+import json
 import re
 import subprocess
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
@@ -168,6 +170,17 @@ def test_imports_go_one_way(path):
         assert reached <= FOLDERS[own]
     else:
         assert reached <= set(FOLDERS)
+
+
+def test_dvcs_plots_can_show_every_metric_of_their_tables():
+    template = json.loads((ROOT / ".dvc/plots/intervals.json").read_text())
+    options = set(template["params"][0]["bind"]["options"])
+    plots = [plot for stage in STAGES.values() for plot in stage.get("plots", []) if isinstance(plot, dict)]
+    tables = [path for plot in plots for path, how in plot.items() if how.get("template") == "intervals"]
+    assert len(tables) > 8
+    for path in tables:
+        table = pd.read_csv(ROOT / path.replace("${data.name}", "demo"))
+        assert set(table.get("metric", [])) <= options, path
 
 
 def third_party(path: Path) -> set[str]:

@@ -35,7 +35,7 @@ from stages.foundation.settings import Data, Kd
 from stages.images.settings import Image
 from stages.networks.models import Classifier, load_weights
 from stages.reporting.drawing import as_svg, on_white
-from stages.reporting.figures_models import deployment
+from stages.reporting.figures_models import DEPLOYMENT, deployment
 from stages.reporting.labels import read_index, read_table
 
 INT8_FLAGS = ("avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")  # of /proc/cpuinfo: what decides int8's speed
@@ -177,7 +177,7 @@ def main() -> None:
     with writing(*targets) as (csv, description, figure):
         write_csv(csv, table, digits=4)
         write_json(description, machine(every))
-        write_text(figure, on_white(as_svg(deployment(read_table(csv, index), index))))
+        write_text(figure, on_white(as_svg(deployment(read_table(csv, index), index), DEPLOYMENT)))
     columns = ["model", "runtime", "megabytes", "ms_p50_1_thread", "speedup_1_thread", "times_fp32_1_thread", "roc_auc"]
     print(table[columns].to_string(index=False))
 

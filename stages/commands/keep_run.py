@@ -20,9 +20,10 @@ import yaml
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_text, writing
 from stages.foundation.params import PARAMS, read_params, read_yaml
-from stages.foundation.settings import Data
+from stages.foundation.settings import DEMO, Data
 
 LOCK = Path("dvc.lock")
+SYNTHESIZE = "synthesize_demo"  # names no data set: it draws the demo's
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def lock_of(lock: dict[str, Any], name: str) -> dict[str, Any]:
         stage: entry
         for stage, entry in lock["stages"].items()
         if entry.get("params", {}).get(PARAMS.name, {}).get("data.name", name) == name
+        and (stage != SYNTHESIZE or name == DEMO)
     }
     return lock | {"stages": runs}
 

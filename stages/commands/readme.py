@@ -17,7 +17,7 @@ from networkx import DiGraph, transitive_reduction
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.reporting.drawing import as_svg, on_white
-from stages.reporting.figures_models import deployment
+from stages.reporting.figures_models import DEPLOYMENT, deployment
 from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, read_table, teacher_of
 from stages.reporting.page import Table
 from stages.reporting.report_tables import HEADLINE_HEADS
@@ -161,7 +161,7 @@ def render(results: Results) -> dict[Path, str]:
         RESULTS: {"models": model_table(results), "comparisons": comparison_table(results.comparisons)},
     }
     speed = read_table(results.folder / "deployment.csv", results.index)
-    texts = {FIGURE: on_white(as_svg(deployment(speed, results.index)))}
+    texts = {FIGURE: on_white(as_svg(deployment(speed, results.index), DEPLOYMENT))}
     for path, contents in parts.items():
         texts[path] = path.read_text(encoding="utf-8")
         for name, content in contents.items():

@@ -59,7 +59,7 @@ def front_matter(name: str, models: pd.DataFrame) -> str:
     dataset = {"name": f"{name}, lesions never trained on", "type": name, "split": "holdout"}
     results = [{"task": {"type": TASK}, "dataset": dataset, "metrics": metrics}]
     content = {
-        "license": "cc-by-nc-4.0",
+        "license": "mit" if name == DEMO else "cc-by-nc-4.0",
         "library_name": "onnx",
         "pipeline_tag": TASK,
         "tags": ["melanoma", "dermatoscopy", "knowledge-distillation", "quantization"],

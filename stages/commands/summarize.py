@@ -9,7 +9,10 @@ from typing import Any
 from stages.foundation import command
 from stages.foundation.names import ARCHITECTURES
 
-MODELS = ("train_teacher", "soft_labels", "distill", "repeat_student", "baselines", "quantize", "evaluate_holdout")
+MODELS = (
+    "train_teacher", "soft_labels", "distill", "repeat_student", "quantization_aware", "baselines", "quantize",
+    "evaluate_holdout",
+)  # fmt: skip
 
 
 def state(stage: str, status: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ class Params:
 
 def histories(folder: Path, params: Params) -> dict[str, pd.DataFrame]:
     """Return the history of each teacher and student that params.yaml names and that is there."""
-    names = [f"teachers/{name}" for name in params.teachers]
+    names = ["aware", *(f"teachers/{name}" for name in params.teachers)]
     names += [f"{kind}/{key}" for key in params.kd.students for kind in ("students", "repeats")]
     return {name: pd.read_csv(path) for name in names if (path := folder / f"{name}.csv").is_file()}
 

@@ -9,18 +9,24 @@ from pydantic import Field, ValidationError, model_validator
 
 from stages.deployment.decision import Decision
 from stages.foundation.params import Section
+from stages.foundation.settings import DEMO
 
 FILE = "file"  # of `hashes`, where the metadata lie beside the file that they are of
 KEY = "melanoma_kd"  # of the only metadata entry, whose value is JSON
 RELEASED = (
     Path(__file__).parents[2] / "models/released/student_int8.onnx"
 )  # the model in Git, the default of `predict` and `web`
-LICENCE = "code MIT; weights CC BY-NC 4.0, as the images of HAM10000 they were trained on"
+WEIGHTS = {DEMO: "MIT", "ham10000": "CC BY-NC 4.0, as the images of HAM10000 they were trained on"}  # licences by data
 PREPROCESSING = (
     "RGB upright by EXIF, the whole image squashed to a square by an antialiased bilinear filter, divided by 255; "
     "normalisation is inside the model"
 )
 INTENDED_USE = "Research on model compression. Not a medical device; not for diagnosis, triage or reassurance."
+
+
+def licence_of(data: str) -> str:
+    """Return the licence of what was trained on an archive."""
+    return f"code MIT; weights {WEIGHTS.get(data, 'as the images that they were trained on')}"
 
 
 class Frame(Section):

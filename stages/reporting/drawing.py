@@ -1,8 +1,10 @@
 """How figures look: readable in black and white, to the colour-blind, on light pages and on dark ones."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -12,14 +14,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK = "#010203"  # becomes the page's own text colour: see `as_svg`
-# Okabe & Ito 2008, told apart by all common kinds of colour vision; line style and marker tell apart without colour
-LOOKS = [
+# After Okabe & Ito 2008, told apart by all common kinds of colour vision; two are darker, so that their contrast to a
+# white page is 3 too. Line style and marker tell apart without colour
+LOOKS: list[tuple[str, Any, str]] = [
     ("#0072B2", "-", "o"),
     ("#D55E00", "--", "s"),
     ("#009E73", "-.", "^"),
     ("#CC79A7", ":", "D"),
-    ("#E69F00", (0, (5, 1)), "v"),
-    ("#56B4E9", (0, (3, 1, 1, 1)), "P"),
+    ("#B07A00", (0, (5, 1)), "v"),
+    ("#3A8FC4", (0, (3, 1, 1, 1)), "P"),
+    ("#8A5A2B", (0, (1, 1)), "X"),
+    (INK, (0, (6, 1, 1, 1, 1, 1)), "*"),
 ]
 STYLE: Any = {
     "svg.hashsalt": "melanoma-kd",  # the same bytes each time
@@ -41,6 +46,13 @@ STYLE: Any = {
 }
 
 
+def look(number: int) -> tuple[str, Any, str]:
+    """Return colour, line style and marker of a figure's series, counted from 0: no two are the same up to 64."""
+    color = LOOKS[number % len(LOOKS)][0]
+    _, line, marker = LOOKS[(number + number // len(LOOKS)) % len(LOOKS)]
+    return color, line, marker
+
+
 @contextmanager
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> Iterator[tuple[Figure, list[Axes]]]:
     """Yield a figure of this many inches and its axes in reading order, with the house style in force."""
@@ -49,13 +61,19 @@ def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> Iter
         yield figure, list(np.atleast_1d(figure.subplots(rows, columns)).flat)
 
 
-def as_svg(figure: Figure) -> str:
-    """Return the figure as one SVG element, in the text colour of whatever page shows it; no date inside."""
+def as_svg(figure: Figure, label: str) -> str:
+    """Return the figure as one SVG element, in the text colour of whatever page shows it; no date inside.
+
+    label: what a screen reader says of it; also makes its ids other than those of the page's other figures.
+    """
     target = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
     text = target.getvalue()
-    return text[text.index("<svg") :].replace(INK, "currentColor").replace("<svg ", '<svg color="black" ', 1)
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    prefix = re.sub(r"\W+", "-", label.lower())
+    text = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{prefix}_", text)
+    return text.replace("<svg ", f'<svg color="black" role="img" aria-label="{escape(label)}" ', 1)
 
 
 def on_white(svg: str) -> str:

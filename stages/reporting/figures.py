@@ -20,7 +20,8 @@ def draw_all(tables: Tables, histories: Tables, index: pd.DataFrame) -> dict[str
     labels, which index, the evaluation's model_index.csv, holds.
     """
     figures = (*_models(tables, index), *_curves(tables, index), *_cases(tables, index))
-    return {name: as_svg(figure) for name, figure in (*figures, ("training", curves.training(histories)))}
+    figures = (*figures, ("training", curves.training(histories)))
+    return {name: as_svg(figure, name.replace("_", " ")) for name, figure in figures}
 
 
 def _models(tables: Tables, index: pd.DataFrame) -> Iterator[tuple[str, Figure]]:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.reporting.drawing import INK, LOOKS, canvas
+from stages.reporting.drawing import INK, LOOKS, canvas, look
 
 STRESS = {"roc_auc": "ROC-AUC", "changed": "decisions changed", "refused": "images refused"}
 
@@ -18,7 +18,7 @@ def bands(
     """Return one curve with its 95 % band per model of a table with the columns model, `x`, value, low, high."""
     with canvas(6.5, 4.6) as (figure, (axis,)):
         for number, (name, curve) in enumerate(table.groupby("model", sort=False)):
-            color, line, _ = LOOKS[number % len(LOOKS)]
+            color, line, _ = look(number)
             axis.plot(curve[x], curve["value"], color=color, linestyle=line, label=str(name))
             axis.fill_between(curve[x], curve["low"], curve["high"], color=color, alpha=0.12, linewidth=0)
         axis.set(xlabel=xlabel, ylabel=ylabel)
@@ -42,7 +42,7 @@ def robustness(table: pd.DataFrame) -> Figure:
         for axis, (metric, label) in zip(axes, STRESS.items(), strict=True):
             rows = table[(table["metric"] == metric) & (table["strength"] > 0)]
             for number, (alteration, line) in enumerate(rows.groupby("alteration", sort=False)):
-                color, style, marker = LOOKS[number % len(LOOKS)]
+                color, style, marker = look(number)
                 x, y = [0, *line["strength"]], [unaltered[metric], *line["value"]]
                 name = str(alteration).replace("_", " ")
                 axis.plot(x, y, color=color, linestyle=style, marker=marker, markersize=3, label=name)
@@ -84,7 +84,7 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
         axis.plot(history["epoch"], history["val_roc_auc"], color=LOOKS[0][0])
         second = axis.twinx()
         second.plot(history["epoch"], history["train_loss"], color=LOOKS[1][0], linestyle="--")
-        second.tick_params(labelsize=7, colors=LOOKS[1][0])
+        second.tick_params(labelsize=7)
 
     labels = ["epoch", "ROC-AUC on val (solid)\ntraining loss (dashed)"]
     return _panels(list(histories), draw, labels, (2.8, 2.3, 0))
@@ -99,7 +99,7 @@ def reliability(table: pd.DataFrame, names: list[str]) -> Figure:
             for (color, line, marker), (scaling, bins) in zip(LOOKS, scalings, strict=False):
                 x, y = bins["mean_p"], bins["melanoma_rate"]
                 axis.plot(x, y, marker, linestyle=line, color=color, markersize=3, label=scaling)
-                counts.step(x, bins["images"], color=color, linestyle=line, where="mid")
+                counts.plot(x, bins["images"], marker, color=color, markersize=3)  # no line: empty bins lie between
             axis.set_title(name, fontsize=8)
             counts.set(yscale="log", xlabel="mean probability", xlim=(0, 1))
         axes[0].set_ylabel("melanomas observed")

@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from stages.reporting.drawing import INK, LOOKS, canvas, intervals
+from stages.reporting.drawing import INK, LOOKS, canvas, intervals, look
 from stages.reporting.labels import METRIC_NAMES, label_of, labels_of, metric_name
 
+DEPLOYMENT = "ROC-AUC on the holdout, with 95 % intervals, against file size and against the time for one image"
 DEPLOYMENT_AXES = {"megabytes": "file size, MB", "ms_p50_1_thread": "time for one image, ms, one thread"}
 RUNTIMES = {"pytorch": "PyTorch", "onnx fp32": "ONNX fp32", "onnx int8": "ONNX int8"}
 
@@ -135,12 +136,12 @@ def deployment(table: pd.DataFrame, index: pd.DataFrame) -> Figure:
     with canvas(10, 4.4, columns=2) as (figure, axes):
         for axis, (column, label) in zip(axes, DEPLOYMENT_AXES.items(), strict=True):
             for number, row in enumerate(rows):
-                color, _, marker = LOOKS[number % len(LOOKS)]
+                color, _, marker = look(number)
                 value, low, high = (float(row[name]) for name in ("roc_auc", "roc_auc_low", "roc_auc_high"))
                 name = f"{row['model']}, {RUNTIMES.get(row['runtime'], row['runtime'])}"
                 whiskers = [[value - low], [high - value]]
-                look: Any = {"fmt": marker, "color": color, "capsize": 2, "markersize": 6, "linewidth": 1.2}
-                axis.errorbar(row[column], value, yerr=whiskers, label=name, **look)
+                style: Any = {"fmt": marker, "color": color, "capsize": 2, "markersize": 6, "linewidth": 1.2}
+                axis.errorbar(row[column], value, yerr=whiskers, label=name, **style)
             axis.set(xscale="log", xlabel=label)
             axis.margins(x=0.08)
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -51,9 +51,9 @@ def validation_page(
         curves["roc_band"], "false_positive_rate", xlabel="false positive rate (1 - specificity)", ylabel="sensitivity"
     )
     figures = {
-        "roc_band": (as_svg(roc), "ROC with pointwise 95 % band. Source: roc_band.csv."),
+        "roc_band": (as_svg(roc, "ROC"), "ROC with pointwise 95 % band. Source: roc_band.csv."),
         "calibration_curve": (
-            as_svg(calibration(curves["calibration_curve"])),
+            as_svg(calibration(curves["calibration_curve"]), "calibration"),
             "Share of melanomas by the file's calibrated probability, smoothed, with a 95 % band; a calibrated model "
             "lies on the diagonal. Source: calibration_curve.csv.",
         ),

@@ -108,7 +108,7 @@ def _compared(question: str, rows: pd.DataFrame, answers: tuple[str, ...]) -> Ve
         difference = f"{row['difference']:+.4f}, p = {row['p_holm']:.3f}: {row['verdict']}"
         number += f" {name[0].upper()}{name[1:]} {difference}."
     figure = picture(auc["difference"], auc["low"], auc["high"], reference=0.0, label="difference in ROC-AUC")
-    return Verdict(question, answer, number, "comparisons.csv", as_svg(figure))
+    return Verdict(question, answer, number, "comparisons.csv", as_svg(figure, f"{question} {difference_text(auc)}"))
 
 
 def _operating_point(models: pd.DataFrame, label: str, sensitivity: float) -> Verdict:
@@ -121,7 +121,8 @@ def _operating_point(models: pd.DataFrame, label: str, sensitivity: float) -> Ve
         f"val; specificity {interval_text(*specificity)}."
     )
     figure = picture(value, low, high, reference=sensitivity, label="sensitivity")
-    return Verdict("Does the operating point hold?", answer, number, "models.csv", as_svg(figure))
+    question = "Does the operating point hold?"
+    return Verdict(question, answer, number, "models.csv", as_svg(figure, f"{question} {value:.3f}"))
 
 
 def picture(value: float, low: float, high: float, *, reference: float, label: str) -> Figure:

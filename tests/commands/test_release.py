@@ -25,7 +25,7 @@ def test_the_folder_has_the_layout(tiny):
         "README.md", "config.json", "preprocessor_config.json", "onnx/model.onnx", "onnx/model_int8.onnx",
     }  # fmt: skip
     card = (folder / "README.md").read_text()
-    assert card.startswith("---\nlicense: cc-by-nc-4.0\n")
+    assert card.startswith("---\nlicense: mit\n")
     front = yaml.safe_load(card.split("---\n")[1])
     (result,) = front["model-index"][0]["results"]
     own = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv", dtype={"at": str})

@@ -27,5 +27,7 @@ def test_offline_keeps_every_run_in_a_folder(tiny, monkeypatch, capsys):
     monkeypatch.setenv("WANDB_SILENT", "true")
     write_params(tiny, tracking={"wandb": "offline"})
     track.main()
-    assert "10 histories: offline" in capsys.readouterr().out
-    assert len(list((tiny / "wandb").glob("offline-run-*/*.wandb"))) == 11  # one teacher, nine students, the headline
+    assert "11 histories: offline" in capsys.readouterr().out
+    assert (
+        len(list((tiny / "wandb").glob("offline-run-*/*.wandb"))) == 12
+    )  # one teacher, nine students, aware, the headline

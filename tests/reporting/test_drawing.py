@@ -1,9 +1,11 @@
 """Figures: the page's own colours, the same bytes twice, told apart without colour."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
-from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, on_white
+from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, look, on_white
 from stages.reporting.verdicts import findings
 
 
@@ -22,7 +24,7 @@ def test_the_first_row_is_on_top():
 
 
 def test_an_svg_is_the_same_twice_and_takes_the_pages_colour():
-    first, second = as_svg(drawn()), as_svg(drawn())
+    first, second = as_svg(drawn(), "a"), as_svg(drawn(), "a")
     assert first == second
     assert first.startswith("<svg ")
     assert "currentColor" in first
@@ -31,13 +33,25 @@ def test_an_svg_is_the_same_twice_and_takes_the_pages_colour():
 
 
 def test_a_file_of_its_own_is_black_on_white_whatever_page_shows_it():
-    svg = on_white(as_svg(drawn()))
+    svg = on_white(as_svg(drawn(), "a"))
     assert svg.startswith('<svg style="color: black; background: white" ')
     assert svg.count("<svg ") == 1
 
 
 def test_looks_are_told_apart_without_colour():
     assert len({str(line) for _, line, _ in LOOKS}) == len({marker for *_, marker in LOOKS}) == len(LOOKS)
+    assert len({str(look(number)) for number in range(64)}) == 64
+
+
+def test_a_screen_reader_is_told_what_is_shown_and_two_figures_share_no_id():
+    first, second = as_svg(drawn(), "ROC <all>"), as_svg(drawn(), "other")
+    assert 'role="img" aria-label="ROC &lt;all&gt;"' in first
+    ids = [set(re.findall(r' id="([^"]+)"', svg)) for svg in (first, second)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', first))
+    assert used
+    assert used <= ids[0]
 
 
 def test_a_sentence_says_no_more_than_the_test():
