@@ -26,7 +26,7 @@ from stages.networks.settings import Compute
 from stages.scheduling.clone import REFS, SCRATCH, Source, check_committed, environment, git, open_clone, snapshot
 from stages.scheduling.durations import expected_seconds, read_seconds
 from stages.scheduling.graph import Task, check_folders, make_tasks, priorities, split_stages
-from stages.scheduling.results import default_remote, push_results
+from stages.scheduling.results import default_remote, push_results, remember
 
 ROOT = Path.cwd()
 
@@ -107,14 +107,17 @@ def sweep(text: str) -> list[list[str]]:
 
 def prepare(root: Path, targets: list[str], source: Source) -> list[Task]:
     """Run what comes before all tasks in a folder, and return the tasks of its commit, which workers can fetch."""
-    before, _ = split_stages(root, targets)
+    before, tasks = split_stages(root, targets)
     dvc(root, "repro", *source.pulling, *before)
+    remember(root, tasks)
     if source.remote:
         dvc(root, "push", *before)
         push_results(root)
     commit = snapshot(root)
-    if root != Path(source.repository):
-        git(root, "push", "--quiet", source.repository, f"{commit}:{REFS}/{commit}")
+    if root != ROOT:  # its clone is shallow, from which another repository takes nothing
+        git(root, "push", "--quiet", str(ROOT), f"{commit}:{REFS}/{commit}")
+    if source.repository != str(ROOT):
+        git(ROOT, "push", "--quiet", source.repository, f"{commit}:{REFS}/{commit}")
     return make_tasks(root, commit, targets, source.destination)
 
 
@@ -159,7 +162,8 @@ def run_on_cluster(tasks: list[Task], source: Source, options: argparse.Namespac
     if compute.device != "cpu":
         resources["GPU"] = compute.processes
     client = open_cluster(options.workers, resources, options.scheduler, options.config)
-    print(f"cluster: {len(tasks)} tasks; dashboard: {client.dashboard_link}", flush=True)
+    commits = ", ".join(sorted({task.commit for task in tasks}))
+    print(f"cluster: {len(tasks)} tasks of {commits or 'no commit'}; dashboard: {client.dashboard_link}", flush=True)
     try:
         failures = run_tasks(
             client,

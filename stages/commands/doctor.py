@@ -80,7 +80,7 @@ def gpu(params: Params) -> Iterator[Fault]:
             f"compute.device: cuda with {params.compute.processes} processes, found {count} GPUs",
             "dvc exp run -S compute.device=auto -S compute.processes=1",
         )
-    elif 0 < count < params.compute.processes:
+    elif params.compute.device == "auto" and 0 < count < params.compute.processes:
         wanted = f"compute.processes: {params.compute.processes}, found {count} GPUs"
         yield Fault(wanted, f"dvc exp run -S compute.processes={count}")
     cores = os.cpu_count() or 1
@@ -99,9 +99,8 @@ def disk(params: Params) -> Iterator[Fault]:
     free = shutil.disk_usage(".").free / 1e9
     if free >= wanted:
         return
-    with Repo() as repo:
-        shared = repo.config["cache"].get("dir")  # others' objects are in it too
-    remedy = "dvc cache dir --local FOLDER  # on a larger disk" if shared else "dvc gc --all-commits --all-experiments"
+    # Not dvc gc: it deletes what the run cache names, histories and figures above all, so that runs are not restored.
+    remedy = "dvc cache dir --local FOLDER  # on a larger disk"
     yield Fault(f"{free:.1f} GB are free, a run takes about {wanted:.1f}", remedy)
 
 
@@ -113,7 +112,7 @@ def cache_and_remote(_: Params) -> Iterator[Fault]:
     if not os.access(there, os.W_OK):
         yield Fault(f"{cache}: DVC's cache cannot be written", f"dvc cache dir --local {Path.home() / 'dvc-cache'}")
     if url and "://" not in url and not Path(url).is_dir():
-        yield Fault(f"remote {url}: no such folder", f"mkdir -p {url} && dvc push --run-cache")
+        yield Fault(f"remote {url}: no such folder", f"mkdir -p {url} && dvc push")
 
 
 def archive(params: Params) -> Iterator[Fault]:
@@ -137,7 +136,7 @@ def start_weights(params: Params) -> Iterator[Fault]:
             actual = sha256_file(path) if path.is_file() else "no file"
             if actual != start.sha256:
                 what = f"init.{key}: {path}: wanted sha256 {start.sha256[:12]}..., found {actual[:12]}"
-                yield Fault(what, f"dvc exp run -S init.{key}=imagenet")
+                yield Fault(what, f"put the file with that sha256 at {path}; or set init.{key} to another start")
 
 
 def lock(_params: Params) -> Iterator[Fault]:
@@ -162,7 +161,8 @@ def left_behind(_: Params) -> Iterator[Fault]:
     if command.at_work():
         return
     checkpoints = command.CHECKPOINTS.iterdir() if command.CHECKPOINTS.is_dir() else []
-    old = [path for path in checkpoints if time.time() - path.stat().st_mtime > DAYS * 86_400]
+    folders = [path for path in checkpoints if path.is_dir()]  # beside them lie locks of melanoma-kd work
+    old = [path for path in folders if time.time() - path.stat().st_mtime > DAYS * 86_400]
     if old:
         names = " ".join(map(str, sorted(old)))
         yield Fault(f"{len(old)} checkpoints are older than {DAYS} days", f"rm -r {names}")

@@ -16,6 +16,7 @@ from stages.foundation.command import CHECKPOINTS, SECONDS
 from stages.foundation.params import PARAMS, read_yaml
 
 REFS = "refs/melanoma-kd"  # commits of workspaces, on no branch
+SOURCES = Path(".sources")  # of pack_images: each archive's manifest as it was last packed
 SCRATCH = Path(tempfile.gettempdir(), f"melanoma-kd-{os.getuid()}")  # where clones are kept
 
 
@@ -132,7 +133,10 @@ def _check_out(clone: Path, commit: str, repository: str) -> None:
         git(clone, "init", "--quiet")
     for name in (".git/index.lock", ".git/shallow.lock", ".git/HEAD.lock", ".dvc/tmp/rwlock"):
         (clone / name).unlink(missing_ok=True)
-    git(clone, "fetch", "--quiet", "--depth=1", repository, f"{REFS}/{commit}")
+    try:
+        git(clone, "fetch", "--quiet", "--depth=1", repository, f"{REFS}/{commit}")
+    except ValueError:  # no workspace's: a commit of a branch
+        git(clone, "fetch", "--quiet", "--depth=1", repository, commit)
     git(clone, "checkout", "--quiet", "--force", "--detach", commit)
     git(clone, "clean", "-ffdxq", "--exclude=/.dvc", "--exclude=/data")
 
@@ -148,12 +152,13 @@ def _configure(clone: Path, source: Source) -> None:
 
 
 def _link(clone: Path, repository: Path) -> None:
-    """Link what neither Git nor DVC carries: checkpoints and seconds, and start weights that params.yaml names."""
+    """Link what neither Git nor DVC carries: checkpoints, seconds, archives' hashes, params.yaml's start weights."""
     starts = [
         Path(start["file"]) for start in read_yaml(clone / PARAMS).get("init", {}).values() if isinstance(start, dict)
     ]
-    (repository / CHECKPOINTS).mkdir(exist_ok=True)
-    for path in (CHECKPOINTS, SECONDS, *(start for start in starts if not start.is_absolute())):
+    for folder in (CHECKPOINTS, SOURCES):
+        (repository / folder).mkdir(exist_ok=True)
+    for path in (CHECKPOINTS, SOURCES, SECONDS, *(start for start in starts if not start.is_absolute())):
         link, target = clone / path, repository / path
         for parent in (link.parent, target.parent):
             parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ def open_cluster(workers: int, resources: dict[str, float], scheduler: str = "",
         return Client(scheduler, timeout="30s")
     if config:
         cluster = job_cluster(config)
-        cluster.scale(jobs=workers)
+        keep_jobs(cluster, workers)
         return Client(cluster)
     local = LocalWorkers(resources)
     local.scale(workers)  # type: ignore[no-untyped-call]
@@ -84,6 +84,11 @@ def job_cluster(config: Path) -> Any:
     return systems[names[0]]()
 
 
+def keep_jobs(cluster: Any, jobs: int) -> None:
+    """Ask for so many jobs, and for another in place of one that the batch system ended, by its limit of time, say."""
+    cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)
+
+
 def run_module(argv: list[str], *_: Any) -> str:
     """Run a module of this environment and return its last lines; RuntimeError with them when it fails.
 
@@ -110,8 +115,11 @@ def run_tasks(
     tasks: each after what it needs; argv, priority: by the task's key. What needs a failed task does not run.
     ValueError when the scheduler is lost.
     """
+    if not client.scheduler_info()["workers"]:
+        print("cluster: waiting for the first worker", flush=True)
+        client.wait_for_workers(1)
     offers = [worker["resources"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
-    if offers and not any(all(offer.get(name, 0) >= count for name, count in resources.items()) for offer in offers):
+    if not any(all(offer.get(name, 0) >= count for name, count in resources.items()) for offer in offers):
         raise ValueError(f"a task asks for {resources}, the workers offer {offers[0]} (dask worker --resources)")
     futures: dict[str, Any] = {}
     by_key = {task.key: task for task in tasks}

@@ -47,7 +47,7 @@ def test_two_workers_give_the_lock_of_dvc_repro(toy, tmp_path):
     (tmp_path / "alone").mkdir()
     alone = Toy(tmp_path / "alone")
     alone.dvc("repro")
-    assert lock(toy.folder) == lock(alone.folder)
+    assert (toy.folder / "dvc.lock").read_bytes() == (alone.folder / "dvc.lock").read_bytes()
     assert (toy.folder / "metrics.json").read_bytes() == (alone.folder / "metrics.json").read_bytes()
 
 
@@ -78,6 +78,22 @@ def test_a_clone_with_a_whole_lock_and_an_empty_cache_trains_on_the_workers(toy)
     assert process.returncode == 0, process.stdout + process.stderr
     trained = [(name, "worker") for name in ("join", "train a", "train b")]
     assert sorted(toy.where()) == sorted([*trained, ("prepare", "head")])  # Git holds what report makes
+
+
+def test_a_clone_that_pulled_has_nothing_to_train(toy, tmp_path):
+    toy.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+    toy.dvc("repro")
+    toy.commit()
+    toy.dvc("push")
+    clone = Toy.__new__(Toy)
+    clone.folder, clone.log, clone.environment = tmp_path / "clone", toy.log, toy.environment
+    toy.run("git", "clone", "-q", str(toy.folder), str(clone.folder))
+    clone.dvc("pull")
+    toy.ran()
+    process = clone.command("cluster")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert toy.ran() == []
+    assert clone.run("git", "status", "--porcelain").stdout == ""
 
 
 def test_a_change_behind_unchanged_trainings_finds_them_in_a_new_clone(toy, tmp_path):
@@ -120,6 +136,17 @@ def test_experiments_share_what_is_equal_and_leave_the_workspace_as_it_is(toy):
     assert toy.run("git", "status", "--porcelain").stdout == ""
     table = toy.dvc("exp", "show", "--csv", "--only-changed")
     assert len(re.findall(r"^\w+-\w+,", table, re.MULTILINE)) == 2
+
+
+def test_experiments_reach_workers_by_another_repository(toy, tmp_path):
+    toy.dvc("repro")
+    toy.commit()
+    toy.ran()
+    toy.run("git", "clone", "-q", "--bare", str(toy.folder), str(tmp_path / "bare.git"))
+    process = toy.command("cluster", "--experiments", "rate=5,6", "--repository", str(tmp_path / "bare.git"))
+    assert process.returncode == 0, process.stdout + process.stderr
+    trained = [name for name in toy.ran() if name.startswith("train")]
+    assert trained == ["train a", "train a", "train b", "train b"]
 
 
 def test_a_failing_stage_is_named_and_the_others_are_kept(toy):
@@ -165,6 +192,19 @@ def test_a_second_head_is_refused(toy):
     head.communicate(timeout=120)
     assert head.returncode == 0
     assert toy.ran() == ALL
+
+
+def test_a_killed_head_costs_nothing_that_was_finished(toy):
+    head = toy.start("cluster", "--workers", "1", TOY_SECONDS="3")
+    toy.wait_for("train", count=2)  # the first is done
+    head.kill()
+    head.communicate(timeout=60)
+    for process in working(toy):
+        process.wait(60)
+    process = toy.command("cluster", "--workers", "1")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert toy.ran().count("train a") == 1
+    assert toy.dvc("status").strip().endswith("up to date.")
 
 
 def test_a_worker_killed_in_training_costs_that_training_alone(toy):

@@ -6,13 +6,13 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import pytest
 from conftest import ROOT, write_params
 
 from stages.commands import doctor
 from stages.foundation.params import read_params
-from stages.images.archive import SUFFIXES
 
 
 def faults(check, folder, **changes):
@@ -25,9 +25,8 @@ def test_other_versions_are_named(project):
     ((what, remedy),) = faults(doctor.environment, project)
     assert what.startswith("1 packages of other versions: numpy ")
     assert remedy.startswith("pip install --constraint constraints.txt")
-    shutil.copy(ROOT / "constraints.txt", project)
-    for what, _ in faults(doctor.environment, project):  # of another Python, or of newer packages, by name
-        assert "tested with" in what
+    (project / "constraints.txt").write_text(f"numpy=={version('numpy')}\nof-no-extra==1.0\n")
+    assert faults(doctor.environment, project) == []
 
 
 def test_a_gpu_that_is_not_there_and_threads_without_cores(project, monkeypatch):
@@ -38,6 +37,12 @@ def test_a_gpu_that_is_not_there_and_threads_without_cores(project, monkeypatch)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     ((what, remedy),) = faults(doctor.gpu, project, compute={"threads": 8})
     assert what == "compute: 8 threads, 1 processes, on 4 cores"
+    (project / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: A (UUID: a)'\n")
+    (project / "nvidia-smi").chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _: str(project / "nvidia-smi"))
+    two = {"processes": 2, "threads": 1}
+    assert faults(doctor.gpu, project, compute=two)[0][0] == "compute.processes: 2, found 1 GPUs"
+    assert faults(doctor.gpu, project, compute=two | {"device": "cpu"}) == []
     assert faults(doctor.gpu, project, compute={"threads": 2}) == []
 
 
@@ -66,10 +71,7 @@ def test_too_little_space(repository, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**10, 10**10, 10**8))
     ((what, remedy),) = faults(doctor.disk, project)
     assert what == "0.1 GB are free, a run takes about 3.0"
-    assert remedy == "dvc gc --all-commits --all-experiments"
-    subprocess.run(["dvc", "config", "--local", "cache.dir", "/shared/cache"], cwd=project, check=True)
-    ((_, remedy),) = faults(doctor.disk, project)
-    assert remedy.startswith("dvc cache dir --local ")  # gc would delete what others need
+    assert remedy.startswith("dvc cache dir --local ")  # dvc gc would delete what runs are restored from
 
 
 def test_a_remote_that_is_gone(project):
@@ -81,7 +83,7 @@ def test_a_remote_that_is_gone(project):
         subprocess.run(argv, cwd=project, check=True)
     ((what, remedy),) = faults(doctor.cache_and_remote, project)
     assert what == "remote /no/where: no such folder"
-    assert remedy.startswith("mkdir -p /no/where")
+    assert remedy == "mkdir -p /no/where && dvc push"
 
 
 def test_an_archive_that_is_missing(project):
@@ -89,7 +91,6 @@ def test_an_archive_that_is_missing(project):
     ((what, remedy),) = faults(doctor.archive, project, data={"name": "ham10000"})
     assert "HAM10000_metadata.csv: no such file" in what
     assert remedy == "put or link an archive at data/raw/ham10000 (README: HAM10000)"
-    assert SUFFIXES
 
 
 def test_start_weights_that_are_others(project):
@@ -99,13 +100,15 @@ def test_start_weights_that_are_others(project):
     (project / "a.safetensors").write_text("others")
     ((what, remedy),) = faults(doctor.start_weights, project, init={"resnet18": start})
     assert what.startswith("init.resnet18: a.safetensors: wanted sha256 ")
-    assert remedy == "dvc exp run -S init.resnet18=imagenet"
+    assert remedy.startswith("put the file with that sha256 at a.safetensors")
 
 
 def test_what_killed_runs_left(project):
     assert faults(doctor.left_behind, project) == []
     (project / ".checkpoints/old").mkdir(parents=True)
     (project / ".checkpoints/new").mkdir()
+    (project / ".checkpoints/train_teacher@resnet18-0123.lock").touch()  # of melanoma-kd work
+    os.utime(project / ".checkpoints/train_teacher@resnet18-0123.lock", (1, 1))
     long_ago = time.time() - 30 * 86_400
     os.utime(project / ".checkpoints/old", (long_ago, long_ago))
     (project / "data/x").mkdir(parents=True)

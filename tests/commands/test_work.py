@@ -2,11 +2,16 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
+from dvc.data_cloud import DataCloud
+from dvc.stage.cache import StageCache
+from dvc_data.hashfile.transfer import TransferResult
 from toy import Toy
 
 from stages.scheduling.clone import snapshot
+from stages.scheduling.results import push_results, remember
 
 
 @pytest.fixture
@@ -52,6 +57,82 @@ def test_a_stage_that_is_not_there_is_an_error(toy):
     process = toy.command("work", snapshot(toy.folder), "train@c", *where)
     assert process.returncode == 1
     assert process.stderr == "work: no stage train@c; dvc stage list names all\n"
+
+
+@pytest.mark.parametrize("stage", ["prepare", "report"])
+def test_a_stage_that_the_head_runs_is_refused(toy, stage):
+    where = ["--repository", str(toy.folder), "--cache", str(toy.folder / ".dvc/cache")]
+    process = toy.command("work", snapshot(toy.folder), stage, *where)
+    assert process.returncode == 1
+    assert process.stderr == f"work: {stage} runs on the head, not on workers; dvc repro {stage}\n"
+
+
+def test_a_commit_of_a_branch_will_do(toy):
+    toy.commit()
+    toy.ran()
+    commit = toy.run("git", "rev-parse", "HEAD").stdout.strip()
+    where = ["--repository", str(toy.folder), "--cache", str(toy.folder / ".dvc/cache")]
+    process = toy.command("work", commit, "train@a", *where)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert toy.ran() == ["train a"]
+
+
+def test_what_dvc_could_not_send_is_said(toy, remote, monkeypatch):
+    """DVC logs it and goes on: the worker would be taken for done, and its stage run again by all that need it."""
+    toy.dvc("repro", "train@a")
+    with monkeypatch.context() as patch:
+        patch.setattr(DataCloud, "push", lambda _, objects: TransferResult(set(), set(objects)))
+        with pytest.raises(ValueError, match=rf"^\d+ objects could not be sent to {re.escape(remote)}$"):
+            push_results(toy.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(StageCache, "push", lambda *_: [])
+        with pytest.raises(ValueError, match=r"^1 records of runs could not be sent to "):
+            push_results(toy.folder)
+    push_results(toy.folder)
+
+
+def test_what_is_up_to_date_is_recorded_and_nothing_else(toy):
+    toy.dvc("repro", "train@a")
+    shutil.rmtree(toy.folder / ".dvc/cache/runs")
+    (toy.folder / "params.yaml").write_text((toy.folder / "params.yaml").read_text().replace("words: 1", "words: 2"))
+    remember(toy.folder, ["prepare", "train@a", "train@b"])
+    (record,) = (toy.folder / ".dvc/cache/runs").rglob("*/*/*")
+    assert "train a" in record.read_text()
+
+
+def test_a_worker_whose_remote_takes_nothing_fails(toy, remote):
+    for number in range(256):
+        folder = Path(remote, "files/md5", f"{number:02x}")
+        if not folder.exists():
+            folder.touch()  # where a folder is wanted
+    process = toy.command("work", snapshot(toy.folder), "train@a", "--repository", str(toy.folder), "--remote", remote)
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1].startswith("work: ")
+    assert toy.ran() == ["train a"]
+
+
+def test_a_record_whose_objects_are_gone_stops_nobody(toy, remote):
+    """As `dvc gc`, or a push that was killed, leaves it."""
+    (record,) = (path for path in Path(remote, "files/md5").parents[1].rglob("runs/*/*/*"))
+    text = re.sub(r"md5: \w{32}\.dir", f"md5: {'0' * 32}.dir", record.read_text())
+    assert ".dir" in text
+    other = record.parents[1] / ("f" * 64) / ("e" * 64)
+    other.parent.mkdir(parents=True)
+    other.write_text(text)
+    work(toy, "train@a", "--remote", remote)
+    toy.ran()
+    toy.dvc("repro", "--pull", "train@a")
+    assert toy.ran() == []
+
+
+def test_a_half_copied_file_of_a_killed_worker_is_no_hindrance(toy, tmp_path):
+    where = ["--cache", str(toy.folder / ".dvc/cache")]
+    work(toy, "train@a", *where)
+    (clone,) = tmp_path.glob("melanoma-kd*/*/clone0")
+    (clone / "data/.XyZ.tmp").write_text("half")  # beside what prepare makes
+    toy.ran()
+    work(toy, "train@b", *where)
+    assert toy.ran() == ["train b"]
 
 
 class Elsewhere:

@@ -3,7 +3,8 @@
 import pytest
 from toy import Toy
 
-from stages.scheduling.clone import Source, check_committed, git, open_clone, snapshot
+from stages import pack_images
+from stages.scheduling.clone import SOURCES, Source, check_committed, git, open_clone, snapshot
 
 
 @pytest.fixture
@@ -26,7 +27,12 @@ def test_a_clone_has_the_workspaces_parameters_and_the_commits_code(toy, source,
     with open_clone(commit, source, tmp_path / "scratch") as clone:
         assert (clone / "params.yaml").read_text() == text
         assert (clone / "dvc.lock").read_bytes() == (toy.folder / "dvc.lock").read_bytes()
-        assert (clone / ".checkpoints").resolve() == toy.folder / ".checkpoints"
+        for name in (".checkpoints", ".sources"):
+            assert (clone / name).resolve() == toy.folder / name
+
+
+def test_the_archives_hashes_are_where_pack_images_keeps_them():
+    assert SOURCES == pack_images.SOURCES
 
 
 def test_a_clone_is_used_again_and_never_by_two_at_once(toy, source, tmp_path):

@@ -17,6 +17,26 @@ print(cluster.job_script())
 cluster.close()
 """
 
+JOBS = """
+import os, signal
+from dask_jobqueue.local import LocalCluster
+from distributed import Client
+from stages.scheduling.engine import keep_jobs
+if __name__ == "__main__":
+    cluster = LocalCluster(cores=1, processes=1, memory="1GB")
+    keep_jobs(cluster, 1)
+    client = Client(cluster)
+    for _ in range(2):
+        client.wait_for_workers(1, timeout=60)
+        (pid,) = client.run(os.getpid).values()
+        print(pid, flush=True)
+        os.kill(pid, signal.SIGKILL)
+        while client.scheduler_info()["workers"]:
+            pass
+    client.close()
+    cluster.close()
+"""
+
 GPUS = """
 import os
 from stages.scheduling.engine import open_cluster
@@ -66,6 +86,18 @@ def test_the_example_for_slurm_asks_for_a_gpu_and_offers_it_to_tasks():
     worker = process.stdout.rstrip().splitlines()[-1]
     assert "dask_worker" in worker
     assert "--resources GPU=1,threads=8" in worker
+
+
+def test_a_job_that_the_batch_system_ends_is_replaced(tmp_path):
+    script = tmp_path / "jobs.py"
+    script.write_text(JOBS)
+    process = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    first, second = process.stdout.split()[-2:]
+    assert first != second
 
 
 @pytest.mark.parametrize("text", ["jobqueue: {slurms: {}}", "jobqueue: {slurm: {}, pbs: {}}", "a: 1"])
