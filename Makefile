@@ -21,7 +21,7 @@ help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | expand -t 30
 
 test: $(INSTALLED)  ## all tests, with coverage; PYTHON=python3.13 for another interpreter
-	python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term-missing:skip-covered
+	python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
 
 test-fast: $(INSTALLED)  ## the tests that run no whole pipeline
 	python -m pytest -m 'not slow'

@@ -42,6 +42,12 @@ TINY: dict[str, Any] = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that run whole pipelines first, so that none is left to one worker while the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def nodes(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """Yield the path and the value of everything in nested mappings and lists; an item of a list has its position."""
     for key, value in content.items() if isinstance(content, dict) else enumerate(content):
