@@ -17,6 +17,7 @@ import pandas as pd
 from stages.dataset.pack import open_pack
 from stages.dataset.settings import Target
 from stages.dataset.splits import classes_of
+from stages.deployment.metadata import licence_of
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.names import Teachers, parse_student
@@ -115,6 +116,7 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
     decisions = models[(models["model"] == label_of(index, role="int8")) & (models["at"] == "operating point")]
     return {
         "name": params.data.name,
+        "licence": licence_of(params.data.name),
         "synthetic": params.data.name == DEMO,
         "selected": selected,
         "best": label_of(index, model=f"student_{best}"),

@@ -154,7 +154,7 @@ def test_the_model_card_says_what_a_card_says(finished):
     models = pd.read_csv(finished / "metrics/demo/evaluation/models.csv", dtype={"at": str})
     cut = models.query("model == 'student_int8' and at == 'operating point'")["threshold"].iloc[0]
     assert f"Operating point of the int8 file: probability {float(cut):.4f}" in card
-    assert "Code and weights: MIT." in card  # of drawn images; nothing of HAM10000's
+    assert "Code MIT; weights MIT." in card  # of drawn images; nothing of HAM10000's
     assert "CC BY-NC" not in card
     assert "Vienna" not in card
     assert not re.search(r"\n\n\| [^-]*\n(?!\|)", card)  # every table has its rows

@@ -1,5 +1,6 @@
 """A pipeline in miniature, of the shape of the real one: what prepares, what trains on `compute`, what reports."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -91,6 +92,13 @@ class Toy:
         self.run("git", "config", "user.email", "t@t")
         (self.folder / ".gitignore").write_text("/data\n/models\n/joined\n/.checkpoints\n/logs\n")
         self.commit()
+
+    def cloned(self, folder: Path) -> "Toy":
+        """Return a clone of this repository, whose steps are logged with this one's."""
+        self.run("git", "clone", "-q", str(self.folder), str(folder))
+        clone = copy.copy(self)
+        clone.folder = folder
+        return clone
 
     def commit(self) -> None:
         self.run("git", "add", "-A")

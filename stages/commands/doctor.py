@@ -97,11 +97,10 @@ def disk(params: Params) -> Iterator[Fault]:
     images = len(metadata.read_text(encoding="utf-8").splitlines()) - 1 if metadata.is_file() else 0
     wanted = MODELS_GB + images * params.image.size**2 * 3 / 1e9
     free = shutil.disk_usage(".").free / 1e9
-    if free >= wanted:
-        return
-    # Not dvc gc: it deletes what the run cache names, histories and figures above all, so that runs are not restored.
-    remedy = "dvc cache dir --local FOLDER  # on a larger disk"
-    yield Fault(f"{free:.1f} GB are free, a run takes about {wanted:.1f}", remedy)
+    if free < wanted:
+        # Not dvc gc: it deletes what the run cache names, histories and figures above all; runs are then not restored.
+        remedy = "dvc cache dir --local FOLDER  # on a larger disk"
+        yield Fault(f"{free:.1f} GB are free, a run takes about {wanted:.1f}", remedy)
 
 
 def cache_and_remote(_: Params) -> Iterator[Fault]:

@@ -66,6 +66,10 @@ class Inputs:
     onnx: dict[str, Path]
 
     @property
+    def weights(self) -> Path:
+        return self.models / f"students/{self.params.kd.selected}.safetensors"
+
+    @property
     def image(self) -> torch.Tensor:
         """One image of val, float32 (1, 3, size, size)."""
         return torch.from_numpy(as_input(self.dataset.train.pack.pixels[self.dataset.val_rows[:1]]))
@@ -82,9 +86,9 @@ def read_inputs() -> Inputs:
     return Inputs(params, dataset, models, {name: path for name, path in onnx.items() if path.is_file()})
 
 
-def check_same(inputs: Inputs, metadata: Metadata) -> None:
+def check_weights(inputs: Inputs, metadata: Metadata) -> None:
     """Raise ValueError where the weights are not those that the ONNX files, whose metadata this is, were made of."""
-    for path in (inputs.models / f"students/{inputs.params.kd.selected}.safetensors", inputs.models / AWARE_FILE):
+    for path in (inputs.weights, inputs.models / AWARE_FILE):
         if metadata.hashes.get(path.name) != sha256_file(path):
             raise ValueError(f"{path}: newer than the ONNX files; dvc repro quantize")
 
@@ -107,8 +111,7 @@ def one_core() -> Iterator[None]:
 def convert(inputs: Inputs, kind: Format) -> dict[str, bytes]:
     """Return the files, fp32 and int8 where the format has it; ValueError where its packages are not there."""
     train, image = inputs.dataset.train, inputs.image
-    weights = inputs.models / f"students/{inputs.params.kd.selected}.safetensors"
-    student = load_weights(weights, architecture=STUDENT, classes=train.classes)
+    student = load_weights(inputs.weights, architecture=STUDENT, classes=train.classes)
     try:
         answering = Answering(student, fit_gaussian(student, train))
         files = {"fp32": kind.convert(fold_batch_norms(answering), image)}
@@ -141,7 +144,7 @@ def export(name: str) -> None:
     """Convert, measure and write one format."""
     inputs, kind = read_inputs(), FORMATS[name]
     onnx = {method: open_deployed(path, threads=1) for method, path in inputs.onnx.items()}
-    check_same(inputs, onnx["fp32"].metadata)
+    check_weights(inputs, onnx["fp32"].metadata)
     files = convert(inputs, kind)
     runs = {method: model.run for method, model in onnx.items()}
     runs |= {f"{name}_{precision}": kind.open(content, 1) for precision, content in files.items()}

@@ -20,7 +20,7 @@ import pandas as pd
 import yaml
 
 from stages.deployment.deployed import read_beside
-from stages.deployment.metadata import FILE, RELEASED, Metadata, metadata_of
+from stages.deployment.metadata import FILE, LICENCES, RELEASED, Metadata, metadata_of
 from stages.deployment.session import read_model
 from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.names import STUDENT
@@ -59,7 +59,7 @@ def front_matter(name: str, models: pd.DataFrame) -> str:
     dataset = {"name": f"{name}, lesions never trained on", "type": name, "split": "holdout"}
     results = [{"task": {"type": TASK}, "dataset": dataset, "metrics": metrics}]
     content = {
-        "license": "mit" if name == DEMO else "cc-by-nc-4.0",
+        "license": LICENCES.get(name, "other"),
         "library_name": "onnx",
         "pipeline_tag": TASK,
         "tags": ["melanoma", "dermatoscopy", "knowledge-distillation", "quantization"],

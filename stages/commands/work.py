@@ -46,8 +46,11 @@ def main(arguments: list[str] | None = None) -> None:
                 raise ValueError(f"{options.stage} runs on the head, not on workers; dvc repro {options.stage}")
             # Forced: of an earlier worker, killed as it checked out, a half-copied file may lie among the data.
             status = dvc("pull" if source.remote else "checkout", "--force", *before)
-            for task in make_tasks(clone, options.commit, [options.stage], source.destination) if status == 0 else []:
-                status = status or run(task, source)
+            if status == 0:
+                tasks = make_tasks(clone, options.commit, [options.stage], source.destination)
+                status = next(
+                    filter(None, (run(task, source) for task in tasks)), 0
+                )  # the first that fails is the last
             if status == 0 and not options.cache:
                 push_results(clone)
     except (ValueError, OSError, DvcException) as error:

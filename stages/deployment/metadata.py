@@ -16,7 +16,8 @@ KEY = "melanoma_kd"  # of the only metadata entry, whose value is JSON
 RELEASED = (
     Path(__file__).parents[2] / "models/released/student_int8.onnx"
 )  # the model in Git, the default of `predict` and `web`
-WEIGHTS = {DEMO: "MIT", "ham10000": "CC BY-NC 4.0, as the images of HAM10000 they were trained on"}  # licences by data
+LICENCES = {DEMO: "mit", "ham10000": "cc-by-nc-4.0"}  # of weights by the data, as Hugging Face names them
+IN_WORDS = {"mit": "MIT", "cc-by-nc-4.0": "CC BY-NC 4.0, as the images of HAM10000 they were trained on"}
 PREPROCESSING = (
     "RGB upright by EXIF, the whole image squashed to a square by an antialiased bilinear filter, divided by 255; "
     "normalisation is inside the model"
@@ -25,8 +26,8 @@ INTENDED_USE = "Research on model compression. Not a medical device; not for dia
 
 
 def licence_of(data: str) -> str:
-    """Return the licence of what was trained on an archive."""
-    return f"code MIT; weights {WEIGHTS.get(data, 'as the images that they were trained on')}"
+    """Return the licence of what was trained on an archive, in words."""
+    return f"code MIT; weights {IN_WORDS.get(LICENCES.get(data, ''), 'as the images they were trained on')}"
 
 
 class Frame(Section):

@@ -93,8 +93,8 @@ def consequence_rows(
         "specificity": share(1 - found[~melanoma], weights[:, ~melanoma]),
     }
     cases = [shares]
-    for metric, label in (("sensitivity", 1), ("specificity", 0)):
-        if (bound := exact_bound(shares[metric], sample.lesions_of(sample.labels == label))) is not None:
+    for metric, trials in _trials(sample, None).items():
+        if (bound := exact_bound(shares[metric], trials)) is not None:
             cases.append(shares | {metric: np.full_like(shares[metric], bound)})
     rows = []
     for prevalence in prevalences:

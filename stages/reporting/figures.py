@@ -19,9 +19,9 @@ def draw_all(tables: Tables, histories: Tables, index: pd.DataFrame) -> dict[str
     tables: those of metrics/<name> and plots/<name> by stem; histories: by model. All of them name models by their
     labels, which index, the evaluation's model_index.csv, holds.
     """
-    figures = (*_models(tables, index), *_curves(tables, index), *_cases(tables, index))
-    figures = (*figures, ("training", curves.training(histories)))
-    return {name: as_svg(figure, name.replace("_", " ")) for name, figure in figures}
+    figures = dict((*_models(tables, index), *_curves(tables, index), *_cases(tables, index)))
+    figures["training"] = curves.training(histories)
+    return {name: as_svg(figure, name.replace("_", " ")) for name, figure in figures.items()}
 
 
 def _models(tables: Tables, index: pd.DataFrame) -> Iterator[tuple[str, Figure]]:

@@ -33,9 +33,10 @@ def external_tables(
     estimates = score(sample, p, decision.threshold)
     metrics = {ALL: tidy(sample, p, decision.threshold, estimates)}
     answered = table[~refused]
-    part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
-    if refused.any() and part.has_both_classes:
-        metrics[ANSWERED] = tidy(part, q, decision.threshold, score(part, q, decision.threshold))
+    if refused.any():
+        part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
+        if part.has_both_classes:
+            metrics[ANSWERED] = tidy(part, q, decision.threshold, score(part, q, decision.threshold))
     lesions, called = table["lesion"].to_numpy(), p >= decision.threshold
     calibrations = {"none": RAW, "as in the file": decision.calibration}
     return {

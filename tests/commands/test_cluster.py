@@ -85,9 +85,7 @@ def test_a_clone_that_pulled_has_nothing_to_train(toy, tmp_path):
     toy.dvc("repro")
     toy.commit()
     toy.dvc("push")
-    clone = Toy.__new__(Toy)
-    clone.folder, clone.log, clone.environment = tmp_path / "clone", toy.log, toy.environment
-    toy.run("git", "clone", "-q", str(toy.folder), str(clone.folder))
+    clone = toy.cloned(tmp_path / "clone")
     clone.dvc("pull")
     toy.ran()
     process = clone.command("cluster")
