@@ -1,7 +1,7 @@
 import { closeCamera, openCamera, takeSquare } from "./camera.js";
 import { decide, isRefused } from "./decide.js";
 import { toSquare } from "./frame.js";
-import { gauge } from "./gauge.js";
+import { gauge, percentage } from "./gauge.js";
 import { heatMap } from "./heat.js";
 import { load } from "./model.js";
 import { canvasOf, readPicture } from "./picture.js";
@@ -69,7 +69,7 @@ function button(label, title) {
 }
 
 function explain(model, title, square, { p, distance }, { article, picture, text }) {
-  const { facts } = model, found = decide(p, facts.decision), share = `${(100 * found.calibrated).toFixed(1)} %`;
+  const { facts } = model, found = decide(p, facts.decision), share = percentage(found.calibrated);
   Object.assign(article.dataset, { p, ...found });
   const said = `${CALLED[found.decision]}. Calibrated probability ${share}. Band: ${found.band}.`;
   text.append(make("p", CALLED[found.decision], "answer"), gauge(found.calibrated, facts.decision, said), make("p", `Band: ${found.band}. ${BANDS[found.band]}`, "quiet"));
@@ -104,6 +104,7 @@ async function judge(title, read, asked) {
     if (asked !== cleared) return;
     say(`Done: ${title}. ${showAnswer(model, title, square, answer)}`); // read aloud
   } catch (error) {
+    if (asked !== cleared) return;
     const { article, text } = card(title);
     article.dataset.error = error.message;
     text.append(make("p", error.message, "answer"));

@@ -7,6 +7,7 @@ const TICKS = [0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.99];
 const logOdds = p => Math.log(p / (1 - p));
 const place = p => 8 + ((logOdds(Math.min(HIGH, Math.max(LOW, p))) - logOdds(LOW)) / (logOdds(HIGH) - logOdds(LOW))) * (WIDTH - 16);
 const percent = p => `${p < 0.1 ? (100 * p).toFixed(1).replace(".0", "") : Math.round(100 * p)} %`;
+export const percentage = p => (p < LOW ? `< ${percent(LOW)}` : p > HIGH ? `> ${percent(HIGH)}` : percent(p)); // never 0 or 100 %
 
 function part(name, attributes, text) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -31,6 +32,6 @@ export function gauge(calibrated, decision, label) {
   svg.append(part("text", { x: threshold, y: 74, class: "tick", "text-anchor": threshold < 50 ? "start" : "middle" }, "operating point"));
   const needle = place(calibrated);
   svg.append(part("path", { d: `M ${needle} 26 l -7 -12 h 14 z`, class: "needle" }));
-  svg.append(part("text", { x: Math.min(WIDTH - 24, Math.max(24, needle)), y: 11, class: "value", "text-anchor": "middle" }, percent(calibrated)));
+  svg.append(part("text", { x: Math.min(WIDTH - 24, Math.max(24, needle)), y: 11, class: "value", "text-anchor": "middle" }, percentage(calibrated)));
   return svg;
 }

@@ -22,6 +22,11 @@ async function open(module, provider, facts) {
   return [ort, await ort.InferenceSession.create(facts.file, { executionProviders: [provider], extra })];
 }
 
+// Whether two answers are the same; NaN for a distance is one that a file does not tell, or a GPU cannot compute.
+export const alike = (a, b) =>
+  Math.abs(a.p - b.p) < SAME &&
+  (Number.isNaN(b.distance) ? Number.isNaN(a.distance) : Math.abs(a.distance - b.distance) < SAME * b.distance);
+
 async function openOnGpu(facts) {
   if (!(await navigator.gpu?.requestAdapter())) return null;
   const module = "./ort/ort.webgpu.min.mjs";
@@ -30,7 +35,6 @@ async function openOnGpu(facts) {
   const patterns = Array.from({ length: PATTERNS }, (_, n) =>
     Uint8ClampedArray.from({ length: 3 * facts.frame.size ** 2 }, (_, i) => (((i >> (3 * n)) * 7919) % 251)));
   const [ours, theirs] = [await gpu.answers(patterns), await processor.answers(patterns)];
-  const alike = (a, b) => Math.abs(a.p - b.p) < SAME && !(Math.abs(a.distance - b.distance) >= SAME * b.distance);
   return ours.every((answer, n) => alike(answer, theirs[n])) ? gpu : null;
 }
 

@@ -159,7 +159,7 @@ def measure(images: int, size: int) -> list[dict[str, float | str]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="melanoma-kd benchmark_scaling", description="larger and larger archives")
+    parser = argparse.ArgumentParser(prog="melanoma-kd benchmark_scaling")
     parser.add_argument("--images", type=int, nargs="+", default=list(IMAGES))
     parser.add_argument("--size", type=int, default=64, help="side of the images in pixels")
     options = parser.parse_args(arguments)

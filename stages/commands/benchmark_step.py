@@ -112,7 +112,7 @@ def measure(architecture: str, examples: Examples, schedule: Schedule, device: D
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="melanoma-kd benchmark_step", description="a training beside its bare step")
+    parser = argparse.ArgumentParser(prog="melanoma-kd benchmark_step")
     parser.add_argument("--size", type=int, default=224, help="side of the images in pixels")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--models", nargs="+", choices=list(ARCHITECTURES), default=list(MODELS))

@@ -38,7 +38,7 @@ class Params:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="melanoma-kd cluster", description="run the pipeline on several machines")
+    parser = argparse.ArgumentParser(prog="melanoma-kd cluster")
     parser.add_argument("targets", nargs="*", help="stages, as dvc repro takes them; by default the whole pipeline")
     parser.add_argument("--workers", type=int, default=1, help="processes here, or jobs with --config")
     parser.add_argument("--scheduler", default="", help="address of a running Dask scheduler")

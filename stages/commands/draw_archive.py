@@ -15,7 +15,7 @@ from stages.demo.archive import draw_archive
 from stages.demo.camera import CAMERAS
 from stages.demo.settings import Demo
 from stages.foundation.files import writing
-from stages.foundation.params import read_params
+from stages.foundation.params import checked, read_params
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,16 @@ class Params:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="draw_archive", description="Another synthetic archive. It means nothing.")
+    parser = argparse.ArgumentParser(prog="melanoma-kd draw_archive")
     parser.add_argument("folder", type=Path, help="where to; it must not exist")
-    parser.add_argument("--seed", type=int, default=7, help="of the lesions; params.yaml's are the demo's own")
-    parser.add_argument("--lesions", type=int, default=300)
-    parser.add_argument("--camera", choices=CAMERAS, default="other")
+    parser.add_argument("--seed", type=int, default=7, help="of the lesions, 7; params.yaml's are the demo's own")
+    parser.add_argument("--lesions", type=int, default=300, help="how many, 300")
+    parser.add_argument(
+        "--camera",
+        choices=CAMERAS,
+        default="other",
+        help="which it is seen by: other, with another colour, noise and vignette",
+    )
     return parser.parse_args(arguments)
 
 
@@ -38,7 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"draw_archive: {options.folder} is there already")
     try:
         own = read_params(Params).demo
-        demo = Demo(**own.model_dump() | {"seed": options.seed, "lesions": options.lesions})
+        wanted = own.model_dump() | {"seed": options.seed, "lesions": options.lesions}
+        demo = checked(Demo, wanted, path=Path("options"))
         with writing(options.folder) as (folder,):
             table = draw_archive(folder, demo, options.camera)
     except (ValueError, OSError) as error:

@@ -41,7 +41,7 @@ from stages.foundation.probability import class_probability
 from stages.foundation.settings import Data, OperatingPoint, Selection
 from stages.mobile.eight_bits import learned_ranges
 from stages.mobile.formats import FORMATS, Format
-from stages.networks.dataset import Dataset, open_dataset
+from stages.networks.dataset import Dataset, dataset_files, open_dataset
 from stages.networks.models import load_weights
 
 ROUNDS = 30  # of single images
@@ -86,11 +86,12 @@ def read_inputs() -> Inputs:
     return Inputs(params, dataset, models, {name: path for name, path in onnx.items() if path.is_file()})
 
 
-def check_weights(inputs: Inputs, metadata: Metadata) -> None:
-    """Raise ValueError where the weights are not those that the ONNX files, whose metadata this is, were made of."""
-    for path in (inputs.weights, inputs.models / AWARE_FILE):
+def check_inputs(inputs: Inputs, metadata: Metadata) -> None:
+    """Raise ValueError where weights or data are not those of the ONNX files, whose metadata this is."""
+    processed = Path("data/processed", inputs.params.data.name)
+    for path in (inputs.weights, inputs.models / AWARE_FILE, *dataset_files(processed)):
         if metadata.hashes.get(path.name) != sha256_file(path):
-            raise ValueError(f"{path}: newer than the ONNX files; dvc repro quantize")
+            raise ValueError(f"{path}: not what the ONNX files were made of; dvc repro quantize")
 
 
 @contextmanager
@@ -144,7 +145,7 @@ def export(name: str) -> None:
     """Convert, measure and write one format."""
     inputs, kind = read_inputs(), FORMATS[name]
     onnx = {method: open_deployed(path, threads=1) for method, path in inputs.onnx.items()}
-    check_weights(inputs, onnx["fp32"].metadata)
+    check_inputs(inputs, onnx["fp32"].metadata)
     files = convert(inputs, kind)
     runs = {method: model.run for method, model in onnx.items()}
     runs |= {f"{name}_{precision}": kind.open(content, 1) for precision, content in files.items()}
@@ -169,7 +170,7 @@ def export(name: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="export_mobile", description="The student for phones. Research only.")
+    parser = argparse.ArgumentParser(prog="melanoma-kd export_mobile")
     parser.add_argument("format", choices=list(FORMATS))
     options = parser.parse_args(arguments)
     try:

@@ -31,7 +31,7 @@ COMMANDS = {
     "doctor": "say what is wrong with this workspace, and the command that mends it",
     "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
 }
-# These have arguments and a --help of their own.
+# These have arguments, which their parser describes.
 PARSES = {
     "draw_archive",
     "export_mobile",
@@ -66,9 +66,12 @@ def main() -> None:
         print(usage())
     elif name not in COMMANDS:
         sys.exit(f"melanoma-kd: no command {name!r}\n{usage()}")
-    elif name not in PARSES and set(arguments) & {"-h", "--help"}:
-        print(ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))))
     else:
+        helping = bool(set(arguments) & {"-h", "--help"})
+        if helping:
+            print(ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))))
+        if helping and name not in PARSES:
+            return
         sys.argv = [name, *arguments]
         runpy.run_module(f"stages.commands.{name}", run_name="__main__", alter_sys=True)
 

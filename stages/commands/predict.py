@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from stages.deployment.answering import STDIN, SUFFIXES, Answer, answer_files
+from stages.deployment.answering import STDIN, SUFFIXES, Answer, answer_files, images_in
 from stages.deployment.decision import Decision
 from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import RELEASED
@@ -48,15 +48,11 @@ class Row:
 
 
 def find_images(names: list[str]) -> list[str]:
-    """Return the images that the arguments name, a folder's in the order of their paths; ValueError on nothing.
-
-    A link in a folder that leads nowhere counts: it then cannot be read.
-    """
+    """Return the images that the arguments name, a folder's in the order of their paths; ValueError on nothing."""
     images: list[str] = []
     for name in names:
         if name != STDIN and os.path.isdir(name):  # noqa: PTH112 - False, and no error, for a name that is too long
-            paths = (path for path in Path(name).rglob("*") if path.suffix.lower() in SUFFIXES)
-            inside = sorted(str(path) for path in paths if not path.is_dir())
+            inside = sorted(str(path) for path in images_in(Path(name)))
             if not inside:
                 raise ValueError(f"{name}: no images in this folder (looked for {', '.join(sorted(SUFFIXES))})")
             images += inside
@@ -106,12 +102,13 @@ def _safe(name: str) -> str:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="predict", description="Probability of melanoma. Research only: no diagnosis."
-    )
+    parser = argparse.ArgumentParser(prog="melanoma-kd predict")
     parser.add_argument("images", nargs="+", help="image files, folders, or - for one image on standard input")
     parser.add_argument(
-        "--model", type=Path, default=RELEASED, help="an ONNX or LiteRT file that this pipeline exported"
+        "--model",
+        type=Path,
+        default=RELEASED,
+        help="an ONNX or LiteRT file that this pipeline exported; default: the released student, models/released",
     )
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="json: one object a line")
     parser.add_argument("--threads", type=int, default=None, help="default: all")

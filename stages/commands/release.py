@@ -26,12 +26,12 @@ from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
+from stages.reporting.results import holdout_rows
 
 TASK = "image-classification"
 FORMATS = ("litert", "executorch")  # folders of export_mobile
 OPERATING_POINT = "operating point"
 HOLDOUT_METRICS = ("roc_auc", "average_precision", "sensitivity", "specificity", "ece")
-MODEL = "student_int8"  # its rows of models.csv
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,12 @@ class Params:
     data: Data
 
 
-def front_matter(name: str, models: pd.DataFrame) -> str:
+def front_matter(name: str, rows: pd.DataFrame) -> str:
     """Return the YAML that Hugging Face reads: licence, tags, and the int8 file's metrics on the holdout.
 
-    models: models.csv, whose intervals stand in the metrics' names, since the format has no field for them.
+    rows: `holdout_rows`, whose intervals stand in the metrics' names, since the format has no field for them.
     """
-    rows = models[
-        (models["model"] == MODEL) & (models["split"] == "holdout") & models["at"].isin(["all", OPERATING_POINT])
-    ]
-    rows = rows.set_index("metric").loc[list(HOLDOUT_METRICS)]
+    rows = rows[rows["at"].isin(["all", OPERATING_POINT])].set_index("metric").loc[list(HOLDOUT_METRICS)]
     metrics = [
         {
             "type": metric,
@@ -106,7 +103,7 @@ def check_same(metadata: Metadata, exported: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="release")
+    parser = argparse.ArgumentParser(prog="melanoma-kd release")
     parser.add_argument("--released", action="store_true", help="renew models/released, which Git holds")
     options = parser.parse_args()
     try:
@@ -122,7 +119,9 @@ def release(name: str, *, released: bool) -> None:
     onnx_folder, card = Path("models", name, "onnx"), Path("plots", name, "report/model_card.md")
     _, model = read_model(onnx_folder / "student_int8.onnx")
     metadata = metadata_of(model, str(onnx_folder / "student_int8.onnx"))
-    models = pd.read_csv(Path("metrics", name, "evaluation/models.csv"), dtype={"at": str})
+    rows = holdout_rows(name, metadata.decision.threshold)
+    if rows.empty:
+        raise ValueError(f"{onnx_folder / 'student_int8.onnx'}: evaluated as another file, or not at all; dvc repro")
     with writing(Path("build/huggingface", name)) as (folder,):
         (folder / "onnx").mkdir(parents=True)
         shutil.copy(onnx_folder / "student_fp32.onnx", folder / "onnx/model.onnx")
@@ -131,7 +130,7 @@ def release(name: str, *, released: bool) -> None:
             if (exported := Path("build/mobile", name, kind)).is_dir():
                 check_same(metadata, exported)
                 shutil.copytree(exported, folder / kind)
-        write_text(folder / "README.md", front_matter(name, models) + card.read_text(encoding="utf-8"))
+        write_text(folder / "README.md", front_matter(name, rows) + card.read_text(encoding="utf-8"))
         write_json(folder / "config.json", config(metadata))
         write_json(folder / "preprocessor_config.json", preprocessor(metadata))
     if released:

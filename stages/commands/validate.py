@@ -20,18 +20,17 @@ from tqdm import tqdm
 
 from stages.deployment.answering import Answer, answer_files
 from stages.deployment.deployed import open_deployed
-from stages.deployment.metadata import RELEASED, Metadata
+from stages.deployment.metadata import RELEASED
 from stages.foundation.files import write_csv, write_text, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import Evaluate
+from stages.reporting.results import holdout_rows
 from stages.reporting.validation import validation_page
 from stages.validation.archive import Labelled, read_archive
-from stages.validation.numbers import external_tables
+from stages.validation.numbers import TABLES, external_tables
 
 PAGE = "report.html"
-WRITTEN = {PAGE, "faults.csv", "predictions.csv"}  # by which a validation's folder is known
-SAME = 1e-6  # of a threshold: how exactly models.csv holds it
-DEVELOPMENT = "student_int8"  # of the tables of the run that the released file comes from
+WRITTEN = {PAGE, *(f"{name}.csv" for name in (*TABLES, "predictions", "faults"))}
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,6 @@ def describe(table: pd.DataFrame, archive: Labelled, replicates: int) -> dict[st
     return {"population": population, "unit": archive.groups, "replicates": str(replicates)}
 
 
-def development(metadata: Metadata) -> pd.DataFrame:
-    """Return models.csv's rows of this very file on the holdout of its own data, none where they are not here."""
-    path = Path("metrics", metadata.data, "evaluation/models.csv")
-    if not path.is_file():
-        return pd.DataFrame()
-    table = pd.read_csv(path, dtype={"at": str})
-    table = table[(table["model"] == DEVELOPMENT) & (table["split"] == "holdout")]
-    thresholds = pd.to_numeric(table["threshold"], errors="coerce")
-    own = np.isclose(thresholds, metadata.decision.threshold, rtol=SAME, atol=0).any()
-    return table.drop(columns=["model", "split"]) if own else pd.DataFrame()
-
-
 def output_of(options: argparse.Namespace) -> Path:
     """Return the folder to write; ValueError where that would remove something that `validate` did not write."""
     archive: Path = options.archive.resolve()
@@ -77,22 +64,27 @@ def output_of(options: argparse.Namespace) -> Path:
     output: Path = options.output or Path("build/validation", name)
     if archive == output.resolve() or output.resolve() in archive.parents:
         raise ValueError(f"{output}: holds the archive; name another folder")
-    if output.is_dir() and (found := {path.name for path in output.iterdir()}) and not found >= WRITTEN:
+    if output.is_dir() and {path.name for path in output.iterdir()} not in (set(), WRITTEN):
         raise ValueError(f"{output}: holds something else than a validation; name another folder")
     return output
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="validate", description="External validation. Research only: no diagnosis.")
+    parser = argparse.ArgumentParser(prog="melanoma-kd validate")
     parser.add_argument("archive", type=Path, help="a folder, or a CSV of files and labels beside its images")
     parser.add_argument(
-        "--model", type=Path, default=RELEASED, help="an ONNX or LiteRT file that this pipeline exported"
+        "--model",
+        type=Path,
+        default=RELEASED,
+        help="an ONNX or LiteRT file that this pipeline exported; default: the released student, models/released",
     )
     parser.add_argument("--melanoma", action="append", metavar="LABEL", help="a label that means melanoma; repeatable")
     parser.add_argument("--prevalence", type=float, nargs="+", help="of melanoma; default: params.yaml's")
     parser.add_argument("--output", type=Path, help="default: build/validation/<archive>")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all")
     options = parser.parse_args(arguments)
+    if options.threads < 1:
+        parser.error(f"argument --threads: wanted 1 or more, found {options.threads}")
     for prevalence in options.prevalence or []:
         if not 0 < prevalence < 1:
             parser.error(f"argument --prevalence: wanted shares between 0 and 1, found {prevalence:g}")
@@ -120,7 +112,8 @@ def validate(options: argparse.Namespace) -> int:
         write_csv(folder / "faults.csv", pd.DataFrame({"fault": faults}))
         file = {"model": options.model.name, "data": metadata.data}
         described = describe(table, archive, settings.replicates)
-        page = validation_page(output.name, file, described, tables, faults, development(metadata))
+        beside = holdout_rows(metadata.data, metadata.decision.threshold)
+        page = validation_page(output.name, file, described, tables, faults, beside)
         write_text(folder / PAGE, page)
     print(f"{len(table)} images, {table['melanoma'].sum()} of melanomas; {len(faults)} faults; {output / PAGE}")
     return len(faults)

@@ -110,11 +110,15 @@ def serve(folder: Path, port: int) -> ThreadingHTTPServer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="web", description="Build and serve the page.")
-    parser.add_argument("model", nargs="?", type=Path, default=RELEASED)
-    parser.add_argument("--build-only", action="store_true")
-    parser.add_argument("--port", type=int, default=8000)
+    parser = argparse.ArgumentParser(prog="melanoma-kd web")
+    parser.add_argument(
+        "model", nargs="?", type=Path, default=RELEASED, help="an ONNX file; default: the released student"
+    )
+    parser.add_argument("--build-only", action="store_true", help="serve nothing")
+    parser.add_argument("--port", type=int, default=8000, help="of this machine, 8000")
     options = parser.parse_args()
+    if not 0 <= options.port < 2**16:
+        parser.error(f"argument --port: wanted 0 to 65535, found {options.port}")
     try:
         build(options.model, ROOT / "build", ROOT / "build/web")
         if not options.build_only:

@@ -23,7 +23,7 @@ from stages.scheduling.results import push_results
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="melanoma-kd work", description="run one stage of one commit in a clone")
+    parser = argparse.ArgumentParser(prog="melanoma-kd work")
     parser.add_argument("commit", help="of the repository, or of a workspace, as melanoma-kd cluster prints it")
     parser.add_argument("stage", help="as `dvc stage list` names it: train_teacher@resnet50")
     parser.add_argument("--repository", required=True, help="folder or Git address")

@@ -1,6 +1,7 @@
 """Answer about image files, however many: some are decoded while others are scored; bad ones are named, not raised."""
 
 import io
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,23 @@ class Answer:
     p_melanoma: float = NAN
     distance: float = NAN
     error: str = ""
+
+
+def images_in(folder: Path) -> Iterator[Path]:
+    """Yield the images in a folder and all folders below it, a folder's own by name, before those of its folders.
+
+    A link to another folder is not followed but yielded, so that it is named where it then cannot be read; a link that
+    leads nowhere likewise. OSError where a folder cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders.sort()
+        linked = {name for name in folders if Path(parent, name).is_symlink()}
+        suffixed = {name for name in names if Path(name).suffix.lower() in SUFFIXES}
+        yield from (Path(parent, name) for name in sorted(linked | suffixed))
 
 
 def answer_files(student: Deployed, files: Iterable[str], threads: int) -> Iterator[Answer]:

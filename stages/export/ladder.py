@@ -22,7 +22,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from stages.deployment.session import INPUT
+from stages.deployment.session import INPUT, LOGITS
 from stages.export.settings import Method
 from stages.export.weight_only import largest_value, least_squares, quantize_weights
 
@@ -49,11 +49,30 @@ def static(**settings: Any) -> Quantizer:
             source, prepared, target = (Path(folder, f"{name}.onnx") for name in ("fp32", "prepared", "int8"))
             onnx.save(model, source)
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
-            reader, qdq = _Images(images), QuantFormat.QDQ
-            quantize_static(prepared, target, reader, quant_format=qdq, per_channel=True, **settings)
+            described = onnx.load(prepared)
+            in_float = nodes_beside(described, LOGITS)
+            onnx.save(described, prepared)
+            options = {"quant_format": QuantFormat.QDQ, "per_channel": True, "nodes_to_exclude": in_float}
+            quantize_static(prepared, target, _Images(images), **options, **settings)
             return onnx.load(target)
 
     return quantize
+
+
+def nodes_beside(model: onnx.ModelProto, output: str) -> list[str]:
+    """Name all nodes of a model; return the names of those that one output does not depend on.
+
+    Beside the logits these are the distance's. With activations in 8 bits, whose ranges are training images', no
+    picture could be farther than those images are.
+    """
+    wanted, beside = {output}, []
+    for number, node in reversed(list(enumerate(model.graph.node))):  # in topological order
+        node.name = f"node_{number}"
+        if wanted.isdisjoint(node.output):
+            beside.append(node.name)
+        else:
+            wanted.update(node.input)
+    return beside
 
 
 def dynamic(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:

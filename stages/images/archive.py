@@ -17,6 +17,7 @@ from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA, UNKNOWN
 from stages.foundation.files import sha256_file
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
+COLLECTION = "dataset"  # a last column that the table from Harvard Dataverse has; Kaggle's has none
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # a spreadsheet takes a leading "-" for a formula
 _TEXT = re.compile(r"([A-Za-z0-9][A-Za-z0-9 _/.()-]*)?")
 _AGE = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -27,13 +28,16 @@ def read_metadata(archive: Path) -> pd.DataFrame:
 
     ValueError lists every faulty row: ids outside [A-Za-z0-9_-]+, unknown diagnoses, ages that are no number from
     0 to 120, other text that a spreadsheet could take for a formula, repeated image_ids, lesions with two diagnoses.
-    Blank lines are skipped.
+    Blank lines are skipped, and so is a last column named `dataset`.
     """
     path = archive / METADATA
     if not path.is_file():
         raise ValueError(f"{path}: no such file; the README says how to get an archive and where to put it")
     numbered = _read_rows(path)
     header = numbered[0][1] if numbered else []
+    if header == [*COLUMNS, COLLECTION]:
+        numbered = [(number, row[:-1]) for number, row in numbered]
+        header = COLUMNS
     if header != COLUMNS:
         raise ValueError(f"{path}: wanted the columns {','.join(COLUMNS)}, found {','.join(header)}")
     faults = [f"row {number}: {fault}" for number, row in numbered[1:] for fault in _row_faults(row)]

@@ -2,13 +2,31 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from stages.reporting.labels import label_of, read_index, read_table
+from stages.reporting.labels import label_of, read_index, read_table, teacher_of
 from stages.reporting.page import Columns, metric_rows
 
 PUBLISHED = Path("metrics/published/models.csv")
+INT8 = "student_int8"  # of the tables: the model that the released file holds
+SAME = 1e-6  # of a threshold: how exactly models.csv holds it
 RUNTIMES = {"pytorch": "teacher", "onnx fp32": "fp32", "onnx int8": "int8"}  # of deployment.csv, to kind or role
+
+
+def holdout_rows(data: str, threshold: float) -> pd.DataFrame:
+    """Return models.csv's rows of the int8 file with this threshold, on the holdout of the data it was trained on.
+
+    None where there is no models.csv, or it is of another file, whose threshold is another.
+    """
+    path = Path("metrics", data, "evaluation/models.csv")
+    if not path.is_file():
+        return pd.DataFrame()
+    table = pd.read_csv(path, dtype={"at": str})
+    table = table[(table["model"] == INT8) & (table["split"] == "holdout")]
+    thresholds = pd.to_numeric(table["threshold"], errors="coerce")
+    own = np.isclose(thresholds, threshold, rtol=SAME, atol=0).any()
+    return table.drop(columns=["model", "split"]) if own else pd.DataFrame()
 
 
 class Results:
@@ -46,6 +64,12 @@ class Results:
         """
         evaluated = set(self.models["model"])
         return metric_rows(self.models, [name for name in names if name in evaluated], columns)
+
+    def teacher_ms(self) -> str:
+        """Return the milliseconds, p50, of the teacher's ONNX fp32 file on one thread, "-" where it was not timed."""
+        table = read_table(self.folder / "deployment.csv", self.index)
+        rows = table[(table["model"] == teacher_of(self.index)) & (table["runtime"] == "onnx fp32")]
+        return f"{rows['ms_p50_1_thread'].iloc[0]:.1f}" if len(rows) else "-"
 
     def speed(self) -> dict[str, list[str]]:
         """Return megabytes and milliseconds, p50 with p95, of each model that `benchmark` timed."""

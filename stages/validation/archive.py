@@ -5,20 +5,20 @@ any CSV with a column for the file and one for the label. A row that cannot be u
 is guessed.
 """
 
-import os
-from collections.abc import Hashable, Iterator
+import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from stages.dataset.splits import DIAGNOSES, MELANOMA, METADATA, UNKNOWN
-from stages.deployment.answering import SUFFIXES
+from stages.deployment.answering import SUFFIXES, images_in
 from stages.foundation.files import read_table
 
 COLUMNS = {  # ours -> names it has elsewhere, in lower case; the first that a table has is taken
     "image_id": ("file", "filename", "image_id", "image", "image_name", "isic_id"),
-    "label": ("label", "dx", "target", "melanoma", "class", "benign_malignant", "diagnosis"),
+    "label": ("label", "dx", "target", "melanoma", "class", "diagnosis", "benign_malignant"),
     "patient_id": ("patient_id", "patient"),
     "lesion_id": ("lesion_id", "lesion"),
     "age": ("age", "age_approx"),
@@ -33,16 +33,18 @@ ONE_HOT = "mel"  # a column of ISIC's ground truths that have one for each class
 MELANOMAS = {MELANOMA, "melanoma", "1", "1.0", "true", "yes"}
 OTHERS = {*DIAGNOSES, "nevus", "other", "0", "0.0", "false", "no", "benign"} - MELANOMAS
 OLDEST = 130  # years
+SHOWN = 10  # labels in an error
+FORMULA = re.compile(r"[=@\t]|[+-](?![0-9.]*$)")  # what a spreadsheet takes for the start of one; -1 is a number
 
 
 @dataclass(frozen=True)
 class Labelled:
     """Images with a label.
 
-    table: image_id, label (as the archive has it), melanoma (0 or 1), lesion (its name, else the image's own),
-    lesion_id (what is drawn together: the patient's where one is named, else the lesion), age, sex, localization
-    ("unknown" where there is none); files: of its rows; faults: of rows left out; unused: how many images were not
-    used; groups: what lesion_id names, such as "patients".
+    table: image_id, label (as the archive has it), melanoma (0 or 1), lesion (its patient and name; of one without a
+    name, the image), lesion_id (what is drawn together: the patient where one is named, else the lesion), age, sex,
+    localization ("unknown" where there is none); files: of its rows; faults: of rows left out; unused: how many names
+    of images no row used; groups: what lesion_id names, such as "patients".
     """
 
     table: pd.DataFrame
@@ -101,7 +103,7 @@ def _rows_of(path: Path, melanomas: set[str] | None) -> pd.DataFrame:
 def _rows_of_folders(archive: Path) -> pd.DataFrame:
     """Return a row for each image of a folder's folders, whose names are the labels."""
     folders = sorted(path for path in archive.iterdir() if path.is_dir())
-    rows = [(str(path.relative_to(archive)), folder.name) for folder in folders for path in _images(folder)]
+    rows = [(str(path.relative_to(archive)), folder.name) for folder in folders for path in images_in(folder)]
     if not rows:
         raise ValueError(f"{archive}: no table (*.csv) and no folders with images, one for each class")
     table = pd.DataFrame(rows, columns=["image_id", "label"]).reindex(columns=list(COLUMNS), fill_value="")
@@ -110,16 +112,20 @@ def _rows_of_folders(archive: Path) -> pd.DataFrame:
 
 def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> Labelled:
     stems: dict[str, list[Path]] = {}
-    for path in _images(folder):
+    for path in images_in(folder):
         stems.setdefault(path.stem, []).append(path)
+    labels = set(rows["label"].str.lower())
+    if missing := sorted((melanomas or set()) - labels):
+        raise ValueError(f"{folder}: no row has the label {missing[0]!r}, but {', '.join(sorted(labels)[:SHOWN])}")
     kept, faults = [], []
     for row in rows.to_dict("records"):
         try:
             file, melanoma = _file_of(row["image_id"], folder, stems), _melanoma(row["label"], melanomas)
+            described = _described(row)
         except ValueError as error:
             faults.append(f"{row.pop('where')}: {error}")
             continue
-        kept.append(_described(row) | {"file": file, "melanoma": int(melanoma)})
+        kept.append(described | {"file": file, "melanoma": int(melanoma)})
     table = pd.DataFrame(kept, columns=["image_id", "label", "lesion", *DESCRIBING[1:], "file", "melanoma"])
     disagreeing = table.groupby("file")["melanoma"].transform("nunique") > 1
     faults += [f"{name}: rows with different labels, all left out" for name in table["image_id"][disagreeing]]
@@ -133,15 +139,22 @@ def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> L
 
 
 def _described(row: dict[Hashable, str]) -> dict[str, str]:
-    """Return a row with "unknown" for what is not known, and with whom a bootstrap has to draw together."""
+    """Return a row with "unknown" for what is not known, and with whom a bootstrap has to draw together.
+
+    ValueError where a spreadsheet that opens what `validate` writes would run a cell.
+    """
     known = {name: UNKNOWN if row[name].lower() in NOT_KNOWN else row[name] for name in DESCRIBING}
-    patient, lesion = known["patient_id"], known["lesion_id"]
-    lesion = row["image_id"] if lesion == UNKNOWN else lesion
+    for text in (row["image_id"], row["label"], *known.values()):
+        if FORMULA.match(text):
+            raise ValueError(f"{text!r}: a spreadsheet would take it for a formula")
+    patient = "" if known["patient_id"] == UNKNOWN else f"patient {known['patient_id']}"
+    lesion = f"image {row['image_id']}" if known["lesion_id"] == UNKNOWN else known["lesion_id"]
+    lesion = f"{patient}, {lesion}" if patient else lesion  # a patient's lesions may be numbered from 1
     age = pd.to_numeric(known["age"], errors="coerce")
     return {
         **{name: row[name] for name in ("image_id", "label")},
         "lesion": lesion,
-        "lesion_id": lesion if patient == UNKNOWN else patient,
+        "lesion_id": patient or lesion,
         "age": known["age"] if 0 <= age <= OLDEST else UNKNOWN,
         **{name: known[name] for name in ("sex", "localization")},
     }
@@ -168,15 +181,9 @@ def _file_of(name: str, folder: Path, stems: dict[str, list[Path]]) -> Path:
 def _melanoma(label: str, melanomas: set[str] | None) -> bool:
     known = label.lower()
     if melanomas is not None:
-        if not known:
-            raise ValueError("no label")
+        if known in NOT_KNOWN - melanomas:
+            raise ValueError(f"label {label!r}: not known")
         return known in melanomas
     if known in MELANOMAS or known in OTHERS:
         return known in MELANOMAS
     raise ValueError(f"label {label!r}: melanoma or not? --melanoma LABEL names the labels that are")
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (Path(parent, name) for name in sorted(names) if Path(name).suffix.lower() in SUFFIXES)

@@ -14,13 +14,14 @@ from stages.statistics.calibration import RAW, calibration_rows
 from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import share
 
+TABLES = ("metrics", "calibration", "shares", "consequences", "subgroups", "roc_band", "calibration_curve")
 ALL, ANSWERED = "all", "not refused"  # images that the metrics are of
 
 
 def external_tables(
     table: pd.DataFrame, decision: Decision, settings: Evaluate, prevalences: Sequence[float]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of an external validation, by name.
+    """Return the tables of an external validation, by name: TABLES.
 
     table: of a `Labelled`, melanomas and other lesions among them, with p_melanoma and distance; settings: of the
     bootstrap over its lesions or patients; prevalences: of melanoma, that predictive values are computed for.

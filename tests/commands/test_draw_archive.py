@@ -42,6 +42,7 @@ def test_what_is_there_is_left_alone(tiny):
 
 
 def test_a_wrong_number_of_lesions_is_one_line(tiny):
-    with pytest.raises(SystemExit, match="lesions"):
+    with pytest.raises(SystemExit) as raised:
         draw_archive.main(["clinic", "--lesions", "3"])
+    assert raised.value.code == ("draw_archive: options: lesions: Input should be greater than or equal to 20, found 3")
     assert not (tiny / "clinic").exists()

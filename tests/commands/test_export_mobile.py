@@ -39,14 +39,20 @@ def test_the_file_answers_as_onnx_does(tiny, name):
     assert beside["decision"]["farthest"] > 0
 
 
-def test_weights_that_the_onnx_files_were_not_made_of_are_refused(tiny):
+def test_weights_and_splits_that_the_onnx_files_were_not_made_of_are_refused(tiny):
     onnx = tiny / "models/demo/onnx/student_fp32.onnx"
     student = tiny / f"models/demo/students/{open_deployed(onnx, threads=1).metadata.student}.safetensors"
     cores, content = os.sched_getaffinity(0), student.read_bytes()
     student.write_bytes(content + b" ")
-    with pytest.raises(SystemExit, match=rf"{student.name}: newer than the ONNX files; dvc repro quantize"):
+    with pytest.raises(SystemExit, match=rf"{student.name}: not what the ONNX files were made of; dvc repro quantize"):
         export_mobile.main(["litert"])
     student.write_bytes(content)
+    val = tiny / "data/processed/demo/val.csv"
+    table, header = val.read_text(), len(val.read_text().splitlines()[0]) + 1
+    val.write_text(table[:header] + "".join(table[header:].splitlines(keepends=True)[::-1]))  # as of another split
+    with pytest.raises(SystemExit, match=r"val\.csv: not what the ONNX files were made of"):
+        export_mobile.main(["litert"])
+    val.write_text(table)
     onnx.unlink()
     with pytest.raises(SystemExit, match=r"student_fp32.onnx: missing; dvc repro quantize"):
         export_mobile.main(["litert"])

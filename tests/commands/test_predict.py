@@ -137,6 +137,16 @@ def test_bad_files_are_reported_and_skipped(model, folder):
     assert "Traceback" not in process.stderr.decode()
 
 
+def test_a_linked_folder_is_named(model, tmp_path, image):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/good.jpg").write_bytes(image.read_bytes())
+    (tmp_path / "images/more").symlink_to(tmp_path)
+    process = run("--model", model, "--format", "csv", tmp_path / "images")
+    assert process.returncode == 1
+    assert process.stderr.strip().endswith(b"predict: 1 of 2 images could not be read")
+    assert b"Is a directory" in process.stdout
+
+
 def test_a_name_is_no_formula_in_a_spreadsheet(model, folder, monkeypatch):
     process = subprocess.run(
         [sys.executable, "-m", "stages.commands.predict", "--model", str(model), "--format", "csv", "=formula.jpg"],

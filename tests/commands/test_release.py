@@ -38,6 +38,15 @@ def test_the_folder_has_the_layout(tiny):
         onnx.checker.check_model(str(folder / name), full_check=True)
 
 
+def test_a_file_that_was_not_evaluated_gets_no_other_files_numbers(tiny):
+    path = tiny / "metrics/demo/evaluation/models.csv"
+    table = pd.read_csv(path, dtype={"at": str})
+    table.assign(threshold=0.123).to_csv(path, index=False)
+    with pytest.raises(ValueError, match=r"student_int8\.onnx: evaluated as another file"):
+        release.release("demo", released=False)
+    assert not (tiny / "build/huggingface").exists()
+
+
 def test_phones_files_come_along(tiny):
     exported = tiny / "build/mobile/demo/litert"
     exported.mkdir(parents=True)

@@ -137,6 +137,13 @@ def test_a_prevalence_out_of_range_is_named(tiny):
     assert raised.value.code == 2
 
 
+def test_no_threads_is_named(tiny, capsys):
+    with pytest.raises(SystemExit) as raised:
+        validate.main(["x", "--threads", "0"])
+    assert raised.value.code == 2
+    assert "--threads: wanted 1 or more, found 0" in capsys.readouterr().err
+
+
 def test_it_is_a_command(tiny):
     argv = [sys.executable, "-m", "stages.commands.main", "validate", "gone"]
     process = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -162,6 +169,16 @@ def test_nothing_but_a_validation_is_overwritten(tiny, holdout, output):
     with pytest.raises(SystemExit, match="name another folder"):
         run(tiny, holdout, "--output", output)
     assert sorted(path for path in tiny.rglob("*")) == before
+
+
+def test_a_validation_with_notes_beside_it_is_not_overwritten(tiny, holdout):
+    run(tiny, holdout)
+    run(tiny, holdout)  # what it wrote itself is
+    notes = tiny / "build/validation/clinic/notes.md"
+    notes.write_text("mine")
+    with pytest.raises(SystemExit, match="name another folder"):
+        run(tiny, holdout)
+    assert notes.read_text() == "mine"
 
 
 def test_refused_pictures_are_left_out_of_a_second_set_of_metrics(tiny):

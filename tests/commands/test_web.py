@@ -144,8 +144,26 @@ def test_ten_images_get_predicts_probabilities(page, finished, sensitive):
 def test_with_webgpu_the_gpu_gives_predicts_probabilities(gpu_page, finished, sensitive):
     assert "on this device's GPU" in gpu_page.find_element("id", "model").text
     paths = sorted((finished / "data/raw/demo").rglob("*.jpg"))[:10]
-    expected = [row.p_melanoma for row in expected_rows(sensitive, paths)]
-    assert [give(gpu_page, path) for path in paths] == pytest.approx(expected, abs=1e-3)
+    rows, answers = expected_rows(sensitive, paths), [answer(gpu_page, path) for path in paths]
+    assert [float(row["p"]) for row in answers] == pytest.approx([row.p_melanoma for row in rows], abs=1e-3)
+    assert [float(row["distance"]) for row in answers] == pytest.approx([row.distance for row in rows], rel=1e-2)
+
+
+def test_a_gpu_that_gives_no_distance_is_not_taken(page):
+    script = (
+        "const done = arguments[0];"
+        "import('./model.js').then(({ alike }) => done([[1.2, 1.2], [NaN, 1.2], [1.2, NaN], [1.3, 1.2], [NaN, NaN]]"
+        ".map(([gpu, processor]) => alike({ p: .3, distance: gpu }, { p: .3, distance: processor }))));"
+    )
+    assert page.execute_async_script(script) == [True, False, False, False, True]
+
+
+def test_no_probability_is_shown_as_nothing_or_all(page):
+    script = (
+        "const done = arguments[0];"
+        "import('./gauge.js').then(({ percentage }) => done([.0003, .004, .05, .5, .996].map(percentage)));"
+    )
+    assert page.execute_async_script(script) == ["< 0.1 %", "0.4 %", "5 %", "50 %", "> 99 %"]
 
 
 def test_several_pictures_in_a_row_are_answered_in_their_order(page, finished, sensitive):
@@ -161,6 +179,18 @@ def test_several_pictures_in_a_row_are_answered_in_their_order(page, finished, s
     assert page.switch_to.active_element.get_attribute("id") == "file"
     give(page, paths[0])
     assert len(cards(page)) == 1
+
+
+def test_what_was_cleared_away_does_not_come_back_as_an_error(page, finished, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    page.execute_script(  # as soon as it is being read
+        "document.getElementById('file').addEventListener('change',"
+        " () => setTimeout(() => document.getElementById('clear').click()), { once: true });"
+    )
+    page.find_element("id", "file").send_keys(str(broken))
+    give(page, next((finished / "data/raw/demo").rglob("*.jpg")))
+    assert [card.get_attribute("data-error") for card in cards(page)] == [None]
 
 
 def test_an_unfamiliar_picture_gets_no_probability(browser, refusing, finished):

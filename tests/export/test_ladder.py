@@ -1,18 +1,22 @@
-"""Every method of the ladder gives a whole model near fp32, and no two give the same one."""
+"""Every method of the ladder gives a whole model near fp32, which knows far from near; no two give the same one."""
 
 import numpy as np
 import onnx
 import pytest
 import torch
 
-from stages.deployment.session import open_session
+from stages.deployment.session import DISTANCE, LOGITS, open_session
+from stages.export.familiarity import Answering, Gaussian, Pooled
 from stages.export.graph import export_onnx
 from stages.export.ladder import LADDER
 from stages.foundation.names import STUDENT
 from stages.networks.models import build_model
 
 pytestmark = pytest.mark.slow
-IMAGES = np.random.default_rng(0).random((16, 3, 64, 64), dtype=np.float32)
+RNG = np.random.default_rng(0)
+TRAIN = (0.8 * RNG.random((200, 3, 1, 1)) + 0.2 * RNG.random((200, 3, 64, 64))).astype(np.float32)  # of some colour
+IMAGES = TRAIN[:64]
+NOISE = RNG.integers(0, 2, (16, 3, 64, 64)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +24,21 @@ def fp32():
     torch.manual_seed(0)
     model = build_model(STUDENT, 7)
     model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # the mean over all that is seen
     with torch.no_grad():
-        for _ in range(20):  # batch norms that fit: a fresh model's output hardly depends on its input
-            model(torch.from_numpy(IMAGES))
-    return export_onnx(model.eval(), 64)
+        model(torch.from_numpy(TRAIN))  # batch norms that fit: a fresh model's output hardly depends on its input
+        _, features = Pooled(model.eval())(torch.from_numpy(TRAIN))
+    return export_onnx(Answering(model, Gaussian(features.numpy())), 64, [LOGITS, DISTANCE])
+
+
+def answers(model: bytes, images: np.ndarray = IMAGES) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(open_session(model, threads=2).run([LOGITS, DISTANCE], {"image": images}))
 
 
 def logits(model: bytes) -> np.ndarray:
-    return open_session(model, threads=2).run(None, {"image": IMAGES})[0]
+    return answers(model)[0]
 
 
 @pytest.mark.parametrize("name", LADDER)
@@ -37,6 +48,14 @@ def test_each_method_gives_one_whole_smaller_file(fp32, name):
     assert len(content) < 0.4 * len(fp32.SerializeToString())
     expected = logits(fp32.SerializeToString())
     assert np.abs(logits(content) - expected).max() < 0.5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_with_each_method_what_is_far_stays_far(fp32, name):
+    """In 8 bits of the training images' range, no distance could be larger than theirs."""
+    content = LADDER[name](fp32, IMAGES).SerializeToString(deterministic=True)
+    (_, near), (_, far) = answers(content), answers(content, NOISE)
+    assert far.min() > 1.5 * near.max()
 
 
 def test_no_two_methods_give_the_same_model(fp32):

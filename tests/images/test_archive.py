@@ -83,6 +83,14 @@ def test_all_faults_are_listed(tmp_path):
     assert "row 4" in str(caught.value)
 
 
+def test_the_last_column_of_dataverses_table_is_not_read(tmp_path):
+    rows = [row + ",vidir_modern" for row in ROWS]
+    table = read_metadata(archive(tmp_path / "a", rows, header=HEADER + ",dataset"))
+    assert table.equals(read_metadata(archive(tmp_path / "b")))
+    with pytest.raises(ValueError, match="row 3: wanted 7 fields, found 6"):
+        read_metadata(archive(tmp_path / "c", [rows[0], ROWS[1]], header=HEADER + ",dataset"))
+
+
 @pytest.mark.parametrize("header", [HEADER.replace(",", ";"), "image_id,dx", HEADER + ",extra"])
 def test_another_table_is_refused(tmp_path, header):
     with pytest.raises(ValueError, match="wanted the columns lesion_id,image_id"):

@@ -53,7 +53,7 @@ def test_isic_2020_has_a_target_and_patients(tmp_path):
     )
     archive = read_archive(tmp_path / "train.csv")
     assert labels(archive) == {"ISIC_1": 0, "ISIC_2": 1, "ISIC_3": 0}
-    assert archive.table["lesion_id"].tolist() == ["p1", "p1", "ISIC_3"]
+    assert archive.table["lesion_id"].tolist() == ["patient p1", "patient p1", "image ISIC_3"]
     assert archive.table["localization"].tolist() == ["torso", "torso", "unknown"]
     assert archive.groups == "patients"
 
@@ -71,8 +71,61 @@ def test_patients_are_drawn_together_where_they_are_named_else_lesions(tmp_path)
         image(tmp_path / f"{name}.jpg")
     (tmp_path / "t.csv").write_text("isic_id,melanoma,patient_id,lesion_id\na,1,p1,\nb,0,NA,l1\nc,0,p1,l2\n")
     archive = read_archive(tmp_path)
-    assert archive.table["lesion_id"].tolist() == ["p1", "l1", "p1"]
+    assert archive.table["lesion_id"].tolist() == ["patient p1", "l1", "patient p1"]
     assert archive.groups == "patients or lesions"
+
+
+def test_lesions_numbered_within_a_patient_are_not_one(tmp_path):
+    rows = [("a", "p", "1"), ("b", "q", "1"), ("c", "q", "1"), ("d", "", "1"), ("e", "1", ""), ("1", "", "")]
+    for name, _, _ in rows:
+        image(tmp_path / f"{name}.jpg")
+    table = "".join(f"{name},{int(name == 'a')},{patient},{lesion}\n" for name, patient, lesion in rows)
+    (tmp_path / "t.csv").write_text(f"isic_id,melanoma,patient_id,lesion_id\n{table}")
+    archive = read_archive(tmp_path)
+    assert archive.table["lesion"].nunique() == 5  # b and c are one lesion
+    assert archive.table["lesion_id"].nunique() == 5  # of p and q, of the patient 1, the lesion 1 and the image 1
+    together = archive.table.set_index("image_id")[["lesion", "lesion_id"]]
+    assert together.loc["b"].equals(together.loc["c"])
+
+
+def test_isics_own_metadata_is_read_by_its_diagnosis(tmp_path):
+    """Of malignant images some are melanomas and some carcinomas."""
+    for name in "abc":
+        image(tmp_path / f"{name}.jpg")
+    (tmp_path / "t.csv").write_text(
+        "isic_id,benign_malignant,diagnosis\na,malignant,melanoma\nb,malignant,basal cell carcinoma\nc,benign,nevus\n"
+    )
+    assert labels(read_archive(tmp_path, {"melanoma"})) == {"a": 1, "b": 0, "c": 0}
+
+
+def test_a_label_that_is_not_known_is_not_another_lesion(tmp_path):
+    for name in "abcd":
+        image(tmp_path / f"{name}.jpg")
+    (tmp_path / "t.csv").write_text("file,label\na,MM\nb,NA\nc,unknown\nd,in-situ\n")
+    archive = read_archive(tmp_path, {"mm"})
+    assert labels(archive) == {"a": 1, "d": 0}
+    assert archive.faults == ["row 3: label 'NA': not known", "row 4: label 'unknown': not known"]
+    with pytest.raises(ValueError, match="no row has the label 'in situ', but in-situ, mm, na, unknown"):
+        read_archive(tmp_path, {"mm", "in situ"})
+
+
+def test_what_a_spreadsheet_would_run_is_a_fault(tmp_path):
+    for name in ("a", "b", "c", "=1+1"):
+        image(tmp_path / f"{name}.jpg")
+    cells = ["a,1,=HYPERLINK(1)", "b,1,@x", "c,+,-", "=1+1,1,torso"]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label,localization", *cells]))
+    archive = read_archive(tmp_path, {"1"})
+    assert labels(archive) == {"c": 0}  # a plus alone is none
+    assert [fault.split(":")[0] for fault in archive.faults] == ["row 2", "row 3", "row 5"]
+    assert all("formula" in fault for fault in archive.faults)
+
+
+def test_a_folder_that_is_linked_is_named(tmp_path):
+    image(tmp_path / "elsewhere/1.png"), image(tmp_path / "archive/melanoma/2.png")
+    (tmp_path / "archive/melanoma/more").symlink_to(tmp_path / "elsewhere")
+    archive = read_archive(tmp_path / "archive")
+    assert labels(archive) == {"melanoma/2.png": 1}
+    assert archive.faults == ["melanoma/more: melanoma/more: no image"]
 
 
 def test_what_is_no_age_is_unknown(tmp_path):
