@@ -51,7 +51,7 @@ check-lock: $(INSTALLED)  ## dvc.lock belongs to this code, these parameters and
 
 check-all: lint check-lock test  ## all that .ci/run checks
 
-clean:  ## remove what can be rebuilt in minutes; data, models and DVC's cache stay
+clean:  ## remove environments, build/ (with reports of `validate`) and tools' caches; data, models and DVC's cache stay
 	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .coverage* dvc_plots build *.egg-info
 
 summary: $(INSTALLED)  ## which models are done, which are missing, and the command for each
@@ -87,7 +87,7 @@ web: $(INSTALLED)  ## the page that runs the student in a browser: built into bu
 track: $(INSTALLED)  ## send histories and metrics to Weights & Biases, as tracking.wandb says
 	melanoma-kd track
 
-ham10000: $(INSTALLED)  ## HAM10000 by its overrides; OVERRIDES=ham10000-13-teachers.overrides wants a GPU
+ham10000: $(INSTALLED)  ## HAM10000 by its overrides, which stay in params.yaml; OVERRIDES=ham10000-13-teachers.overrides wants a GPU
 	dvc exp run $$(sed -e '/^#/d' -e 's/^/-S /' $(OVERRIDES))
 
 data: $(INSTALLED)  ## the splits and the pack
@@ -96,13 +96,13 @@ data: $(INSTALLED)  ## the splits and the pack
 train-teacher: $(INSTALLED)  ## the listed teachers
 	dvc repro train_teacher
 
-train-teacher-single: $(INSTALLED)  ## one teacher: TEACHER_ARCH=resnet50
+train-teacher-single: $(INSTALLED)  ## one teacher, TEACHER_ARCH=resnet50; changes params.yaml
 	dvc exp run -S 'teachers=[$(TEACHER_ARCH)]' -S 'kd.teachers=[$(TEACHER_ARCH)]' train_teacher@$(TEACHER_ARCH)
 
-train-resnet-teachers: $(INSTALLED)  ## all ResNets
+train-resnet-teachers: $(INSTALLED)  ## all ResNets; changes params.yaml
 	dvc exp run -S 'teachers=[$(RESNETS)]' -S 'kd.teachers=[resnet18]' train_teacher
 
-train-efficientnet-teachers: $(INSTALLED)  ## all EfficientNets
+train-efficientnet-teachers: $(INSTALLED)  ## all EfficientNets; changes params.yaml
 	dvc exp run -S 'teachers=[$(EFFICIENTNETS)]' -S 'kd.teachers=[efficientnet_b0]' train_teacher
 
 train-student: $(INSTALLED)  ## the students, and what they need
@@ -114,5 +114,5 @@ quantize: $(INSTALLED)  ## the exported files, and what they need
 sklearn-baselines: $(INSTALLED)  ## the baselines, and what they need
 	dvc repro baselines
 
-sklearn-baselines-quick: $(INSTALLED)  ## logistic regression on 1,000 images
+sklearn-baselines-quick: $(INSTALLED)  ## logistic regression on 1,000 images; changes params.yaml
 	dvc exp run -S 'baselines.models=[logistic_regression]' -S baselines.max_train=1000 baselines
