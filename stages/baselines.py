@@ -7,17 +7,23 @@ each of baselines.models, features.npy in the pack's order, and predictions/base
 image that is not in train.csv) and record.json.
 """
 
+import os
+import threading
+import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from skl2onnx import to_onnx
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -45,11 +51,15 @@ class Params:
     compute: Threads
 
 
-def classifier(name: BaselineModel, seed: int, threads: int) -> Pipeline:
-    """Return an unfitted pipeline of scaling and classifier; weights balance the two classes, but not in boosting."""
+def classifier(name: BaselineModel, folds: np.ndarray, seed: int, threads: int) -> Pipeline:
+    """Return an unfitted pipeline of scaling and classifier; weights balance the two classes, but not in boosting.
+
+    folds: of the training images, (images,), by lesion: the SVM's Platt scaling is fitted to folds it has not seen.
+    """
+    unseen = PredefinedSplit(folds)
     models: dict[BaselineModel, Any] = {
         "logistic_regression": LogisticRegression(C=0.05, class_weight="balanced", max_iter=2000),
-        "svm_rbf": CalibratedClassifierCV(SVC(C=2.0, class_weight="balanced"), cv=5, ensemble=False),  # Platt scaling
+        "svm_rbf": CalibratedClassifierCV(SVC(C=2.0, class_weight="balanced"), cv=unseen, ensemble=False),
         "random_forest": RandomForestClassifier(
             400, min_samples_leaf=2, class_weight="balanced_subsample", random_state=seed, n_jobs=threads
         ),
@@ -76,9 +86,22 @@ def score(model: bytes, features: np.ndarray, threads: int) -> np.ndarray:
     return np.clip(probabilities[:, 1].astype(np.float64), 0, 1)
 
 
+def end_with(parent: int) -> None:
+    """End this process, one of a pool, once the process that started it is gone: one that is killed ends no pool."""
+    started_by = psutil.Process(parent)
+
+    def watch() -> None:
+        with suppress(psutil.NoSuchProcess):
+            while started_by.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(command.POLL_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def pack_features(pack: Pack, threads: int) -> np.ndarray:
     """Return the features of every packed image, float32 (images, features)."""
-    with ProcessPoolExecutor(threads) as pool:
+    with ProcessPoolExecutor(threads, initializer=end_with, initargs=(os.getpid(),)) as pool:
         features = pool.map(image_features, pack.pixels, chunksize=64)
         return np.stack(list(track(features, len(pack.pixels), "features")))
 
@@ -95,13 +118,13 @@ def main() -> None:
     features = pack_features(pack, threads)
     scored = scored_ids(pack, list(train["image_id"]))
     rows = pack.rows(list(train["image_id"]))
-    labels = train["melanoma"].to_numpy()
+    labels, folds = train["melanoma"].to_numpy(), train["fold"].to_numpy()
     if 0 < settings.max_train < len(rows):
         chosen = np.random.default_rng(settings.seed).permutation(len(rows))[: settings.max_train]
-        rows, labels = rows[chosen], labels[chosen]
+        rows, labels, folds = rows[chosen], labels[chosen], folds[chosen]
     with threadpool_limits(threads):  # of BLAS: their number changes the last bits
         fitted = {
-            name: as_onnx(classifier(name, settings.seed, threads).fit(features[rows], labels), features)
+            name: as_onnx(classifier(name, folds, settings.seed, threads).fit(features[rows], labels), features)
             for name in settings.models
         }
     p_melanoma = {name: score(model, features[pack.rows(scored)], threads) for name, model in fitted.items()}

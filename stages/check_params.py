@@ -7,6 +7,7 @@ data/teachers/<teacher>.json: each teacher's plan, of teacher, views and init.
 """
 
 import difflib
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,9 @@ def check_choices(params: Params) -> None:
     students = [key for key in (*GRID, params.kd.selected) if key != CONTROL]
     if params.kd.repeated not in students:
         raise ValueError(f"{PARAMS}: kd.repeated: {params.kd.repeated}: wanted one of {students}")
+    for key in params.teachers:
+        if any(number.startswith("0") and number != "0" for number in re.findall("[0-9]+", key.partition("_")[2])):
+            raise ValueError(f"{PARAMS}: teachers: {key}: write its numbers without leading zeros")
     if params.teacher.seed in {parse_teacher(key).seed for key in params.teachers}:
         raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")
     if params.distill.seed in params.kd.seeds:
@@ -83,15 +87,20 @@ def check_batches(schedules: dict[str, Schedule], processes: int) -> None:
 
 
 def check_changes(params: Params) -> None:
-    """Raise ValueError on changes for a repeat that is not trained, and on unfit ones for any architecture."""
+    """Raise ValueError on changes for a repeat that is not trained, on one of a seed, and on unfit ones."""
     for name in params.teacher.changes:
         if name not in ARCHITECTURES and name not in params.teachers:
             raise ValueError(f"{PARAMS}: teacher.changes.{name}: not among the teachers {params.teachers}")
+        if "seed" in (params.teacher.changes[name].model_extra or {}):
+            raise ValueError(f"{PARAMS}: teacher.changes.{name}.seed: a teacher's seed stands in its key, as _seed43")
         plan_of(params.teacher, params.views, {name: "random"}, name)
 
 
 def check_folds(params: Params) -> None:
     """Raise ValueError unless each image of train.csv has a label from as many of kd.teachers as every other."""
+    last = params.splits.folds - 1
+    if beyond := [key for key in params.teachers if (parse_teacher(key).fold or 0) > last]:
+        raise ValueError(f"{PARAMS}: teachers: {beyond[0]}: train has folds from 0 to {last}, by splits.folds")
     folds = Counter(parse_teacher(key).fold for key in params.kd.teachers)
     del folds[None]
     wanted = range(params.splits.folds)

@@ -20,7 +20,7 @@ from stages.foundation import command
 from stages.foundation.files import read_table, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data, Selection
+from stages.foundation.settings import Data, Selection, Threads
 from stages.networks.models import Classifier, load_weights
 from stages.networks.views import plain_view
 
@@ -30,6 +30,7 @@ class Params:
     data: Data
     target: Target
     kd: Selection
+    compute: Threads
 
 
 def grad_cam(model: Classifier, images: torch.Tensor, target: int) -> np.ndarray:
@@ -55,6 +56,7 @@ def grad_cam(model: Classifier, images: torch.Tensor, target: int) -> np.ndarray
 
 def main() -> None:
     params = read_params(Params)
+    torch.set_num_threads(params.compute.threads)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     pack = open_pack(processed / "pack")
     examples = read_table(Path("plots", params.data.name, "data/examples.csv"))

@@ -80,9 +80,8 @@ def quantized(
     return models
 
 
-def score_val(student: Classifier, dataset: Dataset, threads: int) -> np.ndarray:
+def score_val(student: Classifier, dataset: Dataset) -> np.ndarray:
     """Return the PyTorch student's p_melanoma of val, float64 (images,), in float32 on the CPU as ONNX files run."""
-    torch.set_num_threads(threads)
     logits = score_images(student, dataset.train.pack, dataset.val_rows, Device(torch.device("cpu"), mixed=False))
     return class_probability(logits, dataset.train.melanoma)
 
@@ -114,6 +113,7 @@ def describe(params: Params, images: TrainImages, decision: Decision, hashes: di
 def main() -> None:
     params = read_params(Params)
     threads = params.compute.threads
+    torch.set_num_threads(threads)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     dataset = open_dataset(processed, params.target)
     weights = models / f"students/{params.kd.selected}.safetensors"
@@ -137,7 +137,7 @@ def main() -> None:
         shorten_names(model)
         write_metadata(model, describe(params, dataset.train, decisions[name], hashes))
     files = {name: serialize(model) for name, model in onnx_models.items()}
-    p_val = {"pytorch": score_val(student, dataset, threads)} | {name: p[val] for name, p in p_melanoma.items()}
+    p_val = {"pytorch": score_val(student, dataset)} | {name: p[val] for name, p in p_melanoma.items()}
     table = compare(labels, p_val, params.evaluate.sensitivity)
     sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
     table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]

@@ -1,8 +1,14 @@
 """Baselines: what is written is what was scored, twice the same, and only what was asked for."""
 
+import os
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pandas as pd
-from conftest import write_params
+import psutil
+from conftest import ROOT, write_params
 
 from stages import baselines
 from stages.dataset.pack import open_pack
@@ -35,3 +41,30 @@ def test_a_quick_run_fits_what_is_asked_for(tiny):
     write_params(tiny, baselines={"models": ["logistic_regression"], "max_train": 20})
     baselines.main()
     assert [path.name for path in (tiny / "models/demo/baselines").iterdir()] == ["logistic_regression.onnx"]
+
+
+def test_a_killed_stage_leaves_no_worker(tmp_path):
+    """A pool's processes wait for work for ever when the one that started them cannot end them."""
+    program = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from stages.baselines import end_with
+with ProcessPoolExecutor(2, initializer=end_with, initargs=(os.getpid(),)) as pool:
+    list(pool.map(time.sleep, [120, 120]))
+"""
+    (tmp_path / "program.py").write_text(program)
+    process = subprocess.Popen([sys.executable, tmp_path / "program.py"], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    stage, deadline = psutil.Process(process.pid), time.monotonic() + 60
+    while len(workers := stage.children()) < 2 or not all(worker.num_threads() > 1 for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.kill()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    process.wait()
+    assert not alive
+
+
+def test_the_svms_probabilities_are_fitted_to_lesions_it_has_not_seen():
+    folds = np.array([0, 0, 1, 1, 2])
+    splits = baselines.classifier("svm_rbf", folds, 0, 1)[-1].cv.split()
+    assert [list(unseen) for _, unseen in splits] == [[0, 1], [2, 3], [4]]

@@ -32,6 +32,8 @@ def test_the_committed_parameters_pass(project):
         ({"teachers": ["resnet19"]}, "teachers.0: wanted some of resnet18, .*found 'resnet19'"),
         ({"teachers": ["resnet18", "resnet18_seed42"]}, "teacher.seed: 42 is a repeat's among the teachers"),
         ({"teachers": []}, "teachers"),
+        ({"teachers": ["resnet18", "resnet18_seed043"]}, "teachers: resnet18_seed043: write its numbers without"),
+        ({"teachers": ["resnet18", "resnet18_fold5"]}, "teachers: resnet18_fold5: train has folds from 0 to 4, by"),
         ({"teachers": ["resnet18", "resnet18"]}, "each once"),
         ({"kd": {"teachers": ["resnet50"]}}, r"kd.teachers: \['resnet50'\] not among the teachers \['resnet18'\]"),
         ({"kd": {"temprature": 1}}, "kd.temprature"),
@@ -212,6 +214,7 @@ def test_a_teachers_own_change_comes_after_its_architectures_and_its_seed_after_
         ({"resnet19": {}}, "teacher.changes.resnet19.*wanted some of resnet18"),
         ({"resnet50": {"epohcs": 3}}, "teacher.changes, as resnet50 takes them: schedule.epohcs: Extra inputs"),
         ({"resnet18_seed34": {}}, "teacher.changes.resnet18_seed34: not among the teachers"),
+        ({"resnet18": {"seed": 43}}, "teacher.changes.resnet18.seed: a teacher's seed stands in its key"),
     ],
 )
 def test_a_change_that_fits_no_schedule_is_named(project, changes, message):

@@ -29,15 +29,15 @@ class Gaussian(nn.Module):
     def __init__(self, features: np.ndarray) -> None:
         """Fit it to the features of the training images, (images, features)."""
         super().__init__()
-        center, scale = features.mean(axis=0), features.std(axis=0) + SMALLEST
-        standardized = (features - center) / scale
-        variances, directions = np.linalg.eigh(standardized.T @ standardized / len(features))  # ascending
+        values = torch.from_numpy(features).double()  # PyTorch's threads are pinned, NumPy's are not
+        center, scale = values.mean(dim=0), values.std(dim=0, correction=0) + SMALLEST
+        standardized = (values - center) / scale
+        variances, directions = torch.linalg.eigh(standardized.T @ standardized / len(values))  # ascending
         largest, projection = variances[-DIRECTIONS:], directions[:, -DIRECTIONS:]
         rest = max(float(variances[:-DIRECTIONS].mean()), SMALLEST)
         self.rest = rest * len(center)
-        values = (center, 1 / scale, projection, rest / largest - 1)
         self.center, self.scale, self.projection, self.excess = (
-            nn.Buffer(torch.from_numpy(np.ascontiguousarray(value, dtype=np.float32))) for value in values
+            nn.Buffer(value.float().contiguous()) for value in (center, 1 / scale, projection, rest / largest - 1)
         )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

@@ -50,10 +50,10 @@ def check_png(source: Path | BinaryIO) -> None:
         if columns and rows
     )
     stream, actual, position = zlib.decompressobj(), 0, 8
-    while position + 8 <= len(content):
+    while position + 8 <= len(content) and actual < wanted:  # what is beyond is not expanded: it may be a bomb
         length, kind = struct.unpack(">I4s", content[position : position + 8])
         if kind == b"IDAT":
-            actual += len(stream.decompress(content[position + 8 : position + 8 + length], wanted + 1 - actual))
+            actual += len(stream.decompress(content[position + 8 : position + 8 + length], wanted - actual))
         position += length + 12
     if actual < wanted:
         raise ValueError(f"image file is truncated ({wanted - actual} bytes of pixels are missing)")

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from conftest import ODD_EXIF
 from PIL import Image
 
-from stages.images.decoding import load_rgb, to_square
+from stages.images.decoding import check_png, load_rgb, to_square
 from stages.images.settings import Limits
 
 LIMITS = Limits(min_side=32, max_aspect=4.0, max_megapixels=1.0)
@@ -163,6 +164,22 @@ def test_a_png_whose_data_end_early_is_refused(tmp_path):
     for source in (png(tmp_path / "short.png", rows=10), io.BytesIO((tmp_path / "short.png").read_bytes())):
         with pytest.raises(ValueError, match=rf"truncated \({54 * (1 + 64 * 3)} bytes of pixels are missing\)"):
             load_rgb(source, LIMITS)
+
+
+def test_what_follows_a_pngs_last_row_is_not_expanded(tmp_path):
+    rows, zip_stream = b"\0" * (1 + 3 * 64) * 64, zlib.compressobj()
+    pixels = zip_stream.compress(rows + b"\0") + zip_stream.flush(zlib.Z_FULL_FLUSH)
+    bomb = zip_stream.compress(bytes(200_000_000)) + zip_stream.flush()
+    header = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", pixels), (b"IDAT", bomb), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    tracemalloc.start()
+    check_png(io.BytesIO(content))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])

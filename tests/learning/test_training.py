@@ -43,7 +43,7 @@ def examples() -> Examples:
 def network() -> nn.Module:
     """Return a small network with more than ten parameters: "10" sorts before "2" in a checkpoint's names."""
     torch.manual_seed(0)
-    blocks = [[nn.Conv2d(n, 4, 3, 2), nn.BatchNorm2d(4), nn.ReLU()] for n in (3, 4, 4)]
+    blocks = [[nn.Conv2d(n, 4, 3, 2, bias=False), nn.BatchNorm2d(4), nn.ReLU()] for n in (3, 4, 4)]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, 2)]
     return nn.Sequential(*(layer for block in blocks for layer in block), *head)
 
@@ -123,6 +123,37 @@ def test_the_weights_kept_are_the_averages_of_the_last_epoch_whatever_val_says(t
     assert len(averages) == SCHEDULE.epochs
     assert same(model, averages[-1])
     assert not same(model, averages[0])
+
+
+def test_a_training_is_adamw_with_warm_up_cosine_clipping_and_an_average(tmp_path, device):
+    """Two epochs once more, each step written out; the decay of the average rises from 0.1 to 0.3."""
+    schedule = SCHEDULE.model_copy(update={"epochs": 2, "clip_norm": 0.2, "averaging": 0.3, "weight_decay": 1.0})
+    trained, _ = run(tmp_path, device, schedule=schedule)
+    model, shown = network(), examples()
+    average, clipped = copy.deepcopy(model).state_dict(), 0
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1.0, weight_decay=1.0)
+    for step in range(6):  # 20 images in batches of 7, 7 and 6, twice
+        epoch, number = divmod(step, 3)
+        if number == 0:
+            torch.manual_seed(100_003 + epoch)
+            batches = np.array_split(np.random.default_rng([1, epoch]).permutation(20), 3)
+        # Warm-up is a tenth of the six steps, so the first one alone.
+        share = 1 / 1.6 if step == 0 else (1 + np.cos(np.pi * (step - 0.6) / 5.4)) / 2
+        optimizer.param_groups[0]["lr"] = 0.01 * share
+        batch = shown.batch(batches[number], epoch, torch.device("cpu"))
+        optimizer.zero_grad()
+        label_loss(model.train()(batch.images), batch).backward()
+        norm = torch.stack([parameter.grad.norm() for parameter in model.parameters()]).norm()
+        clipped += bool(norm > 0.2)
+        for parameter in model.parameters():
+            parameter.grad *= min(1.0, 0.2 / (norm + 1e-6))
+        optimizer.step()
+        decay = min(0.3, (1 + step) / (10 + step))
+        for name, value in model.state_dict().items():
+            average[name] = decay * average[name] + (1 - decay) * value if value.is_floating_point() else value
+    assert clipped > 3
+    for name, value in trained.state_dict().items():
+        assert torch.allclose(value, average[name], rtol=1e-3, atol=1e-5), name
 
 
 def test_each_epoch_shows_the_next_view(tmp_path, device):
