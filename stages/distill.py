@@ -12,23 +12,18 @@ T1_alpha0.5_seed43 is a repeat with another seed; it is written below repeats.
 import dataclasses
 from pathlib import Path
 
-import torch
-
 from stages.dataset.settings import Target
-from stages.distillation.objective import distillation_loss
-from stages.distillation.soft_labels import load_soft_labels
+from stages.distillation.teaching import mean_logits, student_loss
 from stages.foundation import command
-from stages.foundation.names import STUDENT, Student, parse_student, parse_teacher
+from stages.foundation.names import STUDENT, parse_student
 from stages.foundation.params import dump_params, read_params
-from stages.foundation.settings import Data, Distilling, Divergence
+from stages.foundation.settings import Data, Distilling
 from stages.learning.processes import relaunch
 from stages.learning.run import label_loss, start_model, train, write_run
-from stages.learning.training import Loss
 from stages.networks.dataset import dataset_files, open_dataset
 from stages.networks.device import open_device
 from stages.networks.settings import Compute, Distill, Init, Views, start_of
-from stages.networks.train_images import TrainImages
-from stages.networks.views import Batch, Examples
+from stages.networks.views import Examples
 
 CODE = ("distill.py", "foundation", "dataset", "networks", "learning", "distillation")
 
@@ -42,32 +37,6 @@ class Params:
     kd: Distilling
     init: Init
     compute: Compute
-
-
-def mean_logits(folder: Path, teachers: list[str], views: int, images: TrainImages) -> torch.Tensor:
-    """Return the mean of the teachers' soft labels, float32 (views, images, classes).
-
-    Where a teacher is of a fold, the mean of an image is over the teachers that labelled it.
-    """
-    total = torch.zeros(views, len(images.image_ids), len(images.classes))
-    count = torch.zeros(len(images.image_ids), 1)
-    for key in teachers:
-        labelled = images.of_fold(parse_teacher(key).fold)
-        image_ids = [images.image_ids[i] for i in labelled]
-        shape = (views, len(image_ids), len(images.classes))
-        total[:, labelled] += load_soft_labels(folder / f"{key}.safetensors", shape, image_ids)
-        count[labelled] += 1
-    return total / count
-
-
-def student_loss(hard_loss: Loss, teacher: torch.Tensor, student: Student, divergence: Divergence) -> Loss:
-    """Return a student's loss against the teacher's logits (views, images, classes) on the view the student sees."""
-
-    def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-        soft, hard = teacher[batch.view, batch.positions], hard_loss(logits, batch)
-        return distillation_loss(logits, soft, hard, T=student.T, alpha=student.alpha, divergence=divergence)
-
-    return loss
 
 
 def main(key: str) -> None:
@@ -96,7 +65,7 @@ def main(key: str) -> None:
     )
     kind = "students" if student.seed is None else "repeats"
     if run:
-        write_run(run, dataset, STUDENT, name=params.data.name, kind=kind, key=key)
+        write_run(run, dataset, device, STUDENT, name=params.data.name, kind=kind, key=key)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 
 from stages.dataset.settings import Target
 from stages.deployment.session import DISTANCE, LOGITS
-from stages.distill import mean_logits, student_loss
+from stages.distillation.teaching import mean_logits, student_loss
 from stages.export.aware import AWARE_WEIGHTS, make_aware, observe, save_aware, settle
 from stages.export.aware_graph import AWARE_FILE, write_integers
 from stages.export.calibration import calibration_pixels
@@ -35,7 +35,7 @@ from stages.networks.settings import Compute, Schedule, ViewCount, Views
 from stages.networks.views import Examples, plain_view
 
 UNITS = ("foundation", "dataset", "networks", "learning", "distillation", "deployment", "export")
-CODE = ("quantization_aware.py", "distill.py", *UNITS)
+CODE = ("quantization_aware.py", *UNITS)
 OBSERVED = 128  # training images whose activations give the first ranges
 
 

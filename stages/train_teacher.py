@@ -54,7 +54,7 @@ def main(key: str) -> None:
         settings={"key": key, **plan.model_dump(), **dump_params(params)},
     )
     if run:
-        write_run(run, dataset, name.architecture, name=params.data.name, kind="teachers", key=key)
+        write_run(run, dataset, device, name.architecture, name=params.data.name, kind="teachers", key=key)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ FOLDERS = {  # folder -> the folders it may import; every one may import foundat
     "demo": {"dataset"},
     "networks": {"dataset"},
     "learning": {"networks", "dataset"},
-    "distillation": set(),
+    "distillation": {"networks", "learning"},
     "features": set(),
     "deployment": {"images"},
     "statistics": {"deployment"},

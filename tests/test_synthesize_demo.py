@@ -10,7 +10,7 @@ from stages import synthesize_demo
 from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA
 from stages.demo.archive import PARTS, draw_lesion
 from stages.demo.settings import Demo
-from stages.demo.synthesis import traits
+from stages.demo.synthesis import render, traits
 from stages.images.archive import find_images, read_metadata
 
 
@@ -49,6 +49,18 @@ def test_traits_follow_malignancy_with_noise():
     high = np.mean([traits(3, np.random.default_rng(seed)) for seed in range(200)], axis=0)
     assert (high - low > 0.5).all()
     assert np.std([traits(1.2, np.random.default_rng(seed)) for seed in range(200)], axis=0).min() > 0.1
+
+
+def test_skin_and_age_tell_nothing_of_malignancy(demo):
+    """Two random streams of the same numbers would tie what one draws to what the other does."""
+    drawn = [draw_lesion(number, demo)[:2] for number in range(400)]
+    nevi = [(lesion, row) for lesion, row in drawn if lesion.dx == "nv" and row["age"]]
+    corners = np.array([render(lesion, 0, width=64, height=48)[:4, :4].mean(axis=(0, 1)) for lesion, _ in nevi])
+    tint = 2 * corners - np.roll(corners, 1, axis=1) - np.roll(corners, 2, axis=1)  # each colour against the others
+    columns = [*corners.T, *tint.T, [float(row["age"]) for _, row in nevi]]
+    assert len(nevi) > 200
+    told = [np.corrcoef([lesion.malignancy for lesion, _ in nevi], column)[0, 1] for column in columns]
+    assert max(map(abs, told)) < 0.25, told
 
 
 def test_the_same_seed_draws_the_same_bytes(tiny, monkeypatch):

@@ -30,7 +30,7 @@ def draw_lesion(number: int, demo: Demo) -> tuple[Lesion, dict[str, str], int]:
     The latent malignancy is N(separation, 1) for melanoma and N(0, 1) for others, which overlap: a reader of it
     reaches a ROC-AUC of Phi(separation / sqrt 2) at best.
     """
-    rng = np.random.default_rng([demo.seed, number])
+    rng = np.random.default_rng([demo.seed, number])  # NumPy drops zeros at the end: `render` takes other numbers
     share = np.array(list(OTHERS.values())) / sum(OTHERS.values())
     melanoma = rng.uniform() < demo.melanoma_share
     dx = "mel" if melanoma else str(rng.choice(list(OTHERS), p=share))

@@ -47,8 +47,8 @@ class Lesion:
 
 def render(lesion: Lesion, shot: int, *, width: int, height: int, camera: str = "standard") -> np.ndarray:
     """Return image number `shot` of the lesion by one of CAMERAS, uint8 (height, width, 3)."""
-    form = np.random.default_rng([*lesion.seed, 0])
-    light = np.random.default_rng([*lesion.seed, 1 + shot])
+    form = np.random.default_rng([*lesion.seed, 1])
+    light = np.random.default_rng([*lesion.seed, 2 + shot])
     y, x = _coordinates(width, height, light)
     skin = _skin(form, light, (height, width))
     body, mask = _body(lesion, form, x, y)

@@ -14,7 +14,8 @@ def distillation_loss(
     """Return  alpha T^2 divergence(student / T, teacher / T) + (1 - alpha) hard.
 
     student, teacher: logits (batch, classes); hard: the batch mean of the loss on the labels; alpha: weight of the
-    teacher's term. T^2 keeps the gradients of both terms at one scale (Hinton et al. 2015, section 2).
+    teacher's term. With KL, T^2 keeps the gradients of both terms at one scale (Hinton et al. 2015, section 2). DIST is
+    a correlation, which hardly depends on T, so that alpha weighs it about T^2 times as much.
     """
     return alpha * T**2 * DIVERGENCES[divergence](student / T, teacher / T) + (1 - alpha) * hard
 

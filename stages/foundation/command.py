@@ -21,6 +21,7 @@ SECONDS = LOGS / "seconds.csv"
 CHECKPOINTS = Path(".checkpoints")  # of trainings, untracked as well
 POLL_SECONDS = 1.0  # between two checks that the parent process lives
 SHELLS = {"sh", "dash", "bash", "zsh", "fish", "ksh"}  # through which DVC starts a stage; some stay in between
+JOINED = "MELANOMA_KD_TRAINS_TOGETHER"  # set for the processes that torchrun starts for a stage, beside its RANK
 PARENTS = psutil.Process().parents()  # as this module is imported: torch takes seconds, in which dvc may be killed
 
 
@@ -37,10 +38,10 @@ def run(main: Callable[..., None]) -> None:
             f"{stage}: wanted {' '.join(parameters).upper() or 'no argument'}, found {' '.join(arguments) or 'none'}"
         )
     name = "@".join([stage, *arguments])
-    rank = os.environ.get("RANK")  # of a process that torchrun started for a stage that is running
+    rank = os.environ.get("RANK") if JOINED in os.environ else None
     signal.signal(signal.SIGTERM, _stop)
     LOGS.mkdir(exist_ok=True)
-    if {"DVC_STAGE", "RANK"} & set(os.environ):  # started by DVC, or by torchrun
+    if {"DVC_STAGE", JOINED} & set(os.environ):  # started by DVC, or by torchrun
         stop_with_parent()
     start = time.monotonic()
     try:
@@ -90,7 +91,7 @@ def _started_by() -> list[psutil.Process]:
 
     Of one that torchrun started, the stage that started torchrun as well, which watches nobody.
     """
-    launchers = 1 if "RANK" in os.environ else 0
+    launchers = 1 if JOINED in os.environ else 0
     shells = itertools.takewhile(_is_shell, PARENTS[launchers:])
     return PARENTS[: launchers + len(list(shells)) + 1]
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from stages.foundation.command import JOINED
 from stages.networks.settings import Compute
 
 
@@ -22,10 +23,10 @@ def relaunch(module: str, key: str, compute: Compute) -> bool:
 
     The process that did so has no more to do. ValueError when one of them fails.
     """
-    if compute.processes == 1 or "RANK" in os.environ:  # torchrun sets it
+    if compute.processes == 1 or JOINED in os.environ:
         return False
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={compute.processes}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(compute.threads)}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(compute.threads), JOINED: "1"}
     with subprocess.Popen([sys.executable, *launcher, "-m", module, key], env=environment) as process:
         try:
             status = process.wait()

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -29,11 +28,10 @@ from stages.networks.views import Examples
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model. p_melanoma: predictions for the dataset's scored_ids, by name of their table."""
+    """A trained model, the metrics of each epoch, what it was made from, and the checkpoint to forget in the end."""
 
     model: Classifier
     history: pd.DataFrame
-    p_melanoma: dict[str, np.ndarray]
     record: dict[str, Any]
     checkpoint: Path
 
@@ -68,7 +66,7 @@ def train(
     code: tuple[str, ...],
     settings: dict[str, Any],
 ) -> Run | None:
-    """Train `model` in place and predict; inputs, code (units of stages/) and settings identify its checkpoint.
+    """Train `model` in place; inputs, code (units of stages/) and settings identify its checkpoint.
 
     None in the processes that help the first one to train.
     """
@@ -87,8 +85,7 @@ def train(
     if device.rank > 0:
         return None
     record = make_record(settings, inputs, list(PACKAGES), **described, epochs=len(history))
-    p = {name: predict(model, dataset, device, turns=turns) for name, turns in {TABLE: 1, TURNED: 4}.items()}
-    return Run(model, pd.DataFrame(history), p, record, checkpoint)
+    return Run(model, pd.DataFrame(history), record, checkpoint)
 
 
 @contextmanager
@@ -110,12 +107,13 @@ def _for_any_processes(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "compute": compute}
 
 
-def write_run(run: Run, dataset: Dataset, architecture: str, *, name: str, kind: str, key: str) -> None:
+def write_run(run: Run, dataset: Dataset, device: Device, architecture: str, *, name: str, kind: str, key: str) -> None:
     """Write a teacher's or student's weights, predictions and history below models/<name> and plots/<name>.
 
-    kind: "teachers", "students" or "repeats".
+    kind: "teachers", "students" or "repeats". Predicted are all scored_ids, as they are and over four turns.
     """
-    models = Path("models", name)
+    models, turns = Path("models", name), {TABLE: 1, TURNED: 4}
+    p_melanoma = {table: predict(run.model, dataset, device, turns=count) for table, count in turns.items()}
     with writing(
         models / f"{kind}/{key}.safetensors",
         models / f"predictions/{kind}/{key}",
@@ -123,7 +121,7 @@ def write_run(run: Run, dataset: Dataset, architecture: str, *, name: str, kind:
     ) as (weights, predictions, history):
         save_weights(weights, run.model, architecture=architecture, classes=dataset.train.classes)
         predictions.mkdir()
-        for table, p in run.p_melanoma.items():
+        for table, p in p_melanoma.items():
             write_predictions(predictions / table, dataset.scored_ids, p)
         write_json(predictions / RECORD, run.record)
         write_csv(history, run.history)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from stages.foundation.command import JOINED
 from stages.networks.settings import Compute
 
 
@@ -60,7 +61,7 @@ def open_device(compute: Compute) -> Device:
 
 def _join_processes(device: str) -> tuple[int, int]:
     """Return this process's rank and the number of processes, 0 and 1 for one that torchrun did not start."""
-    if "RANK" not in os.environ:
+    if JOINED not in os.environ:  # a RANK may be of something else that was started around this
         return 0, 1
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

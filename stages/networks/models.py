@@ -61,7 +61,8 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Cla
 def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:
     """Load the weights a training starts from into all but the last layer; ValueError when they do not fit.
 
-    start: "random" leaves the model as it is, "imagenet" loads torchvision's weights.
+    start: "random" leaves the model as it is, "imagenet" loads torchvision's weights. Batch norm's counts of batches
+    may be missing, as from torchvision's oldest files; nothing here depends on them.
     """
     if start == "random":
         return
@@ -70,8 +71,11 @@ def load_start(model: Classifier, architecture: str, start: str | LocalStart) ->
     else:
         state = read_imagenet(torchvision.models.get_model_weights(architecture).DEFAULT.url, architecture)
     linear = [name for name, module in model.backbone.named_modules() if isinstance(module, nn.Linear)]
+    counted = ".num_batches_tracked"
     body = {
-        name: tensor for name, tensor in model.backbone.state_dict().items() if name.rpartition(".")[0] != linear[-1]
+        name: tensor
+        for name, tensor in model.backbone.state_dict().items()
+        if name.rpartition(".")[0] != linear[-1] and (name in state or not name.endswith(counted))
     }
     misfits = sorted(name for name in body if name not in state or state[name].shape != body[name].shape)
     if misfits:

@@ -40,7 +40,7 @@ class Schedule(Section):
 
     seed: Seed
     epochs: int = Field(ge=1, le=10_000)
-    batch_size: int = Field(ge=2, le=65_536)
+    batch_size: int = Field(ge=3, le=65_536)  # of 2, an odd number of images leaves one alone
     learning_rate: float = Field(gt=0, le=1)  # at its peak
     weight_decay: float = Field(ge=0, le=10)
     warmup: float = Field(ge=0, lt=1)  # share of all steps

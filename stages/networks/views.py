@@ -1,10 +1,10 @@
 """Views of the training images: augmentation as a pure function of (seed, image, view).
 
-Dermoscopy has no up or down, so views rotate fully and flip; scale, brightness and contrast change mildly. Half of the
-views may be mixtures with a second image (Zhang et al. 2018, "mixup"), and a square may be cut out (DeVries & Taylor
-2017). Hue jitter was left out: it costs more than decoding the JPEG and brought nothing (docs/speed.md). As a view
-depends on nothing else, a teacher's logits on it are computed once, and the student sees the very view the teacher saw
-(Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent").
+Dermoscopy has no up or down, so views rotate fully and flip; scale, brightness and contrast change mildly. A share of
+the views may be mixtures with a second image (Zhang et al. 2018, "mixup"), and a square may be cut out (DeVries &
+Taylor 2017). Hue jitter was left out: it costs more than decoding the JPEG and brought nothing (docs/speed.md). As a
+view depends on nothing else, a teacher's logits on it are computed once, and the student sees the very view the teacher
+saw (Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent").
 """
 
 from dataclasses import dataclass
@@ -86,7 +86,8 @@ class Examples:
 def draw_view(images: TrainImages, positions: np.ndarray, view: int, views: Views) -> Draw:
     """Return the choices of one view of the images at some positions, from (views.seed, image, view) alone.
 
-    A mixture's partner is of the image's own fold, so that a teacher which never saw the fold saw neither of the two.
+    A mixture's partner is one of the image's own fold, on whose images it depends as well, so that a teacher which
+    never saw the fold saw neither of the two.
     """
     drawn = uniform(views.seed, images.hashes[positions], view, 10)
     turn, flip, zoom, brightness, contrast = 2 * drawn[:5] - 1  # each (images,), from -1 to 1

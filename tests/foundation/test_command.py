@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from stages.foundation import command
+
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}
 WRITER = """
 import signal
@@ -136,7 +138,8 @@ def test_a_stage_whose_dvc_was_killed_as_it_loaded_stops(tmp_path):
 def test_a_process_of_torchrun_stops_with_the_stage_that_started_torchrun(tmp_path):
     (tmp_path / "writer.py").write_text(WRITER)
     (tmp_path / "torchrun.py").write_text(
-        f"import os, subprocess, sys, time\nsubprocess.Popen({STARTS['alone']}, env=os.environ | {{'RANK': '0'}})\n"
+        "import os, subprocess, sys, time\n"
+        f"subprocess.Popen({STARTS['alone']}, env=os.environ | {{'RANK': '0', '{command.JOINED}': '1'}})\n"
         "time.sleep(60)"
     )
     with started(tmp_path, "[sys.executable, 'torchrun.py']") as (stage, torchrun):

@@ -12,6 +12,7 @@ import shared_training
 import torch
 from conftest import ROOT
 
+from stages.foundation.command import JOINED
 from stages.learning.processes import share
 
 SCRIPT = Path(shared_training.__file__)
@@ -24,7 +25,7 @@ def launch(folder: Path, kind: str, *, epochs: int = 99) -> int:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     return subprocess.run(
         [*launcher, str(SCRIPT), str(folder), kind, str(epochs)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", JOINED: "1"},
         capture_output=True,
         check=False,
         timeout=120,

@@ -115,6 +115,23 @@ def test_a_local_start_loads_all_but_the_head(tmp_path):
     assert torch.equal(model.backbone.classifier[3].weight, head)
 
 
+def test_a_start_without_counts_of_batches_fits(tmp_path):
+    """torchvision's files of ResNet-18 and 34 are older than these counts."""
+    path, state = start_file(tmp_path, "resnet18")
+    old = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+    assert len(old) == 102
+    save_file(old, path)
+    start, model = hashlib.sha256(path.read_bytes()).hexdigest(), build_model("resnet18", 7)
+    load_start(model, "resnet18", LocalStart(file=str(path), sha256=start))
+    assert torch.equal(model.backbone.layer4[1].bn2.weight, state["layer4.1.bn2.weight"])
+    assert model.backbone.bn1.num_batches_tracked == 0
+    del old["bn1.running_mean"]
+    save_file(old, path)
+    start = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(ValueError, match=r"init\.resnet18: these weights do not fit, for example bn1\.running_mean"):
+        load_start(model, "resnet18", LocalStart(file=str(path), sha256=start))
+
+
 def test_a_local_start_is_checked(tmp_path):
     path, _ = start_file(tmp_path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
