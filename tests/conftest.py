@@ -5,12 +5,14 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -20,6 +22,7 @@ _TIFF = b"II*\0" + struct.pack("<I", 8) + struct.pack("<HHHIII", 1, 0x0112, 4, 1
 ODD_EXIF = b"\xff\xe1" + struct.pack(">H", 8 + len(_TIFF)) + b"Exif\0\0" + _TIFF
 
 os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side, and threads of both would wait for each other
+os.environ["DVC_NO_ANALYTICS"] = "1"  # of any new repository: tests report to nobody
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # dvc's stages run `python`
 
 TINY: dict[str, Any] = {
@@ -45,7 +48,21 @@ TINY: dict[str, Any] = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files that run whole pipelines first, so that none is left to one worker while the others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.name != "test_repro.py", item.path not in slow))  # the longest of all
+
+
+def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder that the first of this run's workers to ask for it builds, and all read."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            unfinished = folder.with_name(f"{name}.partial")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            build(unfinished)
+            unfinished.rename(folder)
+    return folder
 
 
 def nodes(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -58,7 +75,7 @@ def nodes(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any,
 
 def tiny_params(**changes: Any) -> dict[str, Any]:
     """Return the committed parameters, made tiny, with `changes` merged into their sections."""
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params: dict[str, Any] = yaml.load((ROOT / "params.yaml").read_text(), yaml.CSafeLoader)
     for overrides in (TINY, changes):
         for section, value in overrides.items():
             params[section] = params[section] | value if isinstance(value, dict) else value
@@ -67,7 +84,7 @@ def tiny_params(**changes: Any) -> dict[str, Any]:
 
 def write_params(folder: Path, **changes: Any) -> None:
     """Write a tiny params.yaml into a folder."""
-    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_params(**changes), sort_keys=False))
+    (folder / "params.yaml").write_text(yaml.dump(tiny_params(**changes), Dumper=yaml.CSafeDumper, sort_keys=False))
 
 
 def copy_project(folder: Path) -> Path:
@@ -103,7 +120,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny project in which every stage's main() has run, in process."""
+    """A tiny project in which every stage's main() has run, in process; only evaluate_holdout finds holdout.csv."""
+    return once(tmp_path_factory, "finished", run_stages)
+
+
+def run_stages(folder: Path) -> None:
     from stages import (  # noqa: PLC0415 - torch loads only for tests that need a run
         baselines,
         check_params,
@@ -122,28 +143,38 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     from stages.foundation.params import read_params  # noqa: PLC0415
 
-    folder = tmp_path_factory.mktemp("finished")
     write_params(folder)
     shutil.copy(ROOT / "dvc.yaml", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in (check_params, synthesize_demo, prepare_splits, pack_images):
             stage.main()
+        holdout, away = folder / "data/processed/demo/holdout.csv", folder / "holdout.csv"
+        holdout.rename(away)
         train_teacher.main("resnet18")
         soft_labels.main("resnet18")
         for key in read_params(evaluate_holdout.Params).kd.students:
             distill.main(key)
-        for stage in (baselines, quantization_aware, quantize, stress_test, evaluate_holdout, explain, report):
+        for stage in (baselines, quantization_aware, quantize, stress_test):
             stage.main()
-    return folder
+        away.rename(holdout)
+        evaluate_holdout.main()
+        holdout.rename(away)
+        explain.main()
+        report.main()
+        away.rename(holdout)
 
 
 @pytest.fixture(scope="session")
 def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weight-only int8 student whose probability differs from image to image; the tiny student's hardly does.
 
-    It is fitted to 28 images; its metadata are the tiny student's, but it refuses no image of the archive.
+    It is fitted to 28 images; its metadata are the tiny student's, but it refuses no picture.
     """
+    return once(tmp_path_factory, "sensitive", partial(fit_sensitive, finished)) / "student.onnx"
+
+
+def fit_sensitive(finished: Path, folder: Path) -> None:
     import numpy as np  # noqa: PLC0415 - only for tests that need it, as torch
     import onnx  # noqa: PLC0415
     import torch  # noqa: PLC0415
@@ -169,11 +200,9 @@ def sensitive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     fp32 = export_onnx(Answering(model, gaussian), images.shape[-1], ["logits", "distance"])
     exported = quantize_weights(fp32, largest_value)
     metadata = metadata_of(onnx.load(finished / "models/demo/onnx/student_int8.onnx"), "student")
-    familiar = metadata.decision.model_copy(update={"farthest": 100.0})
+    familiar = metadata.decision.model_copy(update={"farthest": 1e6})
     write_metadata(exported, metadata.model_copy(update={"decision": familiar}))
-    path = tmp_path_factory.mktemp("sensitive") / "student.onnx"
-    onnx.save(exported, path)
-    return path
+    onnx.save(exported, folder / "student.onnx")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
 """`kill -9` at random moments of the pipeline, of dvc, of the stage, of both: what is run again ends as if nothing had.
 
-KILLS=20 pytest tests/test_kill.py -s prints the table of docs/reliability.md; without it, three moments are tried.
+KILLS=20 pytest tests/test_kill.py -s prints the table of docs/reliability.md; without it, three moments are tried on
+the way to two students.
 """
 
+import json
 import os
 import random
 import signal
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "3"))
 LONGEST = 12.0  # seconds from a start to a kill
 TARGETS = ("dvc", "stage", "both")
+STUDENTS = [] if "KILLS" in os.environ else ["distill@T1_alpha0.5", "distill@T1_alpha0"]  # what DVC is asked for
 
 
 def stages_of(folder):
@@ -36,7 +39,10 @@ def kill_at(folder, seconds, target):
     Where the stage is to be killed and none is at work, dvc is.
     """
     dvc = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "dvc", "repro", *STUDENTS],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         dvc.wait(seconds)
@@ -56,10 +62,11 @@ def kill_at(folder, seconds, target):
 
 def mend(folder):
     """Do what `melanoma-kd doctor` says when dvc was killed as it wrote its file of locks: the next would not start."""
-    doctor = [sys.executable, "-m", "stages.commands.main", "doctor"]
-    found = subprocess.run(doctor, cwd=folder, capture_output=True, text=True, check=False)
-    if "mend it: rm .dvc/tmp/rwlock" in found.stdout:
-        (folder / ".dvc/tmp/rwlock").unlink()
+    locks = folder / ".dvc/tmp/rwlock"
+    try:
+        json.loads(locks.read_text() if locks.is_file() else "{}")
+    except ValueError:
+        locks.unlink()
 
 
 def test_killed_at_random_moments_it_ends_in_the_bytes_of_an_uninterrupted_run(tmp_path, finished):
@@ -74,12 +81,14 @@ def test_killed_at_random_moments_it_ends_in_the_bytes_of_an_uninterrupted_run(t
             break
         mend(project.folder)
         rows.append((number + 1, round(seconds, 1), target, name))
-    last = project.ran("repro")
+    last = project.ran("repro", *STUDENTS)
     for row in rows:
         print("|", " | ".join(map(str, row)), "|")
     print(f"at last dvc repro ran {len(last)} stages; {len(project.results())} files compared")
     assert len(rows) == KILLS
-    assert project.results() == results(finished)
-    assert project.ran("repro") == []
+    made, expected = project.results(), results(finished)
+    assert made == {name: expected[name] for name in made}
+    assert len(made) == len(expected) if not STUDENTS else "models/demo/students/T1_alpha0.safetensors" in made
+    assert project.ran("repro", *STUDENTS) == []
     assert not list(project.folder.rglob(".partial-*"))
     assert not list((project.folder / ".checkpoints").iterdir())

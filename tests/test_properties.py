@@ -146,11 +146,13 @@ def test_a_teachers_key_names_it_and_what_it_repeats(architecture, seed, fold):
 
 @given(st.text(alphabet=string.printable, max_size=30))
 def test_any_other_text_is_no_key(text):
-    for parse in (parse_teacher, parse_student):
+    for parse, key_of in ((parse_teacher, lambda name: name.architecture), (parse_student, student_key)):
         try:
-            parse(text)
+            name = parse(text)
         except ValueError as error:
             assert "\n" not in str(error)
+        else:
+            assert text.startswith(key_of(name))
 
 
 VALUES = st.recursive(

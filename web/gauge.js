@@ -6,7 +6,7 @@ const WIDTH = 320, HEIGHT = 80, LOW = 0.001, HIGH = 0.99;
 const TICKS = [0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.99];
 const logOdds = p => Math.log(p / (1 - p));
 const place = p => 8 + ((logOdds(Math.min(HIGH, Math.max(LOW, p))) - logOdds(LOW)) / (logOdds(HIGH) - logOdds(LOW))) * (WIDTH - 16);
-const percent = p => `${p < 0.1 ? (100 * p).toFixed(1).replace(".0", "") : Math.round(100 * p)} %`;
+const percent = p => `${p < 0.1 ? (100 * p).toFixed(1).replace(".0", "") : Math.round(100 * p)}\u00a0%`; // never apart
 export const percentage = p => (p < LOW ? `< ${percent(LOW)}` : p > HIGH ? `> ${percent(HIGH)}` : percent(p)); // never 0 or 100 %
 
 function part(name, attributes, text) {

@@ -1,6 +1,7 @@
 """The benchmark measures what it says, joins it to the numbers of the evaluation, and is nobody's input."""
 
 import json
+import shutil
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,6 +21,12 @@ def others(folder):
     """Return the runtimes of the methods that were tried and not taken."""
     methods = pd.read_csv(folder / "metrics/demo/quantization.csv").query("chosen == 'no'")["method"]
     return [f"onnx {method}" for method in methods if method not in ("pytorch", "fp32")]
+
+
+@pytest.fixture(scope="module")
+def finished(finished, tmp_path_factory):
+    """A copy, which the benchmark writes into."""
+    return shutil.copytree(finished, tmp_path_factory.mktemp("benchmark") / "finished")
 
 
 @pytest.fixture(scope="module")

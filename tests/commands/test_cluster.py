@@ -141,10 +141,10 @@ def test_experiments_reach_workers_by_another_repository(toy, tmp_path):
     toy.commit()
     toy.ran()
     toy.run("git", "clone", "-q", "--bare", str(toy.folder), str(tmp_path / "bare.git"))
-    process = toy.command("cluster", "--experiments", "rate=5,6", "--repository", str(tmp_path / "bare.git"))
+    process = toy.command("cluster", "--experiments", "rate=5", "--repository", str(tmp_path / "bare.git"))
     assert process.returncode == 0, process.stdout + process.stderr
     trained = [name for name in toy.ran() if name.startswith("train")]
-    assert trained == ["train a", "train a", "train b", "train b"]
+    assert trained == ["train a", "train b"]
 
 
 def test_a_failing_stage_is_named_and_the_others_are_kept(toy):
@@ -223,8 +223,10 @@ def test_the_scheduler_killed_is_said_and_a_rerun_goes_on(toy, tmp_path):
     scheduler = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_scheduler", *ports], stderr=subprocess.DEVNULL
     )
+    deadline = time.monotonic() + 60
     while not (found.is_file() and found.read_text()):
         assert scheduler.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     address = json.loads(found.read_text())["address"]
     worker = subprocess.Popen(
@@ -277,47 +279,6 @@ def test_the_real_stages_give_the_bytes_they_give_without_a_cluster(project, fin
     models = [name for name in actual if name.startswith("models/")]
     assert "models/demo/students/T1_alpha0.5.safetensors" in models
     assert {name: actual[name] for name in models} == {name: expected[name] for name in models}
-
-
-@pytest.mark.slow
-def test_an_altered_object_of_the_cache_is_named_by_the_worker_that_reads_it(project):
-    """Fault 6: DVC checks it out without a word; the reader of the pack compares hashes."""
-    project.dvc("repro", "pack_images")
-    entry = next(out for out in lock(project.folder)["stages"]["pack_images"]["outs"] if out["path"].endswith("pack"))
-    folder = project.folder / ".dvc/cache/files/md5"
-    listing = json.loads((folder / entry["md5"][:2] / entry["md5"][2:]).read_text())
-    (name,) = [file["md5"] for file in listing if file["relpath"] == "pixels.npy"]
-    pixels = folder / name[:2] / name[2:]
-    pixels.chmod(0o644)
-    content = bytearray(pixels.read_bytes())
-    content[-1000] ^= 1
-    pixels.write_bytes(content)
-    pixels.chmod(0o444)  # DVC trusts what it has protected, and hashes the rest anew
-    shutil.rmtree(project.folder / "data/processed/demo/pack")  # it may be a link to the object
-    process = cluster(project, "train_teacher")
-    assert process.returncode == 1
-    assert re.search(r"pack: the pixels of ISIC_\d+ differ from the manifest's hash", process.stderr)
-    assert "Traceback" not in process.stderr
-
-
-def test_a_disk_that_is_full_for_a_stage_is_said_and_nothing_is_half_written(toy):
-    """Fault 7: the limit of a file's size stands for the disk's."""
-    text = (toy.folder / "toy.py").read_text().replace("text + key[0])", '"x" * 100 if key[0] == "b" else text)')
-    (toy.folder / "toy.py").write_text(
-        text.replace("import json,", "import resource, signal, json,").replace(
-            'elif step == "train":',
-            'elif step == "train":\n'
-            "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-            "    resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))",
-        )
-    )
-    toy.commit()
-    process = toy.command("cluster", "--workers", "2")
-    assert process.returncode == 1
-    assert "cluster: train@b: exit status" in process.stderr
-    assert "File too large" in process.stderr
-    assert toy.ran().count("train a") == 1
-    assert not (toy.folder / "joined").exists()  # the head's; the clone is cleaned before it is used again
 
 
 def test_workers_that_offer_too_little_are_named(toy):

@@ -124,6 +124,7 @@ def test_while_a_run_is_at_work_nothing_is_left_behind(project):
     (project / "data/x").mkdir(parents=True)
     (project / "data/x/.partial-pack").mkdir()
     (project / "stages").mkdir()
+    (project / "stages/__init__.py").touch()
     (project / "stages/sleeper.py").write_text("import time; print(flush=True); time.sleep(60)")
     with subprocess.Popen([sys.executable, "-m", "stages.sleeper"], cwd=project, stdout=subprocess.PIPE) as stage:
         stage.stdout.readline()

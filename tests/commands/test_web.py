@@ -1,10 +1,13 @@
 """The page in a real browser: predict's probabilities, nothing leaves, it stays usable and works offline (row 46)."""
 
 import base64
+import functools
 import json
 import re
 import struct
 import threading
+import urllib.request
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -163,7 +166,7 @@ def test_no_probability_is_shown_as_nothing_or_all(page):
         "const done = arguments[0];"
         "import('./gauge.js').then(({ percentage }) => done([.0003, .004, .05, .5, .996].map(percentage)));"
     )
-    assert page.execute_async_script(script) == ["< 0.1 %", "0.4 %", "5 %", "50 %", "> 99 %"]
+    assert page.execute_async_script(script) == ["< 0.1\u00a0%", "0.4\u00a0%", "5\u00a0%", "50\u00a0%", "> 99\u00a0%"]
 
 
 def test_several_pictures_in_a_row_are_answered_in_their_order(page, finished, sensitive):
@@ -356,33 +359,60 @@ def test_it_fits_a_phone_and_the_keyboard(page, finished):
 
 
 def test_it_works_offline_after_the_first_visit(site, browser, finished):
+    """The server ends: a service worker would still reach one where only the page is cut off."""
     from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
 
-    browser.get(site[0])
-    wait_for(browser, "Ready")
-    browser.execute_async_script("const done = arguments[0]; caches.open('another page').then(() => done());")
-    controlled = "return navigator.serviceWorker.controller !== null"
-    WebDriverWait(browser, 30).until(lambda b: b.execute_script(controlled))
-    browser.execute_cdp_cmd("Network.enable", {})
-    offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-    browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-    try:
-        browser.refresh()
+    with web.serve(site[1], 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser.get(f"http://127.0.0.1:{server.server_port}/")
         assert wait_for(browser, "Ready", "could not be loaded") == "Ready."
-        assert isinstance(give(browser, next((finished / "data/raw/demo").rglob("*.jpg"))), float)
-        names = browser.execute_async_script("caches.keys().then(arguments[0])")
-        assert [name.startswith("melanoma-kd-") for name in sorted(names)] == [False, True]
-    finally:
-        back = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-        browser.execute_cdp_cmd("Network.emulateNetworkConditions", back)
+        browser.execute_async_script("const done = arguments[0]; caches.open('another page').then(() => done());")
+        controlled = "return navigator.serviceWorker.controller !== null"
+        WebDriverWait(browser, 30).until(lambda b: b.execute_script(controlled))
+        server.shutdown()
+    browser.refresh()
+    assert wait_for(browser, "Ready", "could not be loaded") == "Ready."
+    assert isinstance(give(browser, next((finished / "data/raw/demo").rglob("*.jpg"))), float)
+    names = browser.execute_async_script("caches.keys().then(arguments[0])")
+    assert [name.startswith("melanoma-kd-") for name in sorted(names)] == [False, True]
 
 
-def test_the_service_worker_keeps_every_file_and_a_new_build_has_a_new_name(site):
+class Open(web.Handler):
+    """Answers pages of any other server."""
+
+    def end_headers(self):
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
+
+
+@pytest.fixture
+def elsewhere():
+    """Two servers that answer pages of any other."""
+    handler = functools.partial(Open, directory=str(WEB))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as one, ThreadingHTTPServer(("127.0.0.1", 0), handler) as two:
+        for server in (one, two):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield [f"http://127.0.0.1:{server.server_port}/icon.svg" for server in (one, two)]
+        one.shutdown()
+        two.shutdown()
+
+
+def test_the_page_may_not_ask_another_server(page, elsewhere):
+    script = "const done = arguments[1]; fetch(arguments[0]).then(() => done('answered'), e => done(e.name));"
+    assert page.execute_async_script(script, elsewhere[0]) == "TypeError"
+    page.get(elsewhere[1])  # has no rules of its own
+    assert page.execute_async_script(script, elsewhere[0]) == "answered"
+    page.get_log("browser")  # says so
+
+
+def test_the_service_worker_keeps_every_file_and_another_model_has_another_name(site, refusing):
     text = (site[1] / "service_worker.js").read_text()
     listed = set(json.loads(re.search(r"FILES = (\[.*\]);", text)[1]))
     there = {path.relative_to(site[1]).as_posix() for path in site[1].rglob("*") if path.is_file()}
     assert listed == there - {"service_worker.js", *(f"ort/{name}" for name in web.GPU_RUNTIME)} | {"./"}
-    assert re.search(r'VERSION = "[0-9a-f]{16}"', text)
+    other = urllib.request.urlopen(f"{refusing}service_worker.js").read().decode()  # noqa: S310 - our own
+    versions = [re.search(r'VERSION = "([0-9a-f]{16})"', worker)[1] for worker in (text, other)]
+    assert versions[0] != versions[1]
 
 
 def test_an_altered_package_is_refused(tmp_path):

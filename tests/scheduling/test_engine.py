@@ -18,7 +18,7 @@ cluster.close()
 """
 
 JOBS = """
-import os, signal
+import os, signal, time
 from dask_jobqueue.local import LocalCluster
 from distributed import Client
 from stages.scheduling.engine import keep_jobs
@@ -32,7 +32,7 @@ if __name__ == "__main__":
         print(pid, flush=True)
         os.kill(pid, signal.SIGKILL)
         while client.scheduler_info()["workers"]:
-            pass
+            time.sleep(0.1)
     client.close()
     cluster.close()
 """
