@@ -8,17 +8,13 @@ image that is not in train.csv) and record.json.
 """
 
 import os
-import threading
-import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from skl2onnx import to_onnx
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
@@ -86,22 +82,9 @@ def score(model: bytes, features: np.ndarray, threads: int) -> np.ndarray:
     return np.clip(probabilities[:, 1].astype(np.float64), 0, 1)
 
 
-def end_with(parent: int) -> None:
-    """End this process, one of a pool, once the process that started it is gone: one that is killed ends no pool."""
-    started_by = psutil.Process(parent)
-
-    def watch() -> None:
-        with suppress(psutil.NoSuchProcess):
-            while started_by.status() != psutil.STATUS_ZOMBIE:
-                time.sleep(command.POLL_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def pack_features(pack: Pack, threads: int) -> np.ndarray:
     """Return the features of every packed image, float32 (images, features)."""
-    with ProcessPoolExecutor(threads, initializer=end_with, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(threads, initializer=command.end_with, initargs=(os.getpid(),)) as pool:
         features = pool.map(image_features, pack.pixels, chunksize=64)
         return np.stack(list(track(features, len(pack.pixels), "features")))
 

@@ -7,7 +7,6 @@ data/teachers/<teacher>.json: each teacher's plan, of teacher, views and init.
 """
 
 import difflib
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +65,6 @@ def check_choices(params: Params) -> None:
     students = [key for key in (*GRID, params.kd.selected) if key != CONTROL]
     if params.kd.repeated not in students:
         raise ValueError(f"{PARAMS}: kd.repeated: {params.kd.repeated}: wanted one of {students}")
-    for key in params.teachers:
-        if any(number.startswith("0") and number != "0" for number in re.findall("[0-9]+", key.partition("_")[2])):
-            raise ValueError(f"{PARAMS}: teachers: {key}: write its numbers without leading zeros")
     if params.teacher.seed in {parse_teacher(key).seed for key in params.teachers}:
         raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")
     if params.distill.seed in params.kd.seeds:

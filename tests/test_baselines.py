@@ -48,7 +48,7 @@ def test_a_killed_stage_leaves_no_worker(tmp_path):
     program = """
 import os, time
 from concurrent.futures import ProcessPoolExecutor
-from stages.baselines import end_with
+from stages.foundation.command import end_with
 with ProcessPoolExecutor(2, initializer=end_with, initargs=(os.getpid(),)) as pool:
     list(pool.map(time.sleep, [120, 120]))
 """

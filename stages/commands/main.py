@@ -67,11 +67,10 @@ def main() -> None:
     elif name not in COMMANDS:
         sys.exit(f"melanoma-kd: no command {name!r}\n{usage()}")
     else:
-        helping = bool(set(arguments) & {"-h", "--help"})
-        if helping:
+        if set(arguments) & {"-h", "--help"}:
             print(ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))))
-        if helping and name not in PARSES:
-            return
+            if name not in PARSES:
+                return
         sys.argv = [name, *arguments]
         runpy.run_module(f"stages.commands.{name}", run_name="__main__", alter_sys=True)
 

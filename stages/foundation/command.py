@@ -65,7 +65,13 @@ def run(main: Callable[..., None]) -> None:
 def stop_with_parent() -> None:
     """End this process, as SIGTERM does, once the process that started it is gone."""
     signal.signal(signal.SIGTERM, _stop)
-    threading.Thread(target=_watch, args=(_started_by(),), daemon=True).start()
+    _end_without(_started_by())
+
+
+def end_with(parent: int) -> None:
+    """End this process, one of a pool, once the process with this id is gone: one that is killed ends no pool."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _end_without([psutil.Process(parent)])
 
 
 def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -108,6 +114,10 @@ def _lives(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _end_without(processes: list[psutil.Process]) -> None:
+    threading.Thread(target=_watch, args=(processes,), daemon=True).start()
 
 
 def _watch(processes: list[psutil.Process]) -> None:

@@ -30,7 +30,8 @@ CONTROL = "T1_alpha0"  # a student trained without distillation
 TABLE = "predictions.csv"  # a model's probabilities, below models/<name>/predictions
 TURNED = "turned.csv"  # likewise, from the mean logits over four quarter turns of each image
 
-_TEACHER = re.compile(rf"({'|'.join(ARCHITECTURES)})(?:_seed([0-9]+))?(?:_fold([0-9]+))?")
+_COUNT = "0|[1-9][0-9]*"  # one teacher has one key: 43, not 043
+_TEACHER = re.compile(rf"({'|'.join(ARCHITECTURES)})(?:_seed({_COUNT}))?(?:_fold({_COUNT}))?")
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?"
 _STUDENT = re.compile(rf"T({_NUMBER})_alpha({_NUMBER})(?:_seed([0-9]+))?")
 

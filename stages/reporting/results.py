@@ -1,6 +1,8 @@
 """The tables of a finished run that README.md and docs/ show, read once."""
 
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ RUNTIMES = {"pytorch": "teacher", "onnx fp32": "fp32", "onnx int8": "int8"}  # o
 def holdout_rows(data: str, threshold: float) -> pd.DataFrame:
     """Return models.csv's rows of the int8 file with this threshold, on the holdout of the data it was trained on.
 
-    None where there is no models.csv, or it is of another file, whose threshold is another.
+    No rows where there is no models.csv, or it is of another file, whose threshold is another.
     """
     path = Path("metrics", data, "evaluation/models.csv")
     if not path.is_file():
@@ -67,20 +69,22 @@ class Results:
 
     def teacher_ms(self) -> str:
         """Return the milliseconds, p50, of the teacher's ONNX fp32 file on one thread, "-" where it was not timed."""
-        table = read_table(self.folder / "deployment.csv", self.index)
-        rows = table[(table["model"] == teacher_of(self.index)) & (table["runtime"] == "onnx fp32")]
-        return f"{rows['ms_p50_1_thread'].iloc[0]:.1f}" if len(rows) else "-"
+        timed = {(row["model"], row["runtime"]): row["ms_p50_1_thread"] for row in self._deployment()}
+        milliseconds = timed.get((teacher_of(self.index), "onnx fp32"))
+        return "-" if milliseconds is None else f"{milliseconds:.1f}"
 
     def speed(self) -> dict[str, list[str]]:
         """Return megabytes and milliseconds, p50 with p95, of each model that `benchmark` timed."""
-        if not (self.folder / "deployment.csv").is_file():
-            return {}
         selected = label_of(self.index, role="selected")
         cells = {}
-        for row in read_table(self.folder / "deployment.csv", self.index).to_dict("records"):
+        for row in self._deployment():
             role = RUNTIMES.get(row["runtime"])
             if role and (role == "teacher" or row["model"] == selected):
                 name = row["model"] if role == "teacher" else label_of(self.index, role=role)
                 milliseconds = f"{row['ms_p50_1_thread']:.1f} ({row['ms_p95_1_thread']:.1f})"
                 cells[name] = [f"{row['megabytes']:.2f}", milliseconds]
         return cells
+
+    def _deployment(self) -> list[dict[Hashable, Any]]:
+        path = self.folder / "deployment.csv"
+        return read_table(path, self.index).to_dict("records") if path.is_file() else []
