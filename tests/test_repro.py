@@ -161,7 +161,8 @@ stages:
     params: [splits.fold, splits.folds, kd, data, target]
     outs:
       - plots/clinic/report
-      - metrics/clinic/evaluation: {cache: false}
+      - data/processed/clinic
+      - models/clinic/predictions
 """
 
 

@@ -1,20 +1,21 @@
 """Compare distilling with training alone over the folds of train and val, from finished experiments.
 
-    dvc exp run --queue -S splits.fold=range(0,5)
+    dvc exp run --queue -S splits.fold=range(0,5) distill@T1_alpha0 distill@T1_alpha0.5 repeat_student
     dvc queue start
     melanoma-kd compare_procedures                 (or the names of some experiments)
 
-Each experiment trains on all folds but one and is scored on that one; the study's holdout is opened by none. Reads,
-through dvc.api, params.yaml and metrics/<name>/evaluation/predictions.csv of the experiments of this commit, by default
-of all that set splits.fold. Experiments that differ in more than the fold are ways of training of their own, each with
-a row per metric; each needs every fold once. Their p values are not corrected for the number of ways. Writes
-metrics/<name>/procedures.csv, <name> being the experiments' archive.
+Each experiment trains on all folds but one and is scored on that one; the study's holdout is opened by none. The stages
+named are all it needs: the control, kd.repeated, and their seeds. Reads, through dvc.api, params.yaml,
+data/processed/<name>/val.csv and holdout.csv, which holds the fold, and models/<name>/predictions of the experiments of
+this commit, by default of all that set splits.fold. Experiments that differ in more than the fold are ways of training
+of their own, each with a row per metric; each needs every fold once. Their p values are not corrected for the number of
+ways. Writes metrics/<name>/procedures.csv, <name> being the experiments' archive.
 """
 
 import argparse
-import io
 import math
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,14 @@ import dvc.api
 import pandas as pd
 from dvc.exceptions import DvcException
 
-from stages.dataset.predictions import IDS
+from stages.dataset.predictions import read_predictions
+from stages.dataset.splits import read_split
 from stages.evaluation.procedures import compare_procedures
+from stages.evaluation.roles import roles_of
 from stages.evaluation.scores import stack
 from stages.foundation.files import write_csv, writing
-from stages.foundation.settings import Evaluate, Kd
+from stages.foundation.names import CONTROL
+from stages.foundation.settings import Baselines, Evaluate, Kd
 
 FOLD, FOLDS = "splits.fold", "splits.folds"
 
@@ -87,16 +91,42 @@ def group(params: dict[str, dict[str, Any]]) -> dict[str, dict[int, str]]:
     return ways
 
 
+def frozen(experiment: str, params: dict[str, Any]) -> pd.DataFrame:
+    """Return an experiment's val and fold, a row an image, with the probabilities of the students to compare.
+
+    params: the experiment's, nested.
+    """
+    name, kd = params["data"]["name"], Kd(**params["kd"])
+    roles = roles_of(params["teachers"], kd, Baselines(**params["baselines"]))
+    keys = [f"{key}{seed}" for key in (CONTROL, kd.repeated) for seed in ("", *(f"_seed{seed}" for seed in kd.seeds))]
+    students = [model for model in roles.models if model.key in keys]
+    files, tables = dvc.api.DVCFileSystem(rev=experiment), []
+    with tempfile.TemporaryDirectory() as folder:
+
+        def fetched(path: Path) -> Path:
+            local = Path(folder, path)
+            local.parent.mkdir(parents=True, exist_ok=True)
+            files.get_file(path.as_posix(), str(local))
+            return local
+
+        for split in ("val", "holdout"):
+            table = read_split(fetched(Path("data/processed", name, f"{split}.csv")))
+            tables.append(table[["image_id", "lesion_id", "melanoma"]].assign(split=split))
+        table = pd.concat(tables, ignore_index=True)
+        for model in students:
+            path = fetched(Path("models", name, "predictions", model.predictions))
+            table[model.name] = read_predictions(path, list(table["image_id"]))
+    return table
+
+
 def compare(experiments: list[str]) -> pd.DataFrame:
     """Write the table of these experiments, by default of this commit's, and return it."""
     nested = {rev: dvc.api.params_show(rev=rev) for rev in experiments or of_this_commit()}
     name, tables = archive_of(nested), {}
     for way, folds in group({rev: flat(values) for rev, values in nested.items()}).items():
-        path = Path("metrics", name, "evaluation/predictions.csv").as_posix()
-        texts = [dvc.api.read(path, rev=folds[fold]) for fold in sorted(folds)]
-        frozen = [pd.read_csv(io.StringIO(text), dtype=IDS, keep_default_na=False) for text in texts]
+        tables_of_folds = [frozen(folds[fold], nested[folds[fold]]) for fold in sorted(folds)]
         first = nested[folds[0]]
-        tables[way] = compare_procedures(frozen, Kd(**first["kd"]), Evaluate(**first["evaluate"]))
+        tables[way] = compare_procedures(tables_of_folds, Kd(**first["kd"]), Evaluate(**first["evaluate"]))
     table = stack(tables, "changed")
     with writing(Path("metrics", name, "procedures.csv")) as (partial,):
         write_csv(partial, table, digits=6)
