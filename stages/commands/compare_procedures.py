@@ -29,7 +29,6 @@ from stages.evaluation.procedures import compare_procedures
 from stages.evaluation.roles import roles_of
 from stages.evaluation.scores import stack
 from stages.foundation.files import write_csv, writing
-from stages.foundation.names import CONTROL
 from stages.foundation.settings import Baselines, Evaluate, Kd
 
 FOLD, FOLDS = "splits.fold", "splits.folds"
@@ -96,10 +95,9 @@ def frozen(experiment: str, params: dict[str, Any]) -> pd.DataFrame:
 
     params: the experiment's, nested.
     """
-    name, kd = params["data"]["name"], Kd(**params["kd"])
-    roles = roles_of(params["teachers"], kd, Baselines(**params["baselines"]))
-    keys = [f"{key}{seed}" for key in (CONTROL, kd.repeated) for seed in ("", *(f"_seed{seed}" for seed in kd.seeds))]
-    students = [model for model in roles.models if model.key in keys]
+    name = params["data"]["name"]
+    roles = roles_of(params["teachers"], Kd(**params["kd"]), Baselines(**params["baselines"]))
+    students = [student for group in (roles.repeats | roles.turned_repeats).values() for student in group]
     files, tables = dvc.api.DVCFileSystem(rev=experiment), []
     with tempfile.TemporaryDirectory() as folder:
 
