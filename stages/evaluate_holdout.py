@@ -131,7 +131,8 @@ def main() -> None:
     folder = Path("models", params.data.name, "predictions")
     splits = read_splits(Path("data/processed", params.data.name))
     scored = {name: splits[name] for name in ("val", "holdout")}
-    roles = roles_of(params.teachers, params.kd, params.baselines)
+    method = read_record(folder / "onnx" / RECORD)["method"]
+    roles = roles_of(params.teachers, params.kd, params.baselines, method)
     p = read_all(folder, roles, scored)
     trained = [model for model in roles.models if model.kind not in ("ensemble", "turned")]
     records = {model.name: read_record((folder / model.predictions).with_name(RECORD)) for model in trained}

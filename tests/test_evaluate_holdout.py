@@ -273,7 +273,7 @@ def test_each_model_is_a_row_that_says_what_it_is(tiny):
         "student_T2_alpha0.9": ["student T=2 α=0.9", "student", "2", "0.9", "-", "grid", "no"],
         "student_T1_alpha0": ["student T=1 α=0", "student", "1", "0", "-", "control", "yes"],
         "student_T1_alpha0_seed43": ["student T=1 α=0, seed 43", "student", "1", "0", "43", "repeat", "no"],
-        "student_int8": ["student ONNX int8", "onnx", "1", "0.5", "-", "int8", "yes"],
+        "student_int8": ["student ONNX int8 weights", "onnx", "1", "0.5", "-", "int8", "yes"],
         "svm_rbf": ["SVM (RBF)", "baseline", "-", "-", "-", "-", "no"],
         "student_T1_alpha0_seed43_turned": [
             "student T=1 α=0, seed 43, four turns",
@@ -299,6 +299,7 @@ def test_a_student_off_the_grid_and_repeated_teachers_have_their_roles():
     )
     roles = roles_of(["resnet18", "resnet18_seed43"], kd, Baselines(models=["svm_rbf"], max_train=0, seed=1))
     assert roles.one("selected") == "student_T4_alpha0.5"
+    assert {model.label for model in roles.models if model.role == "int8"} == {"student ONNX int8"}
     assert [model.key for model in roles.grid] == list(GRID)
     assert roles.names("distilling") == ["resnet18"]
     assert [model.label for model in roles.models[:2]] == ["ResNet-18", "ResNet-18, seed 43"]

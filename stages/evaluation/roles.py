@@ -127,8 +127,11 @@ class Roles:
         return {f"student_{group[0].key}, mean of {len(group)} seeds{ending}": group for group in several}
 
 
-def roles_of(teachers: list[str], kd: Kd, baselines: Baselines) -> Roles:
-    """Return every model that these parameters train and export, with its role."""
+def roles_of(teachers: list[str], kd: Kd, baselines: Baselines, method: str = "") -> Roles:
+    """Return every model that these parameters train and export, with its role.
+
+    method: of the int8 file; where it has int8 weights but computes in float, its label says so.
+    """
     trained = [_teacher(key, kd) for key in teachers]
     if len(kd.teachers) > 1:
         trained.append(Model(ENSEMBLE, f"mean of {len(kd.teachers)} teachers", "ensemble", "-", role="ensemble"))
@@ -140,7 +143,8 @@ def roles_of(teachers: list[str], kd: Kd, baselines: Baselines) -> Roles:
     models = trained + students + turned
     selected = parse_student(kd.selected)
     for precision in ("fp32", "int8"):
-        key, label = f"student_{precision}", f"student ONNX {precision}"
+        weights = " weights" if precision == "int8" and method.startswith("weight_only") else ""
+        key, label = f"student_{precision}", f"student ONNX {precision}{weights}"
         models.append(Model(key, label, "onnx", STUDENT, selected.T, selected.alpha, role=precision))
     return Roles(models + [Model(name, BASELINES[name], "baseline", name) for name in baselines.models])
 

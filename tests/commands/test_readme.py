@@ -87,7 +87,7 @@ def test_results_are_the_tables_with_intervals(tables, finished):
     metrics = models.set_index(["model", "split", "at", "metric"]).sort_index()
     row = metrics.loc[("student_int8", "holdout", "operating point", "specificity")]
     for part in (headline_table(tables), model_table(tables)):
-        (line,) = [line for line in part.splitlines() if line.startswith("| student ONNX int8 |")]
+        (line,) = [line for line in part.splitlines() if line.startswith("| student ONNX int8 weights |")]
         assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in line
         assert part.count("| student T=1 α=0.5 |") == 1
 
@@ -98,22 +98,22 @@ def test_each_pair_is_listed_as_different_or_not_by_its_verdicts(tables):
         verdict=lambda table: ["worse" if name == "ece" else "no difference shown" for name in table["metric"]]
     )
     assert re.fullmatch(
-        r"- student ONNX int8 against student ONNX fp32: ECE \S+ \(\S+ to \S+\), worse\.",
+        r"- student ONNX int8 weights against student ONNX fp32: ECE \S+ \(\S+ to \S+\), worse\.",
         difference_list(tables, significant=True),
     )
     not_shown = difference_list(tables, significant=False)
     assert re.fullmatch(
-        r"- student ONNX int8 against student ONNX fp32: ROC-AUC [^;]+; average precision [^;]+\.", not_shown
+        r"- student ONNX int8 weights against student ONNX fp32: ROC-AUC [^;]+; average precision [^;]+\.", not_shown
     )
 
 
 def test_a_difference_that_is_shown_says_which_way_it_goes():
-    row = {"model": "student ONNX int8", "reference": "student ONNX fp32", "at": "all", "low": -0.01, "high": 0.03}
+    row = {"model": "student ONNX int8 weights", "reference": "student ONNX fp32", "at": "all", "low": -0.01, "high": 0.03}
     better = {"metric": "roc_auc", "difference": 0.01, "p_holm": 0.04, "verdict": "better"}
     equal = {"metric": "ece", "difference": -0.01, "p_holm": 0.5, "verdict": "no difference shown"}
     *_, line = comparison_table(pd.DataFrame([row | better, row | equal])).splitlines()
     assert line == (
-        "| student ONNX int8 | student ONNX fp32 | +0.0100 (-0.0100 to +0.0300, p = 0.040): **better** | - | - "
+        "| student ONNX int8 weights | student ONNX fp32 | +0.0100 (-0.0100 to +0.0300, p = 0.040): **better** | - | - "
         "| -0.0100 (-0.0100 to +0.0300, p = 0.500) |"
     )
 
@@ -143,7 +143,7 @@ def test_published_models_and_the_measured_speed_stand_beside_ours(tiny):
     ours, theirs = (rows[name].split(" | ")[1:] for name in ("| ResNet-18", "| published student T=1 α=0.5"))
     assert theirs[:4] == [*ours[:2], "-", "-"]
     speed = pd.read_csv(folder / "deployment.csv").set_index(["model", "runtime"])["ms_p50_1_thread"]
-    for name, key in (("ResNet-18", ("resnet18", "pytorch")), ("student ONNX int8", (SELECTED, "onnx int8"))):
+    for name, key in (("ResNet-18", ("resnet18", "pytorch")), ("student ONNX int8 weights", (SELECTED, "onnx int8"))):
         assert f"| {speed[key]:.1f} (" in rows[f"| {name}"]
-    assert "| student ONNX int8 | published EfficientNet-B1 | " in comparison_table(tables.comparisons)
+    assert "| student ONNX int8 weights | published EfficientNet-B1 | " in comparison_table(tables.comparisons)
     assert "one thread" in headline_table(tables)
