@@ -54,7 +54,7 @@ def kill_at(folder, seconds, target):
         for process in at_work if target in ("stage", "both") else []:
             process.kill()
         dvc.wait()
-        _, alive = psutil.wait_procs(at_work, timeout=10)
+        _, alive = psutil.wait_procs(at_work, timeout=60)  # one whose dvc was killed ends by itself
         assert not alive, f"{name} lives on"
         return name
     return None

@@ -32,7 +32,13 @@ def test_every_number_of_the_headline_is_the_tables(page, finished):
 
 
 def test_every_model_stands_in_the_page(page):
-    for name in ("ResNet-18", "student T=2 α=0.9", "student T=1 α=0, seed 43", "student ONNX int8 weights", "SVM (RBF)"):
+    for name in (
+        "ResNet-18",
+        "student T=2 α=0.9",
+        "student T=1 α=0, seed 43",
+        "student ONNX int8 weights",
+        "SVM (RBF)",
+    ):
         assert f'<th scope="row">{name}</th>' in page
 
 

@@ -14,14 +14,21 @@ WEIGHTED = {"Conv": 0, "Gemm": 0, "MatMul": 1}  # operator -> axis of the output
 # Elements; smaller weights stay float: the first blocks', 3 % of MobileNetV3-Small, made most of the error. For a
 # HAM10000 student at 96 px the largest change of a probability was .090 at 512, .091 at 1024, .040 at 2048, .019 here.
 SMALLEST = 2500
+LARGEST = 127  # int8 value of a channel's largest weight
+# The same where activations are 8 bits, too: two products (255 * 64 * 2) fit the 16 bits in which x86 without VNNI adds
+# them. With 127 such a processor silently computes other numbers than a phone.
+LARGEST_COMPUTING = 64
 
 Scales = Callable[[np.ndarray], np.ndarray]  # float32 (channels, elements) -> the scale of each channel, (channels,)
 
 
-def quantize_weights(model: onnx.ModelProto, scales: Scales, always: frozenset[str] = frozenset()) -> onnx.ModelProto:
+def quantize_weights(
+    model: onnx.ModelProto, scales: Scales, computing: frozenset[str] = frozenset()
+) -> onnx.ModelProto:
     """Return a copy whose convolution and linear weights are int8 with one scale per output channel.
 
-    always: names of weights that are quantised however few elements they have.
+    computing: names of weights that meet 8-bit activations; they are quantised however few elements they have, with
+    `largest_computing`.
     """
     quantized = onnx.ModelProto()
     quantized.CopyFrom(model)
@@ -31,9 +38,10 @@ def quantize_weights(model: onnx.ModelProto, scales: Scales, always: frozenset[s
     dequantized: set[str] = set()
     for node in graph.node:
         name = node.input[1] if node.op_type in WEIGHTED else ""
-        if name in weights and (name in always or int(np.prod(weights[name].dims)) >= SMALLEST):
+        if name in weights and (name in computing or int(np.prod(weights[name].dims)) >= SMALLEST):
             if name not in dequantized:
-                nodes.append(_dequantize(graph, weights[name], _channel_axis(node), scales))
+                own = largest_computing if name in computing else scales
+                nodes.append(_dequantize(graph, weights[name], _channel_axis(node), own))
                 dequantized.add(name)
             node.input[1] = f"{name}_dequantized"
         nodes.append(node)
@@ -45,10 +53,15 @@ def quantize_weights(model: onnx.ModelProto, scales: Scales, always: frozenset[s
     return quantized
 
 
-def largest_value(weights: np.ndarray) -> np.ndarray:
-    """Return scales at which each channel's largest value becomes 127."""
+def largest_value(weights: np.ndarray, level: int = LARGEST) -> np.ndarray:
+    """Return scales at which each channel's largest value becomes 127, or another level."""
     largest = np.abs(weights).max(axis=1)
-    return (np.where(largest > 0, largest, 1) / 127).astype(np.float32)  # a channel of zeros may have any scale
+    return (np.where(largest > 0, largest, 1) / level).astype(np.float32)  # a channel of zeros may have any scale
+
+
+def largest_computing(weights: np.ndarray) -> np.ndarray:
+    """Return scales at which each channel's largest value becomes 64."""
+    return largest_value(weights, LARGEST_COMPUTING)
 
 
 def least_squares(weights: np.ndarray) -> np.ndarray:
@@ -65,7 +78,7 @@ def least_squares(weights: np.ndarray) -> np.ndarray:
 
 def round_to_int8(weights: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Return weights, float32 (channels, elements), over scales, (channels,), as the nearest int8 from -127 to 127."""
-    return np.rint(weights / scales[:, None]).clip(-127, 127).astype(np.int8)
+    return np.rint(weights / scales[:, None]).clip(-LARGEST, LARGEST).astype(np.int8)
 
 
 def _channel_axis(node: onnx.NodeProto) -> int:

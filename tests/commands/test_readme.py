@@ -108,7 +108,13 @@ def test_each_pair_is_listed_as_different_or_not_by_its_verdicts(tables):
 
 
 def test_a_difference_that_is_shown_says_which_way_it_goes():
-    row = {"model": "student ONNX int8 weights", "reference": "student ONNX fp32", "at": "all", "low": -0.01, "high": 0.03}
+    row = {
+        "model": "student ONNX int8 weights",
+        "reference": "student ONNX fp32",
+        "at": "all",
+        "low": -0.01,
+        "high": 0.03,
+    }
     better = {"metric": "roc_auc", "difference": 0.01, "p_holm": 0.04, "verdict": "better"}
     equal = {"metric": "ece", "difference": -0.01, "p_holm": 0.5, "verdict": "no difference shown"}
     *_, line = comparison_table(pd.DataFrame([row | better, row | equal])).splitlines()

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from stages.deployment.session import DISTANCE, LOGITS, open_session
 from stages.export.familiarity import Answering, Gaussian, Pooled
@@ -56,6 +57,19 @@ def test_with_each_method_what_is_far_stays_far(fp32, name):
     content = LADDER[name](fp32, IMAGES).SerializeToString(deterministic=True)
     (_, near), (_, far) = answers(content), answers(content, NOISE)
     assert far.min() > 1.5 * near.max()
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_no_sum_of_two_products_leaves_16_bits(fp32, name):
+    """x86 without VNNI adds them in 16 bits, silently cut off: it would compute other numbers than a phone."""
+    model = LADDER[name](fp32, IMAGES)
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    nodes = [[made_by.get(source) for source in node.input] for node in model.graph.node if node.op_type == "Conv"]
+    inside = [sources for sources in nodes if sources[0] is not None and sources[0].op_type == "DequantizeLinear"]
+    weights = [values[sources[1].input[0]] for sources in inside if values[sources[0].input[2]].itemsize == 1]
+    assert (len(weights) == 52) == (name in ("static_u8s8_minmax", "static_u8s8_percentile", "static_s8s8_minmax"))
+    assert all(np.abs(weight.astype(int)).max() * 255 * 2 < 2**15 for weight in weights)
 
 
 def test_no_two_methods_give_the_same_model(fp32):
