@@ -35,10 +35,10 @@ from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session, 
 from stages.export.aware_graph import AWARE, AWARE_FILE
 from stages.export.calibration import calibration_pixels
 from stages.export.familiarity import Answering, fit_gaussian
-from stages.export.gate import check_export, choose, compare, decide
+from stages.export.gate import check_export, choose, compare, decide, val_sample
 from stages.export.graph import count_costs, export_onnx, serialize, shorten_names
 from stages.export.ladder import LADDER
-from stages.export.settings import Method, Quantize
+from stages.export.settings import Gauge, Method, Quantize
 from stages.foundation import command
 from stages.foundation.files import sha256_file, write_csv, write_json, writing
 from stages.foundation.names import STUDENT
@@ -46,7 +46,7 @@ from stages.foundation.params import dump_params, read_params
 from stages.foundation.probability import class_probability
 from stages.foundation.progress import track
 from stages.foundation.record import code_hash, make_record
-from stages.foundation.settings import Data, OperatingPoint, Selection, Threads
+from stages.foundation.settings import Data, Selection, Threads
 from stages.images.settings import ImageLimits
 from stages.networks.dataset import Dataset, dataset_files, open_dataset
 from stages.networks.device import Device
@@ -66,7 +66,7 @@ class Params:
     kd: Selection
     image: ImageLimits
     quantize: Quantize
-    evaluate: OperatingPoint
+    evaluate: Gauge
     compute: Threads
 
 
@@ -138,7 +138,7 @@ def main() -> None:
         write_metadata(model, describe(params, dataset.train, decisions[name], hashes))
     files = {name: serialize(model) for name, model in onnx_models.items()}
     p_val = {"pytorch": score_val(student, dataset)} | {name: p[val] for name, p in p_melanoma.items()}
-    table = compare(labels, p_val, params.evaluate.sensitivity)
+    table = compare(val_sample(processed, params.evaluate), p_val, params.evaluate.sensitivity)
     sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
     table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]
     check_export(table, "pytorch")

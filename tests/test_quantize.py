@@ -8,6 +8,7 @@ import onnx
 import pandas as pd
 import pytest
 from conftest import KEY, write_params
+from sklearn.metrics import roc_auc_score
 
 from stages import quantize
 from stages.dataset.pack import open_pack
@@ -15,11 +16,12 @@ from stages.deployment import metadata as metadata_module
 from stages.deployment.deployed import open_deployed
 from stages.export.aware_graph import AWARE
 from stages.export.calibration import calibration_pixels
-from stages.export.gate import check_export, choose
+from stages.export.gate import check_export, choose, compare
 from stages.export.ladder import LADDER
 from stages.export.settings import Gate, Method
 from stages.foundation.files import sha256_file
 from stages.foundation.record import code_hash
+from stages.statistics.intervals import draw_sample
 
 
 def test_onnx_predictions_are_the_students(tiny):
@@ -48,7 +50,28 @@ def test_the_table_measures_what_each_method_costs(tiny):
     assert table.loc["fp32", "largest_change"] == 0 < table.loc["weight_only", "largest_change"]
     assert table.loc["fp32", "agreement"] == 1 >= table.loc["weight_only", "agreement"]
     assert table["chosen"].tolist() == ["no", "no", "yes"]
+    for name in ("val_roc_auc", "val_average_precision", "val_specificity", "roc_auc_change"):
+        assert (table[f"{name}_low"] <= table[name]).all()
+        assert (table[name] <= table[f"{name}_high"]).all()
+    assert table.loc["fp32", ["roc_auc_change", "roc_auc_change_low", "roc_auc_change_high"]].tolist() == [0, 0, 0]
     assert table.loc["weight_only", "megabytes"] < 1.7 < table.loc["fp32", "megabytes"]
+
+
+def test_a_change_has_a_paired_interval():
+    """Two files that rank alike differ by nothing in every draw of lesions, however wide the interval of each is."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"melanoma": np.arange(200) % 4 == 0, "lesion_id": [f"l{i // 2}" for i in range(200)]}).astype(
+        {"melanoma": int}
+    )
+    fp32 = 0.2 + 0.3 * table["melanoma"].to_numpy() + rng.uniform(0, 0.4, 200)
+    p = {"fp32": fp32, "same": fp32 * 0.9, "coarse": np.round(fp32, 1)}
+    sample = draw_sample(table, replicates=300, seed=1)
+    found = compare(sample, p, 0.9).set_index("method")
+    assert found.loc["same", ["roc_auc_change", "roc_auc_change_low", "roc_auc_change_high"]].tolist() == [0, 0, 0]
+    assert found.loc["same", "val_roc_auc_high"] - found.loc["same", "val_roc_auc_low"] > 0.02
+    areas = [roc_auc_score(sample.labels, p[name], sample_weight=sample.weights[0]) for name in ("coarse", "fp32")]
+    assert found.loc["coarse", "roc_auc_change"] == pytest.approx(areas[0] - areas[1], abs=1e-9)
+    assert found.loc["coarse", "roc_auc_change_low"] < found.loc["coarse", "roc_auc_change_high"]
 
 
 def test_the_file_says_how_it_is_used(tiny):

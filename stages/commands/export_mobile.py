@@ -31,14 +31,14 @@ from stages.deployment.session import DISTANCE, LOGITS, as_input
 from stages.export.aware import AWARE_WEIGHTS, load_aware, without_rounding
 from stages.export.aware_graph import AWARE_FILE
 from stages.export.familiarity import Answering, fit_gaussian
-from stages.export.gate import check_export, compare, decide
+from stages.export.gate import check_export, compare, decide, val_sample
 from stages.export.graph import fold_batch_norms
-from stages.export.settings import Quantize
+from stages.export.settings import Gauge, Quantize
 from stages.foundation.files import sha256_file, write_csv, write_text, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
 from stages.foundation.probability import class_probability
-from stages.foundation.settings import Data, OperatingPoint, Selection
+from stages.foundation.settings import Data, Selection
 from stages.mobile.eight_bits import learned_ranges
 from stages.mobile.formats import FORMATS, Format
 from stages.networks.dataset import Dataset, dataset_files, open_dataset
@@ -53,7 +53,7 @@ class Params:
     target: Target
     kd: Selection
     quantize: Quantize
-    evaluate: OperatingPoint
+    evaluate: Gauge
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ def measure(inputs: Inputs, runs: dict[str, Run]) -> tuple[pd.DataFrame, dict[st
     outputs = {name: score_pixels(run, pack.pixels, rows) for name, run in runs.items()}
     p = {name: class_probability(found[LOGITS], melanoma) for name, found in outputs.items()}
     on_val = {name: values[val] for name, values in p.items()}
-    table = compare(dataset.val_melanoma, on_val, inputs.params.evaluate.sensitivity)
+    sample = val_sample(Path("data/processed", inputs.params.data.name), inputs.params.evaluate)
+    table = compare(sample, on_val, inputs.params.evaluate.sensitivity)
     table["largest_change"] = [float(np.abs(p[name] - p["fp32"]).max()) for name in table["method"]]
     seconds = interleaved(runs, inputs.image.numpy(), rounds=ROUNDS)
     table["ms_1_thread"] = [1000 * float(np.median(seconds[name])) for name in table["method"]]

@@ -1,49 +1,60 @@
 """The gate: each quantisation method compared with fp32 on val, and the first that costs little enough is chosen."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from stages.dataset.splits import read_split
 from stages.deployment.decision import Decision
 from stages.export.familiarity import farthest
-from stages.export.settings import Gate
+from stages.export.settings import Gate, Gauge
 from stages.foundation.settings import OperatingPoint
 from stages.statistics.decisions import fit_decision
+from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import (
+    BIASED_UP,
     calibration_metrics,
     decision_metrics,
-    point_estimate,
     ranking_metrics,
     threshold_at_sensitivity,
-    unit_weights,
 )
 
 EXPORT_TOLERANCE = 1e-4  # of a probability: float32 sums in another order differ by less
 
 
-def compare(labels: np.ndarray, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:
+def val_sample(processed: Path, gauge: Gauge) -> Sample:
+    """Return val's images with their bootstrap weights. processed: the folder of val.csv."""
+    return draw_sample(read_split(processed / "val.csv"), replicates=gauge.replicates, seed=gauge.seed)
+
+
+def compare(sample: Sample, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:
     """Return one row per method: its metrics on val, and how far its probabilities and decisions are from fp32's.
 
-    p: method -> probabilities, "fp32" among them. largest_change: of a probability; agreement: the share of equal
-    decisions, both at fp32's threshold.
+    sample: val's images; p: method -> probabilities, "fp32" among them. Columns <name>_low and <name>_high are 95 %
+    intervals over lesions. roc_auc_change: from fp32's, paired; largest_change: of a probability; agreement: the share
+    of equal decisions, both at fp32's threshold.
     """
-    fp32_threshold, weights = threshold_at_sensitivity(labels, p["fp32"], sensitivity), unit_weights(labels)
+    labels, weights = sample.labels, sample.weights
+    threshold = threshold_at_sensitivity(labels, p["fp32"], sensitivity)
+    reference = ranking_metrics(labels, p["fp32"], weights)["roc_auc"]
     rows = []
     for name, values in p.items():
-        threshold = threshold_at_sensitivity(labels, values, sensitivity)
-        metrics = point_estimate(
-            ranking_metrics(labels, values, weights) | calibration_metrics(labels, values, weights)
-        )
-        decision = point_estimate(decision_metrics(labels, values, threshold, weights))
-        rows.append(
-            {
-                "method": name,
-                **{f"val_{key}": metrics[key] for key in ("roc_auc", "average_precision", "ece")},
-                "val_specificity": decision["specificity"],
-                "largest_change": float(np.abs(values - p["fp32"]).max()),
-                "agreement": float(np.mean((values >= fp32_threshold) == (p["fp32"] >= fp32_threshold))),
-            }
-        )
+        found = ranking_metrics(labels, values, weights) | calibration_metrics(labels, values, weights)
+        own = threshold_at_sensitivity(labels, values, sensitivity)
+        found["specificity"] = decision_metrics(labels, values, own, weights)["specificity"]
+        cells: dict[str, object] = {"method": name}
+        for key in ("roc_auc", "average_precision", "ece", "specificity"):
+            cells |= _cells(f"val_{key}", interval(found[key], biased_up=key in BIASED_UP))
+        cells |= _cells("roc_auc_change", interval(found["roc_auc"] - reference, bounded=False))
+        cells["largest_change"] = float(np.abs(values - p["fp32"]).max())
+        cells["agreement"] = float(np.mean((values >= threshold) == (p["fp32"] >= threshold)))
+        rows.append(cells)
     return pd.DataFrame(rows)
+
+
+def _cells(name: str, estimate: dict[str, float]) -> dict[str, float]:
+    return {name: estimate["value"], f"{name}_low": estimate["low"], f"{name}_high": estimate["high"]}
 
 
 def decide(

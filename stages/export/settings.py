@@ -6,6 +6,7 @@ from pydantic import Field
 
 from stages.foundation.names import EachOnce
 from stages.foundation.params import Section, Seed
+from stages.foundation.settings import OperatingPoint
 
 Method = Literal[
     "weight_only",
@@ -37,3 +38,10 @@ class Quantize(Section):
     seed: Seed
     refused: float = Field(gt=0, lt=0.5)
     gate: Gate
+
+
+class Gauge(OperatingPoint):
+    """How files are measured on val. replicates and seed: of the bootstrap over lesions."""
+
+    replicates: int = Field(ge=100, le=1_000_000)
+    seed: Seed

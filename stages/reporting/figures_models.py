@@ -107,8 +107,9 @@ def subgroups(table: pd.DataFrame, model: str) -> Figure:
 def quantization(table: pd.DataFrame) -> Figure:
     """Return what each quantisation method costs on val: quality, the largest change of a probability, size."""
     table = table[table["method"] != "pytorch"]
-    columns = ("val_roc_auc", "val_ece", "val_specificity", "largest_change", "megabytes")
-    headings = {**METRIC_NAMES, "largest_change": "largest change of p", "megabytes": "MB"}
+    columns = ("roc_auc_change", "val_ece", "val_specificity", "largest_change", "megabytes")
+    changes = {"roc_auc_change": "change in ROC-AUC", "largest_change": "largest change of p"}
+    headings = {**METRIC_NAMES, **changes, "megabytes": "MB"}
     methods = [str(name).replace("_", " ") for name in table["method"]]
     y = np.arange(len(table))[::-1]
     color = LOOKS[0][0]
@@ -118,6 +119,9 @@ def quantization(table: pd.DataFrame) -> Figure:
             for height, (_, row) in zip(y, table.iterrows(), strict=True):
                 face = color if row["passes"] == "yes" else "none"
                 marker, size = ("*", 9) if row["chosen"] == "yes" else ("o", 5)
+                if f"{column}_low" in row:
+                    ends = [row[f"{column}_low"], row[f"{column}_high"]]
+                    axis.plot(ends, [height, height], color=color, linewidth=1.2)
                 axis.plot(row[column], height, marker, color=color, markerfacecolor=face, markersize=size)
             axis.set_yticks(y, methods if axis is axes[0] else [""] * len(table))
             axis.grid(alpha=0.3)

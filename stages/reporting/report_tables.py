@@ -79,7 +79,7 @@ def report_tables(tables: Tables) -> list[Table]:
     """Return all tables of the report in reading order. tables: the evaluation's and quantize's, by stem."""
     ablation = "The study's table: the grid and the control (alpha 0); F1, sensitivity, PPV and accuracy at 0.5."
     features = "On hand-crafted colour, texture and shape features combined."
-    methods = "On val, where the first method that passes the gate is taken."
+    methods = "On val, where the first method that passes the gate is taken; intervals over lesions."
     return [
         *_models(tables["models"]),
         _comparisons(tables["comparisons"]),
@@ -143,7 +143,7 @@ def _plain(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
     columns = [name for name in table.columns if name not in bounds]
     rows = [
         [
-            interval_text(row[name], row[f"{name}_low"], row[f"{name}_high"])
+            _estimate(name, *(row[f"{name}{end}"] for end in ("", "_low", "_high")))
             if name in metrics
             else _text(name, row[name])
             for name in columns
@@ -151,6 +151,12 @@ def _plain(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
         for row in table.to_dict("records")
     ]
     return Table([metric_name(name) for name in columns], rows, title, source, note)
+
+
+def _estimate(column: str, value: float, low: float, high: float) -> str:
+    if column.endswith("_change"):
+        return difference_text({"difference": value, "low": low, "high": high})
+    return interval_text(value, low, high)
 
 
 def _text(column: str, value: object) -> str:
