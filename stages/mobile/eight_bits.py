@@ -14,11 +14,12 @@ import torch
 from torch import nn
 
 from stages.export.aware import Activation
-from stages.export.weight_only import SMALLEST
+from stages.export.weight_only import LARGEST, LARGEST_COMPUTING, SMALLEST
 from stages.networks.models import Classifier
 
 IN_FLOAT = "SqueezeExcitation"  # in the names of a part's tensors: where they come from
 BLOCKS = ("CONV_2D", "DEPTHWISE_CONV_2D", "HARD_SWISH", "MUL", "ADD")  # whose results the student rounds
+CHANNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}  # axis of the output channels in the weights
 EIGHT_BITS = ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "ADD")
 
 
@@ -81,20 +82,41 @@ def to_eight_bits(content: bytes, ranges: list[Range]) -> bytes:
     recipes = recipe_manager.RecipeManager()
     for kind in ("CONV_2D", "FULLY_CONNECTED"):
         recipes.add_quantization_config(".*", qtyping.TFLOperationName(kind), weight_only)
-    for operator in operators:
-        if operator.kind in EIGHT_BITS and {operator.inputs[0], operator.output} <= set(known):
-            recipes.add_static_config(
-                f"^{re.escape(operator.output)};?$", qtyping.TFLOperationName(operator.kind), 8, 8
-            )
-    values = {
-        name: {"min": np.float32(learned.low), "max": np.float32(learned.high)} for name, learned in known.items()
-    }
+    computing = [
+        operator
+        for operator in operators
+        if operator.kind in EIGHT_BITS and {operator.inputs[0], operator.output} <= set(known)
+    ]
+    for operator in computing:
+        recipes.add_static_config(f"^{re.escape(operator.output)};?$", qtyping.TFLOperationName(operator.kind), 8, 8)
+    channels = {operator.inputs[1]: CHANNELS[operator.kind] for operator in computing if operator.kind in CHANNELS}
+    values = weight_ranges(content, channels)
+    for name, learned in known.items():
+        values[name] = {"min": np.array(learned.low, np.float32), "max": np.array(learned.high, np.float32)}
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
         )  # it keeps all tensors of its interpreter, and warns of that itself
         found = quantizer.Quantizer(content, recipes.get_quantization_recipe()).quantize(values)
     return bytes(found.quantized_model)
+
+
+def weight_ranges(content: bytes, channels: dict[str, int]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the range of each of these weights, by name, in which they keep the 8 bits they were trained in.
+
+    channels: name -> axis of the output channels. min and max: of each channel, float32, of as many axes as the
+    weights. The quantiser makes the end of a range 127, `RoundedWeight` made a channel's largest weight 64.
+    """
+    from ai_edge_litert.tools.flatbuffer_utils import read_model_from_bytearray  # noqa: PLC0415
+
+    model, ranges = read_model_from_bytearray(bytearray(content)), {}
+    for tensor in model.subgraphs[0].tensors:
+        if (name := tensor.name.decode()) in channels:
+            weights = np.abs(model.buffers[tensor.buffer].data.view(np.float32).reshape(tensor.shape))
+            others = tuple(axis for axis in range(weights.ndim) if axis != channels[name])
+            end = weights.max(axis=others, keepdims=True) * np.float32(LARGEST / LARGEST_COMPUTING)
+            ranges[name] = {"min": -end, "max": end}
+    return ranges
 
 
 def match(operators: list[Operator], ranges: list[Range]) -> dict[str, Range]:
