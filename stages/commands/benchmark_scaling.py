@@ -106,7 +106,8 @@ def draw_predictions(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         p = 1 / (1 + np.exp(-rng.normal(2 * scored["melanoma"].to_numpy() - 2, 1)))
         write_predictions(path, list(scored["image_id"]), p)
-        write_json(path.with_name(RECORD), {"params": {}, "inputs": {}, "versions": {}, "features": 0})
+        record = {"params": {}, "inputs": {}, "versions": {}, "features": 0, "method": "weight_only"}
+        write_json(path.with_name(RECORD), record)
     drawn = Decision(
         threshold=0.1, sensitivity=0.95, slope=1.0, intercept=0.0, melanoma_from=0.3, other_up_to=0.05, farthest=2.0
     ).model_dump()

@@ -20,10 +20,10 @@ TURNS = {1: "", 4: "_turned"}  # quarter turns -> the ending of a model's name
 def compare_procedures(folds: list[pd.DataFrame], kd: Kd, settings: Evaluate) -> pd.DataFrame:
     """Return the paired tests of the repeated student against the control, single pass and over four turns.
 
-    folds: the frozen predictions.csv of each fold's run; ValueError where an image is in the holdout of two. A metric
-    is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates draw the lesions of each fold's
-    holdout and the seeds, and hold the training images of each fold fixed. Thresholds are from each run's own val.
-    `reference_value`: the control's.
+    folds: each fold's predictions, in a table as predictions.csv is; ValueError where an image is in the holdout of
+    two. A metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates draw the lesions
+    of each fold's holdout and the seeds, and hold the training images of each fold fixed. Thresholds are from each
+    run's own val. `reference_value`: the control's.
     """
     images = pd.concat([table.loc[table["split"] == "holdout", "image_id"] for table in folds])
     if images.duplicated().any():
