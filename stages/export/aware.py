@@ -20,7 +20,7 @@ from torchvision.models.mobilenetv3 import InvertedResidual, MobileNetV3
 from torchvision.ops.misc import Conv2dNormActivation, SqueezeExcitation
 
 from stages.export.graph import fold_batch_norms
-from stages.export.weight_only import LARGEST_COMPUTING
+from stages.export.weight_only import LARGEST_REDUCED
 from stages.foundation.files import saving
 from stages.foundation.names import STUDENT
 from stages.networks.models import Classifier, build_model
@@ -73,9 +73,9 @@ class RoundedWeight(nn.Module):
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         largest = weight.detach().abs().flatten(1).amax(dim=1)
-        scale = torch.where(largest > FAINT, largest, 1) / LARGEST_COMPUTING
+        scale = torch.where(largest > FAINT, largest, 1) / LARGEST_REDUCED
         zeros = torch.zeros(len(weight), dtype=torch.int32, device=weight.device)
-        return torch.fake_quantize_per_channel_affine(weight, scale, zeros, 0, -LARGEST_COMPUTING, LARGEST_COMPUTING)
+        return torch.fake_quantize_per_channel_affine(weight, scale, zeros, 0, -LARGEST_REDUCED, LARGEST_REDUCED)
 
 
 def make_aware(student: Classifier, dropout: float = 0.0) -> Classifier:

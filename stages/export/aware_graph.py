@@ -25,7 +25,7 @@ def write_integers(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Weights must lie on the grid of `RoundedWeight` where a convolution's input is quantised; others are rounded to it.
     """
-    model = quantize_weights(model, largest_value, computing=_computed_in_int8(model))
+    model = quantize_weights(model, largest_value, reduced=_computed_in_int8(model))
     graph, values = model.graph, {tensor.name: tensor for tensor in model.graph.initializer}
     made_by = {node.output[0]: node for node in graph.node}
     nodes = []

@@ -85,15 +85,15 @@ def dynamic(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
 
 
 U8, S8, U16 = QuantType.QUInt8, QuantType.QInt8, QuantType.QUInt16
-SAFE = {"weight_type": S8, "reduce_range": True}  # from -64 to 64, for the reason that LARGEST_COMPUTING gives
+REDUCED = {"weight_type": S8, "reduce_range": True}  # from -64 to 64, for the reason that LARGEST_REDUCED gives
 MINMAX, PERCENTILE = CalibrationMethod.MinMax, CalibrationMethod.Percentile
 
 LADDER: dict[Method, Quantizer] = {
     "weight_only": lambda model, _: quantize_weights(model, largest_value),
     "weight_only_least_squares": lambda model, _: quantize_weights(model, least_squares),
-    "static_u8s8_minmax": static(activation_type=U8, calibrate_method=MINMAX, **SAFE),
-    "static_u8s8_percentile": static(activation_type=U8, calibrate_method=PERCENTILE, **SAFE),
-    "static_s8s8_minmax": static(activation_type=S8, calibrate_method=MINMAX, **SAFE),
+    "static_u8s8_minmax": static(activation_type=U8, calibrate_method=MINMAX, **REDUCED),
+    "static_u8s8_percentile": static(activation_type=U8, calibrate_method=PERCENTILE, **REDUCED),
+    "static_s8s8_minmax": static(activation_type=S8, calibrate_method=MINMAX, **REDUCED),
     "static_u16s8_minmax": static(activation_type=U16, weight_type=S8, calibrate_method=MINMAX),
     "dynamic": dynamic,
 }

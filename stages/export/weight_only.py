@@ -15,20 +15,18 @@ WEIGHTED = {"Conv": 0, "Gemm": 0, "MatMul": 1}  # operator -> axis of the output
 # HAM10000 student at 96 px the largest change of a probability was .090 at 512, .091 at 1024, .040 at 2048, .019 here.
 SMALLEST = 2500
 LARGEST = 127  # int8 value of a channel's largest weight
-# The same where activations are 8 bits, too: two products (255 * 64 * 2) fit the 16 bits in which x86 without VNNI adds
-# them. With 127 such a processor silently computes other numbers than a phone.
-LARGEST_COMPUTING = 64
+# The same where activations are 8 bits, too ("reduced range"): two products (255 * 64 * 2) fit the 16 bits in which x86
+# without VNNI adds them. With 127 such a processor silently computes other numbers than a phone.
+LARGEST_REDUCED = 64
 
 Scales = Callable[[np.ndarray], np.ndarray]  # float32 (channels, elements) -> the scale of each channel, (channels,)
 
 
-def quantize_weights(
-    model: onnx.ModelProto, scales: Scales, computing: frozenset[str] = frozenset()
-) -> onnx.ModelProto:
+def quantize_weights(model: onnx.ModelProto, scales: Scales, reduced: frozenset[str] = frozenset()) -> onnx.ModelProto:
     """Return a copy whose convolution and linear weights are int8 with one scale per output channel.
 
-    computing: names of weights that meet 8-bit activations; they are quantised however few elements they have, with
-    `largest_computing`.
+    reduced: names of weights that meet 8-bit activations; they are quantised however few elements they have, with
+    `reduced_range`.
     """
     quantized = onnx.ModelProto()
     quantized.CopyFrom(model)
@@ -38,9 +36,9 @@ def quantize_weights(
     dequantized: set[str] = set()
     for node in graph.node:
         name = node.input[1] if node.op_type in WEIGHTED else ""
-        if name in weights and (name in computing or int(np.prod(weights[name].dims)) >= SMALLEST):
+        if name in weights and (name in reduced or int(np.prod(weights[name].dims)) >= SMALLEST):
             if name not in dequantized:
-                own = largest_computing if name in computing else scales
+                own = reduced_range if name in reduced else scales
                 nodes.append(_dequantize(graph, weights[name], _channel_axis(node), own))
                 dequantized.add(name)
             node.input[1] = f"{name}_dequantized"
@@ -59,9 +57,9 @@ def largest_value(weights: np.ndarray, level: int = LARGEST) -> np.ndarray:
     return (np.where(largest > 0, largest, 1) / level).astype(np.float32)  # a channel of zeros may have any scale
 
 
-def largest_computing(weights: np.ndarray) -> np.ndarray:
+def reduced_range(weights: np.ndarray) -> np.ndarray:
     """Return scales at which each channel's largest value becomes 64."""
-    return largest_value(weights, LARGEST_COMPUTING)
+    return largest_value(weights, LARGEST_REDUCED)
 
 
 def least_squares(weights: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from stages.export.aware import Activation
-from stages.export.weight_only import LARGEST, LARGEST_COMPUTING, SMALLEST
+from stages.export.weight_only import LARGEST, LARGEST_REDUCED, SMALLEST
 from stages.networks.models import Classifier
 
 IN_FLOAT = "SqueezeExcitation"  # in the names of a part's tensors: where they come from
@@ -114,7 +114,7 @@ def weight_ranges(content: bytes, channels: dict[str, int]) -> dict[str, dict[st
         if (name := tensor.name.decode()) in channels:
             weights = np.abs(model.buffers[tensor.buffer].data.view(np.float32).reshape(tensor.shape))
             others = tuple(axis for axis in range(weights.ndim) if axis != channels[name])
-            end = weights.max(axis=others, keepdims=True) * np.float32(LARGEST / LARGEST_COMPUTING)
+            end = weights.max(axis=others, keepdims=True) * np.float32(LARGEST / LARGEST_REDUCED)
             ranges[name] = {"min": -end, "max": end}
     return ranges
 
