@@ -100,6 +100,11 @@ def read_histories(name: str, params: Params, index: pd.DataFrame) -> Tables:
     return {label: pd.read_csv(path) for label, path in zip(labels, paths, strict=True)}
 
 
+def taught_by(teachers: list[str]) -> str:
+    """Return what students learned from, to follow "distilled from"."""
+    return f"the mean logits of {'; '.join(teachers)}" if len(teachers) > 1 else teachers[0]
+
+
 def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, size: int) -> dict[str, Any]:
     """Return what the templates of the page and the card need beside tables, figures and pictures.
 
@@ -121,7 +126,7 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
         "origin": ORIGINS.get(params.data.name, "not known to this project"),
         "selected": selected,
         "best": label_of(index, model=f"student_{best}"),
-        "teachers": ", ".join(labels_of(index, role="distilling")),
+        "teachers": taught_by(labels_of(index, role="distilling")),
         "files": f"ONNX fp32 {fp32['megabytes']:.2f} MB, int8 {int8['megabytes']:.2f} MB "
         f"({str(int8['method']).replace('_', ' ')})",
         "population": f"Holdout: {images_of_lesions}, {melanomas} among them",

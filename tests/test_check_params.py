@@ -2,12 +2,14 @@
 
 import copy
 import resource
+import shutil
 import subprocess
 import sys
 
 import pytest
 import yaml
 from conftest import ROOT, nodes, tiny_params, write_params
+from dvc.utils.hydra import apply_overrides
 
 from stages import check_params
 from stages.foundation.names import CONTROL, Student, TeacherName, parse_student, parse_teacher, student_key
@@ -136,16 +138,9 @@ def child_seconds():
 
 @pytest.mark.parametrize("file", ["ham10000.overrides", "ham10000-13-teachers.overrides"])
 def test_the_files_of_overrides_fit_todays_parameters(project, file):
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for line in (ROOT / file).read_text().splitlines():
-        if not line.startswith("#"):
-            key, _, value = line.partition("=")
-            *sections, name = key.split(".")
-            section = params
-            for part in sections:
-                section = section[part]
-            section[name] = yaml.safe_load(value)
-    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.copy(ROOT / "params.yaml", project)
+    lines = (ROOT / file).read_text().splitlines()
+    apply_overrides(project / "params.yaml", [line for line in lines if not line.startswith("#")])
     check_params.main()
 
 

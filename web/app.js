@@ -79,11 +79,11 @@ function explain(model, title, square, { p, distance }, { article, picture, text
     where.disabled = true;
     const began = performance.now(), note = make("p", "", "quiet heat-note");
     try {
-      const heat = await heatMap(model, square);
-      heat.setAttribute("role", "img");
-      heat.setAttribute("aria-label", `${title}: the parts on which the answer rests, bright`);
-      picture.append(heat);
-      note.textContent = `Bright: covering it would lower the probability. ${Math.round(performance.now() - began)} ms.`;
+      const heat = await inTurn(() => heatMap(model, square));
+      note.textContent = `${heat ? "Bright: covering it would lower the probability." : "No part lowers the probability where it alone is covered."} ${Math.round(performance.now() - began)} ms.`;
+      heat?.setAttribute("role", "img");
+      heat?.setAttribute("aria-label", `${title}: the parts on which the answer rests, bright`);
+      picture.append(heat ?? "");
     } catch (error) {
       note.textContent = `This could not be computed: ${error.message}`;
     }
@@ -112,15 +112,21 @@ async function judge(title, read, asked) {
   }
 }
 
-let queue = Promise.resolve(); // pictures are answered in the order they were given
+let queue = Promise.resolve(); // the model is asked one thing at a time, in the order it was wanted
+function inTurn(work) {
+  const done = queue.then(work);
+  queue = done.catch(() => {});
+  return done;
+}
+
 let cleared = 0; // how often the results were cleared away
 
 function accept(files) {
   const pictures = [...files];
   if (!pictures.length) return say("No picture was chosen.");
   const asked = cleared;
-  for (const file of pictures.slice(0, MOST)) queue = queue.then(() => judge(file.name, frame => readPicture(file, frame), asked));
-  if (pictures.length > MOST) queue = queue.then(() => say(`Only the first ${MOST} of ${pictures.length} pictures were read.`));
+  for (const file of pictures.slice(0, MOST)) inTurn(() => judge(file.name, frame => readPicture(file, frame), asked));
+  if (pictures.length > MOST) inTurn(() => say(`Only the first ${MOST} of ${pictures.length} pictures were read.`));
 }
 
 loading.then(
@@ -162,7 +168,7 @@ element("close-camera").addEventListener("click", () => {
 let taken = 0;
 element("take").addEventListener("click", () => {
   const image = takeSquare(video), title = `Picture ${++taken}`, asked = cleared;
-  queue = queue.then(() => judge(title, () => image, asked));
+  inTurn(() => judge(title, () => image, asked));
 });
 
 element("print").addEventListener("click", () => print());
@@ -173,6 +179,9 @@ element("clear").addEventListener("click", () => {
   element("file").focus();
   say("Ready.");
 });
-addEventListener("beforeprint", () => { for (const details of document.querySelectorAll("details")) details.open = true; });
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+  element("printed").textContent = `Printed ${new Date().toLocaleString()}.`;
+});
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("service_worker.js");

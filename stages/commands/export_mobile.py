@@ -1,13 +1,14 @@
 """Write the selected student for phones' runtimes, with its metadata in a file beside it, and measure it here.
 
-    melanoma-kd export_mobile litert | executorch
+    melanoma-kd export_mobile litert | executorch [--measure-only]
 
 Each format is an extra in an environment of its own, for their packages exclude one another:
 pip install '.[edge]', or '.[executorch]'. Reads what `quantize` reads, its files in
 models/<name>/onnx, and models/<name>/aware.safetensors. Writes build/mobile/<name>/<format>: student_fp32 and, for
 LiteRT, student_int8 (8-bit arithmetic) as .tflite or .pte, each with a .json as `predict` and apps need it;
 metrics/<name>/mobile_<format>.csv: size, metrics on val, the largest change of a probability against the ONNX file on
-all images of val and holdout, and milliseconds on one thread beside onnxruntime's.
+all images of val and holdout, and milliseconds on one thread beside onnxruntime's. With --measure-only the table alone,
+of files written before: LiteRT's converter is made for x86, its runtime for Arm, too.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +127,14 @@ def convert(inputs: Inputs, kind: Format) -> dict[str, bytes]:
     return files
 
 
+def read_files(folder: Path, kind: Format) -> dict[str, bytes]:
+    """Return the files that an export has written; ValueError where there is none."""
+    paths = {precision: folder / f"student_{precision}{kind.suffix}" for precision in ("fp32", "int8")}
+    if not paths["fp32"].is_file():
+        raise ValueError(f"{paths['fp32']}: missing; melanoma-kd export_mobile writes it")
+    return {precision: path.read_bytes() for precision, path in paths.items() if path.is_file()}
+
+
 def measure(inputs: Inputs, runs: dict[str, Run]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Return a row per file with its metrics on val and its speed; p_melanoma and distance there, float (2, images)."""
     dataset = inputs.dataset
@@ -142,12 +152,14 @@ def measure(inputs: Inputs, runs: dict[str, Run]) -> tuple[pd.DataFrame, dict[st
     return table, {name: np.stack([p[name][val], outputs[name][DISTANCE][val]]) for name in runs}
 
 
-def export(name: str) -> None:
-    """Convert, measure and write one format."""
+def export(name: str, measure_only: bool) -> None:
+    """Convert, measure and write one format, or only measure what is written."""
     inputs, kind = read_inputs(), FORMATS[name]
+    data = inputs.params.data.name
+    target, metrics = Path("build/mobile", data, name), Path("metrics", data, f"mobile_{name}.csv")
     onnx = {method: open_deployed(path, threads=1) for method, path in inputs.onnx.items()}
     check_inputs(inputs, onnx["fp32"].metadata)
-    files = convert(inputs, kind)
+    files = read_files(target, kind) if measure_only else convert(inputs, kind)
     runs = {method: model.run for method, model in onnx.items()}
     runs |= {f"{name}_{precision}": kind.open(content, 1) for precision, content in files.items()}
     table, val = measure(inputs, runs)
@@ -156,27 +168,28 @@ def export(name: str) -> None:
     sizes |= {f"{name}_{precision}": len(content) for precision, content in files.items()}
     table["megabytes"] = [sizes[method] / 1e6 for method in table["method"]]
     table["method"] = table["method"].replace("fp32", "onnx_fp32")
-    data, labels, metadata = inputs.params.data.name, inputs.dataset.val_melanoma, onnx["fp32"].metadata
-    with writing(Path("build/mobile", data, name), Path("metrics", data, f"mobile_{name}.csv")) as (folder, metrics):
-        folder.mkdir(parents=True)
-        for precision, content in files.items():
+    labels, metadata = inputs.dataset.val_melanoma, onnx["fp32"].metadata
+    with writing(metrics, *([] if measure_only else [target])) as (partial, *folders):
+        for folder, (precision, content) in product(folders, files.items()):
             p, distance = val[f"{name}_{precision}"]
             decision = decide(labels, p, distance, inputs.params.evaluate, inputs.params.quantize.refused)
             hashes = metadata.hashes | {FILE: hashlib.sha256(content).hexdigest()}
             described = metadata.model_copy(update={"decision": decision, "hashes": hashes})
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / f"student_{precision}{kind.suffix}").write_bytes(content)
             write_text(folder / f"student_{precision}.json", described.model_dump_json())
-        write_csv(metrics, table, digits=6)
+        write_csv(partial, table, digits=6)
     print(table.to_string(index=False))
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="melanoma-kd export_mobile")
     parser.add_argument("format", choices=list(FORMATS))
+    parser.add_argument("--measure-only", action="store_true", help="convert nothing, measure what was written before")
     options = parser.parse_args(arguments)
     try:
         with one_core():
-            export(options.format)
+            export(options.format, options.measure_only)
     except (ValueError, OSError) as error:
         sys.exit(f"export_mobile: {error}")
 

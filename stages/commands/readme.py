@@ -2,13 +2,15 @@
 
     melanoma-kd readme
 
-A part stands between <!-- name --> and <!-- /name -->. The stages are DVC's own diagram of dvc.yaml; the results are
+A part stands between <!-- name --> and <!-- /name -->. The stages are DVC's own diagram of dvc.yaml for the demo, and
+stay as they are while params.yaml names other data, which no stage draws; the results are
 HAM10000's, from metrics/ham10000: the evaluation's tables and what `compare_published`, `compare_procedures` and
 `benchmark` put beside them. The demo's numbers stay out: they mean nothing.
 """
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,13 +18,15 @@ from networkx import DiGraph, transitive_reduction
 
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
+from stages.foundation.params import read_params
+from stages.foundation.settings import DEMO, Data
 from stages.reporting.drawing import as_svg, on_white
 from stages.reporting.figures_models import DEPLOYMENT, deployment
 from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, read_table, teacher_of
 from stages.reporting.page import Table
 from stages.reporting.report_tables import HEADLINE_HEADS
 from stages.reporting.results import Results
-from stages.reporting.verdicts import DIFFERENT
+from stages.reporting.verdicts import DIFFERENT, claim_text
 
 README, RESULTS = Path("README.md"), Path("docs/results.md")
 FIGURE = Path("plots/ham10000/deployment.svg")
@@ -32,6 +36,11 @@ PAIRED = (
     "bootstrap over lesions (Holm within each family of tests); **better** or **worse** where a difference is shown. "
     "Of ECE and Brier score less is better."
 )
+
+
+@dataclass(frozen=True)
+class Params:
+    data: Data
 
 
 def headline_table(results: Results) -> str:
@@ -66,14 +75,16 @@ def headline_table(results: Results) -> str:
 def difference_list(results: Results, *, significant: bool) -> str:
     """Return a line per pair of `principal_pairs`, with the metrics whose verdict is better or worse, or with others.
 
-    Of the others, ROC-AUC and average precision alone are listed: what the pair was compared for.
+    Of the others, ROC-AUC and average precision alone are listed: what the pair was compared for. Where a margin is
+    set, what is shown of it follows.
     """
     lines = []
     for (model, reference), pair in principal_pairs(results).groupby(["model", "reference"], sort=False):
         different = pair["verdict"].isin(DIFFERENT)
         rows = pair[different if significant else ~different & pair["metric"].isin(["roc_auc", "average_precision"])]
         metrics = [
-            f"{metric_name(row['metric'])} {difference_text(row)}" + (f", {row['verdict']}" if significant else "")
+            f"{metric_name(row['metric'])} {difference_text(row)}{', ' + row['verdict'] if significant else ''}"
+            f"{claim_text(row)}"
             for row in rows.to_dict("records")
         ]
         if metrics:
@@ -151,9 +162,10 @@ def replace_part(text: str, name: str, content: str) -> str:
 
 def render(results: Results) -> dict[Path, str]:
     """Return the new text of README.md, docs/results.md and the figure, by path; the rest of each file is kept."""
+    of_demo = read_params(Params).data.name == DEMO
     parts = {
-        README: {
-            "stages": diagram(),
+        README: ({"stages": diagram()} if of_demo else {})
+        | {
             "results": headline_table(results),
             "folds": fold_list(results.folder / "procedures.csv"),
             "shown": difference_list(results, significant=True),

@@ -69,7 +69,7 @@ def referral_rows(sample: Sample, rule: Referral, p: np.ndarray) -> pd.DataFrame
     """Return the coverage of both classes and the shares of images in each band, a row each, with their intervals."""
     melanomas, others = (sample.lesions_of(sample.labels == y) for y in (1, 0))
     trials = {"coverage_melanoma": melanomas, "referred_melanoma": melanomas, "coverage_other": others}
-    metrics = decisions.referral_metrics(sample.labels, rule.bands(p), sample.weights)
+    metrics = decisions.referral_metrics(sample.labels, p, rule, sample.weights)
     lesions = len(np.unique(sample.lesions))
     return pd.DataFrame(
         [{"metric": name, **interval(values, trials=trials.get(name, lesions))} for name, values in metrics.items()]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from stages.evaluation.evaluation import Evaluation
 from stages.statistics.intervals import bootstrap_weights, interval
-from stages.statistics.metrics import ranking_metrics, share
+from stages.statistics.metrics import decision_metrics, ranking_metrics, share
 from stages.stress.settings import DRAWN_LESION, UNALTERED
 from stages.stress.skin import TONES
 
@@ -13,29 +13,33 @@ UNKNOWN = "unknown"
 
 
 def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
-    """Return, by alteration and strength, ROC-AUC and the shares of images decided otherwise and refused.
+    """Return, by alteration and strength, ROC-AUC, sensitivity, specificity, and what is decided otherwise and refused.
 
-    altered: image_id, alteration, strength, p_melanoma and distance, of the holdout's images at least. A changed
-    decision is one at the operating point, against that about the unaltered image; ROC-AUC counts refused images, too.
+    altered: image_id, alteration, strength, p_melanoma and distance, of the holdout's images at least. Decisions are
+    those at the operating point, a changed one against that about the unaltered image. Refused images count in all.
     """
     sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
     decision, image_ids = evaluation.decisions[name], evaluation.tables["holdout"]["image_id"]
     unaltered = decision.called(evaluation.holdout[name])
+    every, melanoma = len(np.unique(sample.lesions)), sample.labels == 1
+    trials = {"roc_auc": 0, "changed": every, "refused": every}
+    trials |= {"sensitivity": sample.lesions_of(melanoma), "specificity": sample.lesions_of(~melanoma)}
     rows = []
     for (alteration, strength), group in altered.groupby(["alteration", "strength"], sort=False):
         answers = group.set_index("image_id").loc[image_ids]
         p, distance = answers["p_melanoma"].to_numpy(), answers["distance"].to_numpy()
         shares = {"changed": decision.called(p) != unaltered, "refused": decision.refused(distance)}
-        metrics = {"roc_auc": ranking_metrics(sample.labels, p, sample.weights)["roc_auc"]}
+        metrics = ranking_metrics(sample.labels, p, sample.weights)
+        metrics |= decision_metrics(sample.labels, p, decision.threshold, sample.weights)
         metrics |= {metric: share(member, sample.weights) for metric, member in shares.items()}
         rows += [
             {
                 "alteration": alteration,
                 "strength": strength,
                 "metric": metric,
-                **interval(values, trials=0 if metric == "roc_auc" else len(np.unique(sample.lesions))),
+                **interval(metrics[metric], trials=lesions),
             }
-            for metric, values in metrics.items()
+            for metric, lesions in trials.items()
         ]
     return pd.DataFrame(rows)
 

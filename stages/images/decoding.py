@@ -30,7 +30,7 @@ def load_rgb(source: Path | BinaryIO, limits: Limits) -> Image.Image:
                 image.load()
                 if image.format == "PNG":
                     check_png(source)
-                return _upright(_to_rgb(image), image)
+                return _upright(to_rgb(image), image)
     except Exception as error:  # decoders raise whatever they meet in a damaged file: AssertionError, RuntimeError
         reason = "not an image that can be read" if isinstance(error, UnidentifiedImageError) else error
         raise ValueError(f"{source if isinstance(source, Path) else 'image'}: {reason}") from None
@@ -89,7 +89,8 @@ def _check_header(size: tuple[int, int], limits: Limits) -> None:
         raise ValueError(f"wanted at most {limits.max_megapixels:g} megapixels, {actual}")
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return any image with 8 bits a channel, transparency laid on white; ValueError where that would be a guess."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8)).convert("RGB")
     if image.mode == "P" and image.palette is None:  # Pillow would take every pixel as black

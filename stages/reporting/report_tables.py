@@ -46,8 +46,8 @@ TIDY = {  # tables with the columns metric, value, low and high: title and note
     ),
     "robustness": (
         "Altered images",
-        "Holdout; the exported int8 student, each alteration at five strengths: ROC-AUC, the share of images whose "
-        "decision at the operating point changes, and the share that is refused.",
+        "Holdout; the exported int8 student, each alteration at five strengths: ROC-AUC; at the operating point "
+        "sensitivity, specificity and the share of images whose decision changes; the share that is refused.",
     ),
     "refusal": (
         "Unfamiliar pictures",

@@ -1,13 +1,11 @@
 """The tables of a finished run that README.md and docs/ show, read once."""
 
-from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.reporting.labels import label_of, read_index, read_table, teacher_of
+from stages.reporting.labels import label_of, labels_of, read_index, read_table, teacher_of
 from stages.reporting.page import Columns, metric_rows
 
 PUBLISHED = Path("metrics/published/models.csv")
@@ -68,16 +66,21 @@ class Results:
         return metric_rows(self.models, [name for name in names if name in evaluated], columns)
 
     def teacher_ms(self) -> str:
-        """Return the milliseconds, p50, of the teacher's ONNX fp32 file on one thread, "-" where it was not timed."""
-        timed = {(row["model"], row["runtime"]): row["ms_p50_1_thread"] for row in self._deployment()}
-        milliseconds = timed.get((teacher_of(self.index), "onnx fp32"))
-        return "-" if milliseconds is None else f"{milliseconds:.1f}"
+        """Return the milliseconds, p50, of the teachers' ONNX fp32 files on one thread, "-" where none was timed."""
+        timed = self._teachers("onnx fp32")
+        return "-" if timed.empty else f"{timed['ms_p50_1_thread'].sum():.1f}"
 
     def speed(self) -> dict[str, list[str]]:
-        """Return megabytes and milliseconds, p50 with p95, of each model that `benchmark` timed."""
+        """Return megabytes and milliseconds, p50 with p95, of each model that `benchmark` timed.
+
+        Of several teachers' mean their sums, without p95, which has none.
+        """
         selected = label_of(self.index, role="selected")
-        cells = {}
-        for row in self._deployment():
+        cells, teachers = {}, self._teachers("pytorch")
+        if len(teachers):
+            sums = teachers[["megabytes", "ms_p50_1_thread"]].sum()
+            cells[teacher_of(self.index)] = [f"{sums['megabytes']:.2f}", f"{sums['ms_p50_1_thread']:.1f}"]
+        for row in self._deployment().to_dict("records"):
             role = RUNTIMES.get(row["runtime"])
             if role and (role == "teacher" or row["model"] == selected):
                 name = row["model"] if role == "teacher" else label_of(self.index, role=role)
@@ -85,6 +88,11 @@ class Results:
                 cells[name] = [f"{row['megabytes']:.2f}", milliseconds]
         return cells
 
-    def _deployment(self) -> list[dict[Hashable, Any]]:
+    def _teachers(self, runtime: str) -> pd.DataFrame:
+        """Return the timings of the teachers that the student learned from."""
+        timed = self._deployment()
+        return timed[(timed["runtime"] == runtime) & timed["model"].isin(labels_of(self.index, role="distilling"))]
+
+    def _deployment(self) -> pd.DataFrame:
         path = self.folder / "deployment.csv"
-        return read_table(path, self.index).to_dict("records") if path.is_file() else []
+        return read_table(path, self.index) if path.is_file() else pd.DataFrame(columns=["model", "runtime"])

@@ -92,14 +92,13 @@ def _lower_quantile(scores: np.ndarray, coverage: float, *, otherwise: float) ->
 
 
 @by_blocks
-def referral_metrics(labels: np.ndarray, bands: np.ndarray, weights: np.ndarray) -> Metrics:
-    """Return coverage of both classes and the shares of images in each of the bands of `Referral.bands`."""
-    total, melanoma = weights.sum(axis=1), labels == 1
+def referral_metrics(labels: np.ndarray, p: np.ndarray, rule: Referral, weights: np.ndarray) -> Metrics:
+    """Return coverage of both classes, the share whose class stays possible, and the shares of images in each band."""
+    total, melanoma, bands = weights.sum(axis=1), labels == 1, rule.bands(p)
     melanomas, others = weights @ melanoma, weights @ ~melanoma
-    missed, alarmed = weights @ (melanoma & (bands == "benign")), weights @ (~melanoma & (bands == "suspicious"))
     return {
-        "coverage_melanoma": 1 - missed / melanomas,
-        "coverage_other": 1 - alarmed / others,
+        "coverage_melanoma": weights @ (melanoma & (p >= rule.melanoma_from)) / melanomas,
+        "coverage_other": weights @ (~melanoma & (p <= rule.other_up_to)) / others,
         "referred": weights @ (bands == "refer") / total,
         "referred_melanoma": weights @ (melanoma & (bands == "refer")) / melanomas,
         "benign": weights @ (bands == "benign") / total,

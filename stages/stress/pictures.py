@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
 from stages.demo.synthesis import BODY, Lesion, render
-from stages.images.decoding import to_square
+from stages.images.decoding import to_rgb, to_square
 from stages.stress.settings import DRAWN_LESION
 
 PHOTOGRAPHS = {  # package -> its files
@@ -58,7 +58,7 @@ def _photographs(size: int) -> Iterator[Picture]:
     for package, names in PHOTOGRAPHS.items():
         for name in names:
             with files(package).joinpath(name).open("rb") as file, Image.open(file) as image:
-                whole = image.convert("RGB")
+                whole = to_rgb(image)
             for part, box in _parts(*whole.size).items():
                 stem = Path(name).stem
                 yield Picture(f"{stem}_{part}", "photograph", stem, to_square(whole.crop(box), size))

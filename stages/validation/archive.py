@@ -5,16 +5,18 @@ any CSV with a column for the file and one for the label. A row that cannot be u
 is guessed.
 """
 
+import os
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 from stages.dataset.splits import DIAGNOSES, MELANOMA, METADATA, UNKNOWN
 from stages.deployment.answering import SUFFIXES, images_in
-from stages.foundation.files import read_table
+from stages.foundation.files import read_table, sha256_file
 
 COLUMNS = {  # ours -> names it has elsewhere, in lower case; the first that a table has is taken
     "image_id": ("file", "filename", "image_id", "image", "image_name", "isic_id"),
@@ -111,31 +113,40 @@ def _rows_of_folders(archive: Path) -> pd.DataFrame:
 
 
 def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> Labelled:
-    stems: dict[str, list[Path]] = {}
-    for path in images_in(folder):
-        stems.setdefault(path.stem, []).append(path)
+    @cache
+    def by_stem() -> dict[str, list[Path]]:  # where no row wants it, folders that are none of ours are not read
+        stems: dict[str, list[Path]] = {}
+        for path in images_in(folder):
+            stems.setdefault(path.stem, []).append(path)
+        return stems
+
     labels = set(rows["label"].str.lower())
     if missing := sorted((melanomas or set()) - labels):
         raise ValueError(f"{folder}: no row has the label {missing[0]!r}, but {', '.join(sorted(labels)[:SHOWN])}")
     kept, faults = [], []
     for row in rows.to_dict("records"):
         try:
-            file, melanoma = _file_of(row["image_id"], folder, stems), _melanoma(row["label"], melanomas)
+            file, melanoma = _file_of(row["image_id"], folder, by_stem), _melanoma(row["label"], melanomas)
             described = _described(row)
         except ValueError as error:
             faults.append(f"{row.pop('where')}: {error}")
             continue
         kept.append(described | {"file": file, "melanoma": int(melanoma)})
     table = pd.DataFrame(kept, columns=["image_id", "label", "lesion", *DESCRIBING[1:], "file", "melanoma"])
-    disagreeing = table.groupby("file")["melanoma"].transform("nunique") > 1
+    content = table["file"].map(_content)  # the same image under another name is the same image
+    disagreeing = table.groupby(content)["melanoma"].transform("nunique") > 1
     faults += [f"{name}: rows with different labels, all left out" for name in table["image_id"][disagreeing]]
-    repeated = table["file"].duplicated() & ~disagreeing
+    repeated = content.duplicated() & ~disagreeing
     faults += [f"{name}: a second row, left out" for name in table["image_id"][repeated]]
     table = table[~disagreeing & ~repeated].reset_index(drop=True)
-    unused = len(set(stems) - {file.stem for file in table["file"]})
+    unused = len(set(by_stem()) - {file.stem for file in table["file"]}) if by_stem.cache_info().misses else 0
     named = [name for name in GROUPS if (~rows[name].str.lower().isin(NOT_KNOWN)).any()]
     groups = " or ".join(GROUPS[name] for name in named) or "images"
     return Labelled(table.drop(columns="file"), table["file"].tolist(), faults, unused, groups)
+
+
+def _content(file: Path) -> str:
+    return sha256_file(file) if os.access(file, os.R_OK) else str(file)  # what cannot be read is named later
 
 
 def _described(row: dict[Hashable, str]) -> dict[str, str]:
@@ -160,7 +171,7 @@ def _described(row: dict[Hashable, str]) -> dict[str, str]:
     }
 
 
-def _file_of(name: str, folder: Path, stems: dict[str, list[Path]]) -> Path:
+def _file_of(name: str, folder: Path, by_stem: Callable[[], dict[str, list[Path]]]) -> Path:
     """Return the file of a row: the path below the folder, or, of a bare name, the only image that has it as stem."""
     path = Path(name)
     if path.is_absolute() or ".." in path.parts:
@@ -170,7 +181,7 @@ def _file_of(name: str, folder: Path, stems: dict[str, list[Path]]) -> Path:
             return folder / path
     except OSError as error:  # a name too long for the file system
         raise ValueError(f"{name}: {error.strerror}") from None
-    known = stems.get(path.stem if path.suffix.lower() in SUFFIXES else name, []) if path.name == name else []
+    known = by_stem().get(path.stem if path.suffix.lower() in SUFFIXES else name, []) if path.name == name else []
     if not known:
         raise ValueError(f"{name}: no image")
     if len(known) > 1 and len({file.read_bytes() for file in known}) > 1:  # Kaggle's HAM10000 holds each image twice

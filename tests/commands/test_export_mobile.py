@@ -38,6 +38,16 @@ def test_the_file_answers_as_onnx_does(tiny, name):
     assert (table["ms_1_thread"] > 0).all()
     beside = json.loads((tiny / f"build/mobile/demo/{name}/student_fp32.json").read_text())
     assert beside["decision"]["farthest"] > 0
+    written = {path: path.stat().st_mtime_ns for path in (tiny / f"build/mobile/demo/{name}").iterdir()}
+    export_mobile.main([name, "--measure-only"])
+    again = pd.read_csv(tiny / f"metrics/demo/mobile_{name}.csv").set_index("method")
+    pd.testing.assert_frame_equal(again.drop(columns="ms_1_thread"), table.drop(columns="ms_1_thread"))
+    assert {path: path.stat().st_mtime_ns for path in (tiny / f"build/mobile/demo/{name}").iterdir()} == written
+
+
+def test_what_was_never_written_is_not_measured(tiny):
+    with pytest.raises(SystemExit, match=r"litert/student_fp32.tflite: missing; melanoma-kd export_mobile writes it"):
+        export_mobile.main(["litert", "--measure-only"])
 
 
 def test_weights_and_splits_that_the_onnx_files_were_not_made_of_are_refused(tiny):

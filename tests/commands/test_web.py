@@ -262,6 +262,7 @@ def test_a_print_out_holds_the_answers_and_no_buttons(page, finished):
         assert "Calibrated" in page.find_element("css selector", "details").text
         assert page.find_element("css selector", ".gauge").is_displayed()
         assert "No diagnosis" in page.find_element("css selector", "[role=note]").text
+        assert re.match(r"Printed .*\d", page.find_element("id", "printed").text)
     finally:
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
@@ -315,7 +316,7 @@ def test_what_is_no_picture_is_said_and_the_page_stays_usable(page, finished, tm
 
 
 def bombs(folder):
-    """Two small files whose headers promise 900 megapixels; they hold none, so that decoding them would fail."""
+    """Three small files whose headers promise 900 megapixels; they hold none, so that decoding them would fail."""
     side = struct.pack(">H", 30_000)
     (folder / "bomb.png").write_bytes(
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 30_000, 30_000) + b"\x08\x02\0\0\0" + bytes(40)
@@ -323,8 +324,10 @@ def bombs(folder):
     Image.new("RGB", (64, 48)).save(folder / "bomb.jpg", exif=b"Exif\0\0" + bytes(300))
     content = (folder / "bomb.jpg").read_bytes()
     frame = content.index(b"\xff\xc0")
-    (folder / "bomb.jpg").write_bytes(content[: frame + 5] + 2 * side + content[frame + 9 : frame + 40])
-    return folder / "bomb.png", folder / "bomb.jpg"
+    before, header = content[:frame], content[frame : frame + 5] + 2 * side + content[frame + 9 : frame + 40]
+    (folder / "bomb.jpg").write_bytes(before + header)
+    (folder / "filled.jpg").write_bytes(before + b"\xff\xff" + header)
+    return folder / "bomb.png", folder / "bomb.jpg", folder / "filled.jpg"
 
 
 def test_no_request_leaves_the_origin(site, browser, finished):

@@ -46,7 +46,10 @@ def test_a_class_too_small_to_promise_anything_always_stays_possible():
 def test_an_image_that_fits_neither_class_is_referred():
     labels = np.repeat([1, 0], 100)
     rule = fit_referral(labels, np.append(np.linspace(0.8, 1, 100), np.linspace(0, 0.2, 100)), 0.9)
-    assert rule.bands(np.array([0.1, 0.5, 0.9])).tolist() == ["benign", "refer", "suspicious"]
+    p = np.array([0.1, 0.5, 0.9])
+    assert rule.bands(p).tolist() == ["benign", "refer", "suspicious"]
+    metrics = point_estimate(referral_metrics(np.array([0, 1, 1]), p, rule, unit_weights(p)))
+    assert (metrics["coverage_melanoma"], metrics["coverage_other"], metrics["referred"]) == (0.5, 1, 1 / 3)
 
 
 def test_coverage_holds_for_both_classes_on_new_data():
@@ -55,8 +58,8 @@ def test_coverage_holds_for_both_classes_on_new_data():
     for _ in range(200):
         labels = np.repeat([1, 0], [150, 1350])
         p = [1 / (1 + np.exp(-(2 * labels - 1 + rng.normal(size=1500)))) for _ in range(2)]
-        bands = fit_referral(labels, p[0], 0.95).bands(p[1])
-        metrics = point_estimate(referral_metrics(labels, bands, unit_weights(labels)))
+        rule = fit_referral(labels, p[0], 0.95)
+        metrics = point_estimate(referral_metrics(labels, p[1], rule, unit_weights(labels)))
         reached.append((metrics["coverage_melanoma"], metrics["coverage_other"]))
         assert metrics["benign"] + metrics["referred"] + metrics["suspicious"] == pytest.approx(1)
     assert np.mean(reached, axis=0) == pytest.approx([0.95, 0.95], abs=0.01)

@@ -1,5 +1,7 @@
 """Labelled archives: the layouts they come in are read, and what cannot be used is named, never guessed."""
 
+import zlib
+
 import pandas as pd
 import pytest
 from PIL import Image
@@ -7,9 +9,11 @@ from PIL import Image
 from stages.validation.archive import read_archive
 
 
-def image(path, shade=100):
+def image(path, shade=None):
+    """Write an image of its own, or, with a shade, the one of that shade."""
+    red, green, blue = (shade, 80, 60) if shade is not None else zlib.crc32(str(path).encode()).to_bytes(4)[:3]
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (40, 30), (shade, 80, 60)).save(path, None if path.suffix else "JPEG")
+    Image.new("RGB", (40, 30), (red, green, blue)).save(path, None if path.suffix else "JPEG")
     return path
 
 
@@ -19,7 +23,7 @@ def labels(archive):
 
 def test_ham10000s_layout(tmp_path):
     for number in range(3):
-        image(tmp_path / f"part_{number % 2}/a{number}.jpg", number)
+        image(tmp_path / f"part_{number % 2}/a{number}.jpg", 20 * number)
     image(tmp_path / "part_1/a0.jpg", 0)  # Kaggle's holds each image twice
     (tmp_path / "HAM10000_metadata.csv").write_text(
         "lesion_id,image_id,dx,dx_type,age,sex,localization\n"
@@ -152,7 +156,7 @@ def test_any_table_of_file_and_label(tmp_path):
 
 
 def test_rows_that_cannot_be_used_are_named_and_left_out(tmp_path):
-    image(tmp_path / "a.jpg"), image(tmp_path / "one/b.jpg", 1), image(tmp_path / "two/b.jpg", 2)
+    image(tmp_path / "a.jpg"), image(tmp_path / "one/b.jpg", 20), image(tmp_path / "two/b.jpg", 40)
     image(tmp_path / "c.jpg"), image(tmp_path / "d.gif"), image(tmp_path.parent / "outside.jpg")
     rows = ["a,mel", "a,mel", "b,nv", "gone,nv", "../outside.jpg,nv", ",mel", "a.jpg,", "c,mel", "c.jpg,nv", "d,nv"]
     rows += [f"{'x' * 300},nv"]
@@ -173,12 +177,37 @@ def test_rows_that_cannot_be_used_are_named_and_left_out(tmp_path):
     assert archive.unused == 2  # b, whose row fits two images, and c
 
 
+def test_one_image_under_two_names_is_one_image(tmp_path):
+    for name in ("mel/1.jpg", "nv/7.jpg", "nv/8.jpg", "nv/9.jpg"):
+        image(tmp_path / name, 50 if name < "nv/8" else 90)
+    archive = read_archive(tmp_path)
+    assert labels(archive) == {"nv/8.jpg": 0}
+    assert archive.faults == [
+        "mel/1.jpg: rows with different labels, all left out",
+        "nv/7.jpg: rows with different labels, all left out",
+        "nv/9.jpg: a second row, left out",
+    ]
+
+
 def test_a_path_is_that_file_or_none(tmp_path):
     image(tmp_path / "nevus/1.jpg")
     (tmp_path / "t.csv").write_text("file,label\nmelanoma/1.jpg,mel\nnevus/1.jpg,nv\n")
     archive = read_archive(tmp_path)
     assert labels(archive) == {"nevus/1.jpg": 0}
     assert archive.faults == ["row 2: melanoma/1.jpg: no image"]
+
+
+def test_other_folders_are_not_read_where_each_row_names_its_file(tmp_path, monkeypatch):
+    def unreadable(folder):
+        raise PermissionError(folder)
+
+    monkeypatch.setattr("stages.validation.archive.images_in", unreadable)
+    image(tmp_path / "nevus/1.jpg")
+    (tmp_path / "t.csv").write_text("file,label\nnevus/1.jpg,nv\n")
+    assert read_archive(tmp_path / "t.csv").unused == 0
+    (tmp_path / "t.csv").write_text("file,label\nnevus/1.jpg,nv\n1,nv\n")
+    with pytest.raises(PermissionError):
+        read_archive(tmp_path / "t.csv")
 
 
 def test_an_image_may_be_a_link_to_elsewhere_as_dvc_makes_them(tmp_path):
