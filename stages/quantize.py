@@ -86,12 +86,23 @@ def score_val(student: Classifier, dataset: Dataset) -> np.ndarray:
     return class_probability(logits, dataset.train.melanoma)
 
 
-def score_onnx(model: onnx.ModelProto, dataset: Dataset, threads: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return p_melanoma of `dataset.scored_ids`, float64 (images,), rounded as in their table; and distance."""
-    pack = dataset.train.pack
+def score_onnx(
+    model: onnx.ModelProto, dataset: Dataset, rows: np.ndarray, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return p_melanoma of these rows of the pack, float64 (images,), rounded as in their table; and distance."""
     run = run_of(open_session(serialize(model), threads=threads))
-    outputs = score_pixels(run, pack.pixels, pack.rows(dataset.scored_ids))
+    outputs = score_pixels(run, dataset.train.pack.pixels, rows)
     return as_written(class_probability(outputs[LOGITS], dataset.train.melanoma)), outputs[DISTANCE]
+
+
+def score_all(p_val: np.ndarray, model: onnx.ModelProto, dataset: Dataset, threads: int) -> np.ndarray:
+    """Return p_melanoma of `dataset.scored_ids`, float64 (images,), where that of val is known."""
+    rows = dataset.train.pack.rows(dataset.scored_ids)
+    in_val = np.isin(rows, dataset.val_rows)
+    p = np.empty(len(rows))
+    p[np.searchsorted(rows, dataset.val_rows)] = p_val
+    p[~in_val], _ = score_onnx(model, dataset, rows[~in_val], threads)
+    return p
 
 
 def describe(params: Params, images: TrainImages, decision: Decision, hashes: dict[str, str]) -> Metadata:
@@ -118,26 +129,22 @@ def main() -> None:
     dataset = open_dataset(processed, params.target)
     weights = models / f"students/{params.kd.selected}.safetensors"
     student = load_weights(weights, architecture=STUDENT, classes=dataset.train.classes)
-    pack, size, labels = dataset.train.pack, dataset.train.pack.size, dataset.val_melanoma
-    val = np.searchsorted(pack.rows(dataset.scored_ids), dataset.val_rows)  # val among scored_ids, in the pack's order
+    size, labels = dataset.train.pack.size, dataset.val_melanoma
     images = as_input(calibration_pixels(dataset.train, params.quantize.images, params.quantize.seed))
     answering = Answering(student, fit_gaussian(student, dataset.train))
     fp32 = export_onnx(answering, size, [LOGITS, DISTANCE])
     _, aware = read_model(models / AWARE_FILE)
     onnx_models = quantized(fp32, aware, params.quantize.methods, images)
-    answers = {name: score_onnx(model, dataset, threads) for name, model in onnx_models.items()}
-    p_melanoma = {name: p for name, (p, _) in answers.items()}
+    answers = {name: score_onnx(model, dataset, dataset.val_rows, threads) for name, model in onnx_models.items()}
     refused = params.quantize.refused
-    decisions = {
-        name: decide(labels, p[val], distance[val], params.evaluate, refused) for name, (p, distance) in answers.items()
-    }
+    decisions = {name: decide(labels, *answer, params.evaluate, refused) for name, answer in answers.items()}
     inputs = [*dataset_files(processed), weights, models / AWARE_FILE]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
     for name, model in onnx_models.items():
         shorten_names(model)
         write_metadata(model, describe(params, dataset.train, decisions[name], hashes))
     files = {name: serialize(model) for name, model in onnx_models.items()}
-    p_val = {"pytorch": score_val(student, dataset)} | {name: p[val] for name, p in p_melanoma.items()}
+    p_val = {"pytorch": score_val(student, dataset)} | {name: p for name, (p, _) in answers.items()}
     table = compare(val_sample(processed, params.evaluate), p_val, params.evaluate.sensitivity)
     sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
     table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]
@@ -150,7 +157,8 @@ def main() -> None:
         write_files(folder, files, chosen)
         predictions.mkdir()
         for name, method in chosen.items():
-            write_predictions(predictions / f"{name}.csv", dataset.scored_ids, p_melanoma[method])
+            p = score_all(p_val[method], onnx_models[method], dataset, threads)
+            write_predictions(predictions / f"{name}.csv", dataset.scored_ids, p)
         write_json(predictions / RECORD, record)
         write_json(predictions / DECISIONS, {name: decisions[method].model_dump() for name, method in chosen.items()})
         write_csv(metrics, table)
