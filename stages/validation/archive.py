@@ -133,10 +133,9 @@ def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> L
             continue
         kept.append(described | {"file": file, "melanoma": int(melanoma)})
     table = pd.DataFrame(kept, columns=["image_id", "label", "lesion", *DESCRIBING[1:], "file", "melanoma"])
-    content = table["file"].map(_content)  # the same image under another name is the same image
-    disagreeing = table.groupby(content)["melanoma"].transform("nunique") > 1
+    disagreeing = table.groupby(table["file"].map(_content))["melanoma"].transform("nunique") > 1
     faults += [f"{name}: rows with different labels, all left out" for name in table["image_id"][disagreeing]]
-    repeated = content.duplicated() & ~disagreeing
+    repeated = table["file"].duplicated() & ~disagreeing
     faults += [f"{name}: a second row, left out" for name in table["image_id"][repeated]]
     table = table[~disagreeing & ~repeated].reset_index(drop=True)
     unused = len(set(by_stem()) - {file.stem for file in table["file"]}) if by_stem.cache_info().misses else 0
