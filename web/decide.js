@@ -14,8 +14,7 @@ export function probability(logits, melanoma) {
 
 export const calibrate = (p, decision) => 1 / (1 + Math.exp(-(decision.slope * logOdds(p) + decision.intercept)));
 
-// farthest is null in files that tell no distance; a distance that is no number is too far
-export const isRefused = (distance, decision) => decision.farthest !== null && !(distance <= decision.farthest);
+export const isRefused = (distance, decision) => !(distance <= decision.farthest); // what is no number is too far
 
 export function decide(p, decision) {
   const melanoma = p >= decision.melanoma_from, other = p <= decision.other_up_to;

@@ -109,7 +109,14 @@ def draw_predictions(folder: Path) -> None:
         record = {"params": {}, "inputs": {}, "versions": {}, "features": 0, "method": "weight_only"}
         write_json(path.with_name(RECORD), record)
     drawn = Decision(
-        threshold=0.1, sensitivity=0.95, slope=1.0, intercept=0.0, melanoma_from=0.3, other_up_to=0.05, farthest=2.0
+        threshold=0.1,
+        sensitivity=0.95,
+        slope=1.0,
+        intercept=0.0,
+        melanoma_from=0.3,
+        other_up_to=0.05,
+        prevalence=0.1,
+        farthest=2.0,
     ).model_dump()
     write_json(target / "onnx" / DECISIONS, {"student_fp32": drawn, "student_int8": drawn})
     draw_stress(target / "stress", list(tables[1]["image_id"]), rng)

@@ -130,8 +130,6 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         student = open_deployed(options.model, threads)
-        if options.prevalence is not None:
-            student.metadata.decision.check_prevalence()
         files = find_images(options.images)
         if options.format == "table":
             print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)

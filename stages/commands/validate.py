@@ -106,8 +106,7 @@ def validate(options: argparse.Namespace) -> int:
     tables = external_tables(table, metadata.decision, settings, options.prevalence or settings.prevalences)
     with writing(output) as (folder,):
         folder.mkdir(parents=True)
-        told = table if metadata.decision.farthest is not None else table.drop(columns="distance")
-        for name, content in {**tables, "predictions": told}.items():
+        for name, content in {**tables, "predictions": table}.items():
             write_csv(folder / f"{name}.csv", content)
         write_csv(folder / "faults.csv", pd.DataFrame({"fault": faults}))
         file = {"model": options.model.name, "data": metadata.data}

@@ -39,7 +39,7 @@ class Decision(Section):
     threshold: of the operating point, on p as the model gives it; sensitivity: what it reaches on val at least; slope
     and intercept: of `Calibration`; melanoma_from and other_up_to: of `Referral`; prevalence: of melanoma among
     the images it was calibrated on; farthest: the distance from the training images up to which a picture is answered
-    about, None for a model that tells no distance.
+    about, None for a model that tells no distance, as none but an exported file does.
     """
 
     threshold: float
@@ -48,7 +48,7 @@ class Decision(Section):
     intercept: float
     melanoma_from: float
     other_up_to: float
-    prevalence: float | None = None  # None: of a file that an earlier version exported
+    prevalence: float
     farthest: float | None = None
 
     @property
@@ -59,19 +59,12 @@ class Decision(Section):
     def referral(self) -> Referral:
         return Referral(self.melanoma_from, self.other_up_to)
 
-    def check_prevalence(self) -> float:
-        """Return the prevalence of the images it was calibrated on; ValueError when the file does not say it."""
-        if self.prevalence is None:
-            raise ValueError("this file does not say at which prevalence it was calibrated; export it anew")
-        return self.prevalence
-
     def at_prevalence(self, p: np.ndarray, prevalence: float) -> np.ndarray:
         """Return calibrated probabilities where this share of the images are melanomas (Saerens et al. 2002).
 
-        It shifts the log odds, as if melanomas looked alike everywhere and were only more or less frequent. ValueError
-        when the file does not say the prevalence it was calibrated at.
+        It shifts the log odds, as if melanomas looked alike everywhere and were only more or less frequent.
         """
-        shift = log_odds(np.array(prevalence)) - log_odds(np.array(self.check_prevalence()))
+        shift = log_odds(np.array(prevalence)) - log_odds(np.array(self.prevalence))
         return 1 / (1 + np.exp(-(log_odds(self.calibration(p)) + shift)))
 
     def called(self, p: np.ndarray) -> np.ndarray:

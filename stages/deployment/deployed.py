@@ -83,9 +83,7 @@ def check_fit(session: ort.InferenceSession, metadata: Metadata, name: str) -> N
     size = metadata.frame.size
     inputs = [(value.name, value.type, value.shape[1:]) for value in session.get_inputs()]
     outputs = [(value.name, value.shape[1:]) for value in session.get_outputs()]
-    wanted = [(LOGITS, [len(metadata.classes)])]
-    if metadata.decision.farthest is not None:
-        wanted.append((DISTANCE, []))
+    wanted = [(LOGITS, [len(metadata.classes)]), (DISTANCE, [])]
     if inputs != [(INPUT, "tensor(float)", [3, size, size])] or outputs != wanted:
         raise ValueError(
             f"{name}: its metadata want images of {size} pixels and outputs {wanted}, the model has {inputs}, {outputs}"

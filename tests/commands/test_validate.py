@@ -151,12 +151,6 @@ def test_it_is_a_command(tiny):
     assert process.stderr.strip() == "validate: gone: no such folder or file"
 
 
-def test_a_file_that_tells_no_distance_refuses_nothing(tiny, holdout):
-    validate.main([str(holdout), "--threads", "1"])  # the released student's
-    assert read(tiny, "clinic", "shares").set_index("metric")["value"]["refused"] == 0
-    assert "distance" not in read(tiny, "clinic", "predictions")
-
-
 def test_another_file_of_the_run_stands_alone(tiny, holdout):
     """models.csv is of the int8 file: its numbers are not those of the fp32 file, whose threshold is another."""
     validate.main([str(holdout), "--model", str(tiny / "models/demo/onnx/student_fp32.onnx"), "--threads", "1"])

@@ -18,11 +18,6 @@ def test_another_prevalence_shifts_the_odds_as_bayes_says():
     assert DECISION.at_prevalence(P, 0.5) == pytest.approx(P)
 
 
-def test_a_file_that_says_no_prevalence_cannot_shift_it():
-    with pytest.raises(ValueError, match="does not say at which prevalence"):
-        DECISION.model_copy(update={"prevalence": None}).at_prevalence(P, 0.02)
-
-
 def test_what_is_beyond_the_bound_is_refused_and_what_is_no_distance_too():
     assert DECISION.refused(np.array([0.5, 2.0, 2.1, np.nan])).tolist() == [False, False, True, True]
 

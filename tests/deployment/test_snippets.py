@@ -42,7 +42,8 @@ def test_the_onnx_snippet_says_of_the_released_file_what_predict_says(tmp_path, 
     names, answer, decision = run_onnx(RELEASED, tmp_path, photograph(transparent))
     assert names["p"] == pytest.approx(answer.p_melanoma, abs=1e-4 if transparent else 1e-6)
     assert names["calibrated"] == pytest.approx(decision.calibration(answer.p_melanoma), abs=1e-4)
-    assert (names["farthest"], decision.farthest) == (None, None)
+    assert names["distance"] == pytest.approx(answer.distance, rel=1e-2 if transparent else 1e-5)
+    assert names["refused"] == decision.refused(np.array([answer.distance]))[0]
 
 
 def test_the_onnx_snippet_refuses_what_predict_refuses(tiny):
