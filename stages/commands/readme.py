@@ -68,7 +68,7 @@ def headline_table(results: Results) -> str:
     return (
         f"{table}\n\nTimes: one image, one thread, {machine['processor']} with {machine['instruction_set']}; teachers "
         f"and students in PyTorch {machine['torch']} eager, ONNX files in onnxruntime {machine['onnxruntime']}, where "
-        f"the teacher takes {results.teacher_ms()} ms."
+        f"the {teacher_of(results.index)} takes {results.teacher_ms()} ms."
     )
 
 
