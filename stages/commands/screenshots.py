@@ -2,7 +2,7 @@
 
     melanoma-kd screenshots
 
-Reads plots/<name>/report/report.html, data/raw/<name> (one picture for the page), data/processed/<name> and the
+Reads plots/<name>/report/report.html, data/raw/<name> (two pictures for the page), data/processed/<name> and the
 released student. Writes docs/figures/report.png, page.png and views.png. Needs Chromium with its driver, and the extra
 melanoma-kd[dev]. Pictures of HAM10000 may not be shown here: it refuses every data.name but demo.
 """
@@ -78,8 +78,8 @@ def shoot_report(report: Path, target: Path) -> None:
         browser.save_screenshot(str(target))
 
 
-def shoot_page(picture: Path, target: Path) -> None:
-    """Write the page with one picture answered by the released student."""
+def shoot_page(pictures: list[Path], target: Path) -> None:
+    """Write the page with what the released student says of these pictures."""
     from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415 - a development extra
 
     site = web.ROOT / "build/web"
@@ -89,8 +89,8 @@ def shoot_page(picture: Path, target: Path) -> None:
         browser.get(f"http://127.0.0.1:{server.server_port}/")
         waiting = WebDriverWait(browser, 60)
         waiting.until(lambda page: "Ready" in page.find_element("id", "status").text)
-        browser.find_element("id", "file").send_keys(str(picture.resolve()))
-        waiting.until(lambda page: "Done" in page.find_element("id", "status").text)
+        browser.find_element("id", "file").send_keys("\n".join(str(picture.resolve()) for picture in pictures))
+        waiting.until(lambda page: f"Done: {pictures[-1].name}" in page.find_element("id", "status").text)
         browser.save_screenshot(str(target))
         server.shutdown()
 
@@ -114,11 +114,11 @@ def main() -> None:
     name = params.data.name
     if name != DEMO:
         raise ValueError(f"data.name: {name}: its pictures may not be shown; take the demo's")
-    picture = min(Path("data/raw", name).rglob("*.jpg"))
+    pictures = sorted(Path("data/raw", name).rglob("*.jpg"))[1:3]  # one is refused, one answered
     images = open_train(Path("data/processed", name), params.target)
     with writing(*(FIGURES / f"{shot}.png" for shot in ("report", "page", "views"))) as (report, page, views):
         shoot_report(Path("plots", name, "report/report.html"), report)
-        shoot_page(picture, page)
+        shoot_page(pictures, page)
         draw_views(images, params.views).quantize().save(views)
 
 
