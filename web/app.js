@@ -74,7 +74,7 @@ function explain(model, title, square, { p, distance }, { article, picture, text
   const said = `${CALLED[found.decision]}. Calibrated probability ${share}. Band: ${found.band}.`;
   text.append(make("p", CALLED[found.decision], "answer"), gauge(found.calibrated, facts.decision, said), make("p", `Band: ${found.band}. ${BANDS[found.band]}`, "quiet"));
   const details = make("details"), where = button("Where the answer comes from", title);
-  details.append(make("summary", "Numbers"), make("p", `Calibrated ${share}; as the model gives it ${p.toFixed(4)}; operating point ${facts.decision.threshold.toFixed(4)}, chosen on validation images to find ${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas; distance from the training images ${Number.isFinite(distance) ? distance.toFixed(2) : "not told"}.`, "quiet"));
+  details.append(make("summary", "Numbers"), make("p", `Calibrated ${share}; as the model gives it ${p.toFixed(4)}; operating point ${facts.decision.threshold.toFixed(4)}, chosen on validation images to find ${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas; distance from the training images ${distance.toFixed(2)}.`, "quiet"));
   where.addEventListener("click", async () => {
     where.disabled = true;
     const began = performance.now(), note = make("p", "", "quiet heat-note");

@@ -22,7 +22,7 @@ async function open(module, provider, facts) {
   return [ort, await ort.InferenceSession.create(facts.file, { executionProviders: [provider], extra })];
 }
 
-// Whether two answers are the same; NaN for a distance is one that a file does not tell, or a GPU cannot compute.
+// Whether two answers are the same; NaN for a distance is one that a GPU cannot compute.
 export const alike = (a, b) =>
   Math.abs(a.p - b.p) < SAME &&
   (Number.isNaN(b.distance) ? Number.isNaN(a.distance) : Math.abs(a.distance - b.distance) < SAME * b.distance);
@@ -43,7 +43,7 @@ class Model {
     Object.assign(this, { facts, ort, session, device });
   }
 
-  // RGB bytes of squares -> {p, distance} of each; distance is NaN from a file that does not tell it
+  // RGB bytes of squares -> {p, distance} of each
   async answers(squares) {
     const { size } = this.facts.frame, found = [], melanoma = this.facts.classes.indexOf(this.facts.melanoma);
     for (let start = 0; start < squares.length; start += BATCH) {
@@ -54,7 +54,7 @@ class Model {
       const { logits, distance } = await this.session.run({ image: new this.ort.Tensor("float32", input, [batch.length, 3, size, size]) });
       const classes = this.facts.classes.length;
       batch.forEach((_, n) => {
-        found.push({ p: probability(logits.data.slice(n * classes, (n + 1) * classes), melanoma), distance: distance ? distance.data[n] : NaN });
+        found.push({ p: probability(logits.data.slice(n * classes, (n + 1) * classes), melanoma), distance: distance.data[n] });
       });
     }
     return found;

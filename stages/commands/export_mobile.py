@@ -18,7 +18,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -170,15 +169,16 @@ def export(name: str, measure_only: bool) -> None:
     table["method"] = table["method"].replace("fp32", "onnx_fp32")
     labels, metadata = inputs.dataset.val_melanoma, onnx["fp32"].metadata
     with writing(metrics, *([] if measure_only else [target])) as (partial, *folders):
-        for folder, (precision, content) in product(folders, files.items()):
-            p, distance = val[f"{name}_{precision}"]
-            decision = decide(labels, p, distance, inputs.params.evaluate, inputs.params.quantize.refused)
-            hashes = metadata.hashes | {FILE: hashlib.sha256(content).hexdigest()}
-            described = metadata.model_copy(update={"decision": decision, "hashes": hashes})
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"student_{precision}{kind.suffix}").write_bytes(content)
-            write_text(folder / f"student_{precision}.json", described.model_dump_json())
         write_csv(partial, table, digits=6)
+        for folder in folders:
+            folder.mkdir(parents=True)
+            for precision, content in files.items():
+                p, distance = val[f"{name}_{precision}"]
+                decision = decide(labels, p, distance, inputs.params.evaluate, inputs.params.quantize.refused)
+                hashes = metadata.hashes | {FILE: hashlib.sha256(content).hexdigest()}
+                described = metadata.model_copy(update={"decision": decision, "hashes": hashes})
+                (folder / f"student_{precision}{kind.suffix}").write_bytes(content)
+                write_text(folder / f"student_{precision}.json", described.model_dump_json())
     print(table.to_string(index=False))
 
 

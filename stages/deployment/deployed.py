@@ -21,7 +21,7 @@ Run = Callable[[np.ndarray], dict[str, np.ndarray]]  # float32 (batch, 3, size, 
 class Answers:
     """What a file says of pictures: p_melanoma, float64 (images,), and distance from the training images, float32.
 
-    NaN where the model gives no number, or the file tells no distance.
+    NaN where the model gives no number.
     """
 
     p_melanoma: np.ndarray
@@ -40,7 +40,7 @@ class Deployed:
         rows = np.arange(len(pixels)) if rows is None else rows
         outputs = score_pixels(self.run, pixels, rows)
         p = class_probability(outputs[LOGITS], self.metadata.classes.index(self.metadata.melanoma))
-        return Answers(p, outputs.get(DISTANCE, np.full(len(rows), np.nan, np.float32)))
+        return Answers(p, outputs[DISTANCE])
 
 
 def open_deployed(path: Path, threads: int) -> Deployed:

@@ -183,7 +183,7 @@ def _file_of(name: str, folder: Path, by_stem: Callable[[], dict[str, list[Path]
     known = by_stem().get(path.stem if path.suffix.lower() in SUFFIXES else name, []) if path.name == name else []
     if not known:
         raise ValueError(f"{name}: no image")
-    if len(known) > 1 and len({file.read_bytes() for file in known}) > 1:  # Kaggle's HAM10000 holds each image twice
+    if len(known) > 1 and len(set(map(_content, known))) > 1:  # Kaggle's HAM10000 holds each image twice
         raise ValueError(f"{name}: {len(known)} images of this name")
     return known[0]
 
