@@ -310,7 +310,8 @@ def test_a_missing_file_is_a_row(model, tmp_path):
 
 def test_a_model_that_gives_no_number_is_an_error_row_not_a_class(model, image, monkeypatch):
     def broken(images):
-        return {"logits": np.full((len(images), 7), np.nan, np.float32)}
+        nothing = np.full(len(images), np.nan, np.float32)
+        return {"logits": np.repeat(nothing[:, None], 7, 1), "distance": nothing}
 
     student = Deployed(broken, open_deployed(model, threads=1).metadata)
     (row,) = (predict.row_of(answer, student.metadata.decision) for answer in answer_files(student, [str(image)], 1))
