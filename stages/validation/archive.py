@@ -1,8 +1,8 @@
 """Labelled archives in the layouts they come in: a table beside images, or a folder for each class.
 
-A table is HAM10000's metadata, a ground truth of an ISIC challenge (a column for each class, or 2020's `target`), or
-any CSV with a column for the file and one for the label. A row that cannot be used is a fault and is left out; nothing
-is guessed.
+A table is HAM10000's metadata, a ground truth of an ISIC challenge (a column for each class, or 2020's `target`), the
+metadata that the ISIC Archive gives with images, or any CSV with a column for the file and one for the label. A row
+that cannot be used is a fault and is left out; nothing is guessed.
 """
 
 import os
@@ -14,26 +14,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.dataset.splits import DIAGNOSES, MELANOMA, METADATA, UNKNOWN
+from stages.dataset.splits import METADATA, UNKNOWN
 from stages.deployment.answering import SUFFIXES, images_in
 from stages.foundation.files import read_table, sha256_file
+from stages.validation.labels import NOT_KNOWN, find_labels, is_melanoma
 
 COLUMNS = {  # ours -> names it has elsewhere, in lower case; the first that a table has is taken
     "image_id": ("file", "filename", "image_id", "image", "image_name", "isic_id"),
-    "label": ("label", "dx", "target", "melanoma", "class", "diagnosis", "benign_malignant"),
     "patient_id": ("patient_id", "patient"),
     "lesion_id": ("lesion_id", "lesion"),
     "age": ("age", "age_approx"),
     "sex": ("sex",),
     "localization": ("localization", "anatom_site_general", "anatom_site_general_challenge"),
 }
-TARGET, OF_2020 = "target", "image_name"  # 1 is a melanoma where this column is beside it, any malignancy in ISIC 2024
 DESCRIBING = ("patient_id", "lesion_id", "age", "sex", "localization")  # columns that may be missing or empty
 GROUPS = {"patient_id": "patients", "lesion_id": "lesions"}  # whose images are drawn together; the first that is named
-NOT_KNOWN = {"", "na", "n/a", "nan", "none", "null", "-", UNKNOWN}
-ONE_HOT = "mel"  # a column of ISIC's ground truths that have one for each class
-MELANOMAS = {MELANOMA, "melanoma", "1", "1.0", "true", "yes"}
-OTHERS = {*DIAGNOSES, "nevus", "other", "0", "0.0", "false", "no", "benign"} - MELANOMAS
 OLDEST = 130  # years
 SHOWN = 10  # labels in an error
 FORMULA = re.compile(r"[=@\t]|[+-](?![0-9.]*$)")  # what a spreadsheet takes for the start of one; -1 is a number
@@ -89,16 +84,13 @@ def _rows_of(path: Path, melanomas: set[str] | None) -> pd.DataFrame:
     table = read_table(path)
     names = {name.strip().lower(): name for name in table.columns}
     columns = {ours: next((names[name] for name in theirs if name in names), None) for ours, theirs in COLUMNS.items()}
-    if columns["label"] is None and ONE_HOT in names:
-        table["label"] = pd.to_numeric(table[names[ONE_HOT]], errors="coerce").map({1.0: MELANOMA, 0.0: "other"})
-        table["label"] = table["label"].fillna(table[names[ONE_HOT]])
-        columns["label"] = "label"
-    for ours in ("image_id", "label"):
-        if columns[ours] is None:
-            raise ValueError(f"{path}: wanted one of the columns {', '.join(COLUMNS[ours])}; found {', '.join(names)}")
-    if columns["label"] == names.get(TARGET) and OF_2020 not in names and melanomas is None:
-        raise ValueError(f"{path}: is a target of 1 a melanoma or any malignancy? If a melanoma: --melanoma 1")
+    if columns["image_id"] is None:
+        raise ValueError(
+            f"{path}: wanted one of the columns {', '.join(COLUMNS['image_id'])}; found {', '.join(names)}"
+        )
+    labels = find_labels(path, table, names, asked=melanomas is None)
     rows = {ours: table[name].str.strip() if name else "" for ours, name in columns.items()}
+    rows["label"] = labels.str.strip()
     return pd.DataFrame(rows, index=table.index).assign(where=[f"row {line}" for line in range(2, len(table) + 2)])
 
 
@@ -108,7 +100,7 @@ def _rows_of_folders(archive: Path) -> pd.DataFrame:
     rows = [(str(path.relative_to(archive)), folder.name) for folder in folders for path in images_in(folder)]
     if not rows:
         raise ValueError(f"{archive}: no table (*.csv) and no folders with images, one for each class")
-    table = pd.DataFrame(rows, columns=["image_id", "label"]).reindex(columns=list(COLUMNS), fill_value="")
+    table = pd.DataFrame(rows, columns=["image_id", "label"]).reindex(columns=[*COLUMNS, "label"], fill_value="")
     return table.assign(where=table["image_id"])
 
 
@@ -126,7 +118,7 @@ def _labelled(rows: pd.DataFrame, folder: Path, melanomas: set[str] | None) -> L
     kept, faults = [], []
     for row in rows.to_dict("records"):
         try:
-            file, melanoma = _file_of(row["image_id"], folder, by_stem), _melanoma(row["label"], melanomas)
+            file, melanoma = _file_of(row["image_id"], folder, by_stem), is_melanoma(row["label"], melanomas)
             described = _described(row)
         except ValueError as error:
             faults.append(f"{row.pop('where')}: {error}")
@@ -186,14 +178,3 @@ def _file_of(name: str, folder: Path, by_stem: Callable[[], dict[str, list[Path]
     if len(known) > 1 and len(set(map(_content, known))) > 1:  # Kaggle's HAM10000 holds each image twice
         raise ValueError(f"{name}: {len(known)} images of this name")
     return known[0]
-
-
-def _melanoma(label: str, melanomas: set[str] | None) -> bool:
-    known = label.lower()
-    if melanomas is not None:
-        if known in NOT_KNOWN - melanomas:
-            raise ValueError(f"label {label!r}: not known")
-        return known in melanomas
-    if known in MELANOMAS or known in OTHERS:
-        return known in MELANOMAS
-    raise ValueError(f"label {label!r}: melanoma or not? --melanoma LABEL names the labels that are")

@@ -62,6 +62,37 @@ def test_isic_2020_has_a_target_and_patients(tmp_path):
     assert archive.groups == "patients"
 
 
+def test_the_isic_archives_table(tmp_path):
+    melanoma, basalioma = (
+        "Malignant melanocytic proliferations (Melanoma)",
+        "Malignant adnexal epithelial proliferations - Follicular",
+    )
+    diagnoses = [
+        ("Malignant", melanoma, "Melanoma Invasive"),
+        ("Malignant", basalioma, "Basal cell carcinoma"),
+        ("Benign", "Benign melanocytic proliferations", "Nevus"),
+        ("Benign", "", ""),
+        ("Malignant", "", ""),
+        ("Malignant", "Collision - At least one malignant proliferation", ""),
+        ("Indeterminate", "Indeterminate melanocytic proliferations", "Atypical melanocytic neoplasm"),
+        ("", "", ""),
+    ]
+    names = [f"ISIC_000000{number}" for number in range(len(diagnoses))]
+    for name in names:
+        image(tmp_path / f"{name}.jpg")
+    lines = [
+        f'{name},CC-0,45,back,"{first}","{second}","{third}",male'
+        for name, (first, second, third) in zip(names, diagnoses, strict=True)
+    ]
+    header = "isic_id,copyright_license,age_approx,anatom_site_general,diagnosis_1,diagnosis_2,diagnosis_3,sex"
+    (tmp_path / "metadata.csv").write_text("\n".join([header, *lines]) + "\n")
+    archive = read_archive(tmp_path)
+    assert list(labels(archive).values()) == [1, 0, 0, 0]
+    assert [fault.split(":")[0] for fault in archive.faults] == ["row 6", "row 7", "row 8", "row 9"]
+    assert archive.table["localization"].tolist() == ["back"] * 4
+    assert list(labels(read_archive(tmp_path, {"melanoma", "malignant"})).values()) == [1, 0, 0, 0, 1, 0, 0]
+
+
 def test_a_target_that_may_mean_any_malignancy_is_asked_about(tmp_path):
     image(tmp_path / "ISIC_1.jpg"), image(tmp_path / "ISIC_2.jpg")
     (tmp_path / "t.csv").write_text("isic_id,target,iddx_1\nISIC_1,1,Malignant\nISIC_2,0,Benign\n")
