@@ -13,6 +13,7 @@ COMMANDS = {
     "validate": "measure an exported file on a labelled archive of your own",
     "draw_archive": "draw another synthetic archive, with another camera, to validate on",
     "web": "build the page that runs the student in a browser, and serve it",
+    "audit_page": "ask Lighthouse about that page, as a phone and as a desktop",
     "release": "put the exported student into a folder of Hugging Face's layout",
     "export_mobile": "write the selected student for LiteRT or ExecuTorch, and measure it",
     "cluster": "run the pipeline on several machines, scheduled by Dask",
