@@ -51,7 +51,7 @@ def test_the_committed_parameters_pass(project):
         ({"splits": {"train": 0.9, "val": 0.2}}, r"splits: train \+ val = 1.1 leaves no holdout"),
         ({"evaluate": {"sensitivity": 95}}, "evaluate.sensitivity: Input should be less than or equal to 1, found 95"),
         ({"evaluate": {"coverage": 95}}, "evaluate.coverage: Input should be less than 1, found 95"),
-        ({"quantize": {"methods": ["weight_only", "int4"]}}, "quantize.methods.1: Input should be 'weight_only'"),
+        ({"quantize": {"methods": ["weight_only", "int4"]}}, "quantize.methods.1: Input should be 'weight_only_mixed'"),
         (
             {"quantize": {"gate": {"megabytes": 1.7, "roc_auc_los": 1, "ece_rise": 1}}},
             "quantize.gate.roc_auc_los: Extra",

@@ -23,6 +23,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from stages.deployment.session import INPUT, LOGITS
+from stages.export.mixed import quantize_mixed
 from stages.export.settings import Method
 from stages.export.weight_only import largest_value, least_squares, quantize_weights
 
@@ -89,6 +90,7 @@ REDUCED = {"weight_type": S8, "reduce_range": True}  # from -64 to 64, for the r
 MINMAX, PERCENTILE = CalibrationMethod.MinMax, CalibrationMethod.Percentile
 
 LADDER: dict[Method, Quantizer] = {
+    "weight_only_mixed": quantize_mixed,
     "weight_only": lambda model, _: quantize_weights(model, largest_value),
     "weight_only_least_squares": lambda model, _: quantize_weights(model, least_squares),
     "static_u8s8_minmax": static(activation_type=U8, calibrate_method=MINMAX, **REDUCED),

@@ -9,6 +9,7 @@ from stages.foundation.params import Section, Seed
 from stages.foundation.settings import OperatingPoint
 
 Method = Literal[
+    "weight_only_mixed",
     "weight_only",
     "weight_only_least_squares",
     "static_u8s8_minmax",

@@ -5,6 +5,7 @@ session option session.disable_quant_qdq is "1"; without it, it tries to fuse an
 """
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import onnx
@@ -22,12 +23,26 @@ LARGEST_REDUCED = 64
 Scales = Callable[[np.ndarray], np.ndarray]  # float32 (channels, elements) -> the scale of each channel, (channels,)
 
 
-def quantize_weights(model: onnx.ModelProto, scales: Scales, reduced: frozenset[str] = frozenset()) -> onnx.ModelProto:
+def quantizable(model: onnx.ModelProto) -> dict[str, int]:
+    """Return name -> number of elements of the weights that `quantize_weights` makes int8."""
+    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
+    names = {node.input[1] for node in model.graph.node if node.op_type in WEIGHTED}
+    return {name: size for name, size in sizes.items() if name in names and size >= SMALLEST}
+
+
+def quantize_weights(
+    model: onnx.ModelProto,
+    scales: Scales,
+    *,
+    reduced: AbstractSet[str] = frozenset(),
+    spared: AbstractSet[str] = frozenset(),
+) -> onnx.ModelProto:
     """Return a copy whose convolution and linear weights are int8 with one scale per output channel.
 
     reduced: names of weights that meet 8-bit activations; they are quantised however few elements they have, with
-    `reduced_range`.
+    `reduced_range`. spared: names of weights that stay float.
     """
+    chosen = (quantizable(model).keys() | reduced) - spared
     quantized = onnx.ModelProto()
     quantized.CopyFrom(model)
     graph = quantized.graph
@@ -36,7 +51,7 @@ def quantize_weights(model: onnx.ModelProto, scales: Scales, reduced: frozenset[
     dequantized: set[str] = set()
     for node in graph.node:
         name = node.input[1] if node.op_type in WEIGHTED else ""
-        if name in weights and (name in reduced or int(np.prod(weights[name].dims)) >= SMALLEST):
+        if name in chosen:
             if name not in dequantized:
                 own = reduced_range if name in reduced else scales
                 nodes.append(_dequantize(graph, weights[name], _channel_axis(node), own))

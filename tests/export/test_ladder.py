@@ -10,6 +10,7 @@ from stages.deployment.session import DISTANCE, LOGITS, open_session
 from stages.export.familiarity import Answering, Gaussian, Pooled
 from stages.export.graph import export_onnx
 from stages.export.ladder import LADDER
+from stages.export.mixed import SPARED
 from stages.foundation.names import STUDENT
 from stages.networks.models import build_model
 
@@ -75,6 +76,14 @@ def test_no_sum_of_two_products_leaves_16_bits(fp32, name):
 def test_no_two_methods_give_the_same_model(fp32):
     outputs = {name: logits(LADDER[name](fp32, IMAGES).SerializeToString()).tobytes() for name in LADDER}
     assert len(set(outputs.values())) == len(outputs)
+
+
+def test_what_stays_in_float_is_little_and_brings_the_answers_nearer(fp32):
+    mixed, rounded = (LADDER[name](fp32, IMAGES).SerializeToString() for name in ("weight_only_mixed", "weight_only"))
+    exact = logits(fp32.SerializeToString())
+    errors = [np.mean((logits(content) - exact) ** 2) for content in (mixed, rounded)]
+    assert errors[0] < errors[1]
+    assert len(rounded) < len(mixed) <= len(rounded) + 3 * SPARED
 
 
 def test_twice_gives_the_same_bytes(fp32):
