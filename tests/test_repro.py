@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import copy_project, write_params
 
 pytestmark = pytest.mark.slow
@@ -185,6 +186,9 @@ def test_folds_of_an_archive_of_ones_own_are_queued_and_compared(tmp_path):
     assert table["folds"].unique().tolist() == [2]
     assert table["seeds"].unique().tolist() == [2]
     assert table["turns"].unique().tolist() == [1, 4]
+    params = yaml.safe_load((project.folder / "params.yaml").read_text())
+    assert table["size"].unique().tolist() == [params["image"]["size"]]
+    assert table["teachers"].unique().tolist() == [" ".join(params["kd"]["teachers"])]
     assert set(table["metric"]) >= {"roc_auc", "average_precision", "log_loss"}
 
 

@@ -9,7 +9,8 @@ named are all it needs: the control, kd.repeated, and their seeds. Reads, throug
 data/processed/<name>/val.csv and holdout.csv, which holds the fold, and models/<name>/predictions of the experiments of
 this commit, by default of all that set splits.fold. Experiments that differ in more than the fold are ways of training
 of their own, each with a row per metric; each needs every fold once. Their p values are not corrected for the number of
-ways. Writes metrics/<name>/procedures.csv, <name> being the experiments' archive.
+ways. Writes metrics/<name>/procedures.csv, <name> being the experiments' archive; its columns size (pixels) and
+teachers say what was trained.
 """
 
 import argparse
@@ -124,7 +125,9 @@ def compare(experiments: list[str]) -> pd.DataFrame:
     for way, folds in group({rev: flat(values) for rev, values in nested.items()}).items():
         tables_of_folds = [frozen(folds[fold], nested[folds[fold]]) for fold in sorted(folds)]
         first = nested[folds[0]]
-        tables[way] = compare_procedures(tables_of_folds, Kd(**first["kd"]), Evaluate(**first["evaluate"]))
+        kd, size = Kd(**first["kd"]), first["image"]["size"]
+        table = compare_procedures(tables_of_folds, kd, Evaluate(**first["evaluate"]))
+        tables[way] = table.assign(size=size, teachers=" ".join(kd.teachers))
     table = stack(tables, "changed")
     with writing(Path("metrics", name, "procedures.csv")) as (partial,):
         write_csv(partial, table, digits=6)

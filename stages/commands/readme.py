@@ -114,9 +114,10 @@ def fold_list(path: Path) -> str:
             for name in ("log_loss", "average_precision", "roc_auc")
         ]
         way = "" if changed == "-" else f" ({changed!s})"
+        teachers = first["teachers"].replace(" ", " and ")
         lines.append(
-            f"- Distilling ({first['model']}) against training alone{way}, {first['folds']} folds of train and val, "
-            f"{first['seeds']} seeds each: {'; '.join(metrics)}."
+            f"- Distilling ({first['model']}, from {teachers}) against training alone{way}, {first['folds']} folds of "
+            f"train and val, {first['seeds']} seeds each, {first['size']} px: {'; '.join(metrics)}."
         )
     return "\n".join(lines)
 
