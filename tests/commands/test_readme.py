@@ -8,16 +8,13 @@ import pytest
 from conftest import ROOT
 
 from stages.commands import compare_published
-from stages.commands.readme import (
-    HAM10000,
+from stages.commands.readme import HAM10000, diagram, render, replace_part
+from stages.reporting.readme_parts import (
     comparison_table,
-    diagram,
     difference_list,
     fold_list,
     headline_table,
     model_table,
-    render,
-    replace_part,
 )
 from stages.reporting.results import Results
 

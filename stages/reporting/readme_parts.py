@@ -1,0 +1,122 @@
+"""The parts of README.md and docs/ that are drawn from a finished run's tables, in Markdown."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, teacher_of
+from stages.reporting.page import Columns, Table
+from stages.reporting.report_tables import HEADLINE_HEADS
+from stages.reporting.results import Results
+from stages.reporting.verdicts import DIFFERENT, claim_text
+
+PAIRED = (
+    "Paired, on the same images of the holdout: the first minus the second, with a 95 % interval and p by the "
+    "bootstrap over lesions (Holm within each family of tests); **better** or **worse** where a difference is shown. "
+    "Of ECE and Brier score less is better."
+)
+
+
+def headline_table(results: Results) -> str:
+    """Return README's table: what was published, the teacher, the student, its control and the int8 file.
+
+    Below it stands a sentence on the machine, where `benchmark` ran.
+    """
+    names = [
+        results.published_student,
+        teacher_of(results.index),
+        label_of(results.index, role="selected"),
+        *labels_of(results.index, role="control"),
+        results.int8,
+    ]
+    columns = {name: key for name, key in HEADLINE_HEADS.items() if name != "ECE"} | {
+        "ECE, calibrated": ("platt", "ece")
+    }
+    table = timed_table(results, names, columns)
+    path = results.folder / "machine.json"
+    if not path.is_file():
+        return table + "\n"
+    machine = json.loads(path.read_text(encoding="utf-8"))
+    return (
+        f"{table}\n\nTimes: one image, one thread, {machine['processor']} with {machine['instruction_set']}; teachers "
+        f"and students in PyTorch {machine['torch']} eager, ONNX files in onnxruntime {machine['onnxruntime']}, where "
+        f"the {teacher_of(results.index)} takes {results.teacher_ms()} ms."
+    )
+
+
+def timed_table(results: Results, names: list[str], columns: Columns) -> str:
+    """Return these metrics of some models with size and time, "-" where `benchmark` did not measure a model."""
+    speed = results.speed()
+    rows = [[name, *cells, *speed.get(name, ["-", "-"])] for name, *cells in results.rows(names, columns)]
+    return Table(["model", *columns, "MB", "ms, p50 (p95)"], rows).markdown()
+
+
+def difference_list(results: Results, *, significant: bool) -> str:
+    """Return a line per pair of `principal_pairs`, with the metrics whose verdict is better or worse, or with others.
+
+    Of the others, ROC-AUC and average precision alone are listed: what the pair was compared for. Where a margin is
+    set, what is shown of it follows.
+    """
+    lines = []
+    for (model, reference), pair in principal_pairs(results).groupby(["model", "reference"], sort=False):
+        different = pair["verdict"].isin(DIFFERENT)
+        rows = pair[different if significant else ~different & pair["metric"].isin(["roc_auc", "average_precision"])]
+        metrics = [
+            f"{metric_name(row['metric'])} {difference_text(row)}{', ' + row['verdict'] if significant else ''}"
+            f"{claim_text(row)}"
+            for row in rows.to_dict("records")
+        ]
+        if metrics:
+            lines.append(f"- {model} against {reference}: {'; '.join(metrics)}.")
+    return "\n".join(lines)
+
+
+def principal_pairs(results: Results) -> pd.DataFrame:
+    """Return the comparisons README lists: with teacher, control, fp32, best baseline, published student."""
+    table = results.comparisons
+    auc = results.models.query("split == 'holdout' and at == 'all' and metric == 'roc_auc'").set_index("model")["value"]
+    best = auc.loc[labels_of(results.index, kind="baseline")].idxmax()
+    families = ["student against teacher", "distillation against control, all seeds", "int8 against fp32"]
+    principal = table["family"].isin(families) | table["reference"].isin([best, results.published_student])
+    return table[principal & table["at"].isin(["all", "operating point"])]
+
+
+def fold_list(path: Path) -> str:
+    """Return what `compare_procedures` found of distillation, a line per way of training, one pass as on a phone."""
+    if not path.is_file():
+        return "Distilling against training alone, over the folds of train and val: not measured yet."
+    lines = []
+    for changed, rows in pd.read_csv(path).query("turns == 1").groupby("changed", sort=False):
+        first, by_metric = rows.iloc[0], rows.set_index("metric").to_dict("index")
+        metrics = [
+            f"{metric_name(name)} {difference_text(by_metric[name])}, {by_metric[name]['verdict']}"
+            for name in ("log_loss", "average_precision", "roc_auc")
+        ]
+        way = "" if changed == "-" else f" ({changed!s})"
+        teachers = first["teachers"].replace(" ", " and ")
+        lines.append(
+            f"- Distilling ({first['model']}, from {teachers}) against training alone{way}, {first['folds']} folds of "
+            f"train and val, {first['seeds']} seeds each, {first['size']} px: {'; '.join(metrics)}."
+        )
+    return "\n".join(lines)
+
+
+def comparison_table(comparisons: pd.DataFrame) -> str:
+    """Return the whole table of paired tests: a row per pair, a column per metric that no threshold decides."""
+    metrics = ["roc_auc", "average_precision", "brier_score", "ece"]
+    rows = []
+    for (model, reference), pair in comparisons.query("at == 'all'").groupby(["model", "reference"], sort=False):
+        cells = dict.fromkeys(metrics, "-")
+        for row in pair.to_dict("records"):
+            verdict = f": **{row['verdict']}**" if row["verdict"] in DIFFERENT else ""
+            cells[row["metric"]] = difference_text(row, f", p = {row['p_holm']:.3f}") + verdict
+        rows.append([str(model), str(reference), *(cells[name] for name in metrics)])
+    head = ["model", "against", *(f"{metric_name(name)}, difference" for name in metrics)]
+    return f"{PAIRED}\n\n{Table(head, rows).markdown()}"
+
+
+def model_table(results: Results) -> str:
+    """Return the headline numbers of every model on the holdout, published ones first."""
+    rows = results.rows([*results.published, *results.index["label"]], HEADLINE_HEADS)
+    return Table(["model", *HEADLINE_HEADS], rows).markdown()
