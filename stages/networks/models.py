@@ -105,7 +105,7 @@ def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> 
         _refuse(path, f"metadata that cannot be read ({error})")
     if found != (architecture, classes):
         raise ValueError(
-            f"{path}: holds {found[0]} with {len(found[1])} classes, wanted {architecture} with {len(classes)}"
+            f"{path}: holds {found[0]} of {', '.join(found[1])}; wanted {architecture} of {', '.join(classes)}"
         )
     if "tta_rotations" in metadata:
         _refuse(path, "made by an earlier version, whose models turned the image themselves")
@@ -147,8 +147,10 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tenso
     if not path.is_file():
         _refuse(path, "no such file")
     with path.open("rb") as file:
-        if file.read(1) in (b"\x80", b"P"):  # first bytes of a pickle and of torch's zip of pickles
-            _refuse(path, "a pickle; only safetensors are read")
+        start = file.read(9)
+    # A pickle begins with 0x80, torch's zip of pickles with P; so may the length of a safetensors header: "{" tells.
+    if start[:1] in (b"\x80", b"P") and start[8:] != b"{":
+        _refuse(path, "a pickle; only safetensors are read")
     try:
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -66,11 +66,26 @@ def test_a_pickle_is_refused(model, tmp_path):
         load(path)
 
 
-def test_another_architecture_or_class_count_is_one_line(saved):
-    with pytest.raises(ValueError, match="holds mobilenet_v3_small with 2 classes, wanted resnet18 with 2"):
+@pytest.mark.parametrize("first", [b"P", b"\x80"])
+def test_a_header_whose_length_begins_like_a_pickle_is_read(first, model, saved):
+    state = load_file(saved)
+    with safe_open(saved, framework="pt") as file:
+        metadata = file.metadata()["held"]
+    while saved.read_bytes()[:1] != first:  # eight spaces make the header eight bytes longer, up to every multiple of 8
+        metadata += " " * 8
+        save_file(state, saved, {"held": metadata})
+    image = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(load(saved)(image), model(image))
+
+
+def test_another_architecture_or_other_classes_are_one_line(saved):
+    held = "holds mobilenet_v3_small of other, mel; wanted "
+    with pytest.raises(ValueError, match=f"{held}resnet18 of other, mel"):
         load(saved, architecture="resnet18")
-    with pytest.raises(ValueError, match="holds mobilenet_v3_small with 2 classes, wanted mobilenet_v3_small with 7"):
-        load(saved, classes=tuple("abcdefg"))
+    for classes in (("other", "mel", "nv"), ("mel", "other")):
+        with pytest.raises(ValueError, match=f"{held}mobilenet_v3_small of {', '.join(classes)}$"):
+            load(saved, classes=classes)
 
 
 def test_a_file_of_an_earlier_version_is_one_line(saved):
