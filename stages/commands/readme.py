@@ -5,7 +5,8 @@
 A part stands between <!-- name --> and <!-- /name -->. The stages are DVC's own diagram of dvc.yaml for the demo, and
 stay as they are while params.yaml names other data, which no stage draws; the results are
 HAM10000's, from metrics/ham10000: the evaluation's tables and what `compare_published`, `compare_procedures` and
-`benchmark` put beside them. The demo's numbers stay out: they mean nothing.
+`benchmark` put beside them, and in docs/results.md, from metrics/ham10000_architectures, those of the short run that
+trained every architecture once. The demo's numbers stay out: they mean nothing.
 """
 
 import re
@@ -22,6 +23,7 @@ from stages.reporting.drawing import as_svg, on_white
 from stages.reporting.figures_models import DEPLOYMENT, deployment
 from stages.reporting.labels import read_table
 from stages.reporting.readme_parts import (
+    architecture_table,
     comparison_table,
     difference_list,
     fold_list,
@@ -32,7 +34,7 @@ from stages.reporting.results import Results
 
 README, RESULTS = Path("README.md"), Path("docs/results.md")
 FIGURE = Path("plots/ham10000/deployment.svg")
-HAM10000 = Path("metrics/ham10000")
+HAM10000, ARCHITECTURES = Path("metrics/ham10000"), Path("metrics/ham10000_architectures")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def replace_part(text: str, name: str, content: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
 
 
-def render(results: Results) -> dict[Path, str]:
+def render(results: Results, architectures: Results) -> dict[Path, str]:
     """Return the new text of README.md, docs/results.md and the figure, by path; the rest of each file is kept."""
     of_demo = read_params(Params).data.name == DEMO
     parts = {
@@ -73,6 +75,7 @@ def render(results: Results) -> dict[Path, str]:
         RESULTS: {
             "models": model_table(results),
             "comparisons": comparison_table(results.comparisons),
+            "architectures": architecture_table(architectures),
         },
     }
     speed = read_table(results.folder / "deployment.csv", results.index)
@@ -85,7 +88,7 @@ def render(results: Results) -> dict[Path, str]:
 
 
 def main() -> None:
-    for path, text in render(Results(HAM10000)).items():
+    for path, text in render(Results(HAM10000), Results(ARCHITECTURES)).items():
         with writing(path) as (partial,):
             write_text(partial, text)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.foundation.params import PARAMS, read_yaml
 from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, teacher_of
 from stages.reporting.page import Columns, Table
 from stages.reporting.report_tables import HEADLINE_HEADS
@@ -16,6 +17,7 @@ PAIRED = (
     "bootstrap over lesions (Holm within each family of tests); **better** or **worse** where a difference is shown. "
     "Of ECE and Brier score less is better."
 )
+SPEED_HEADS = ["MB", "ms, p50 (p95)"]
 
 
 def headline_table(results: Results) -> str:
@@ -33,7 +35,7 @@ def headline_table(results: Results) -> str:
     columns = {name: key for name, key in HEADLINE_HEADS.items() if name != "ECE"} | {
         "ECE, calibrated": ("platt", "ece")
     }
-    table = timed_table(results, names, columns)
+    table = Table(["model", *columns, *SPEED_HEADS], timed_rows(results, names, columns)).markdown()
     path = results.folder / "machine.json"
     if not path.is_file():
         return table + "\n"
@@ -45,11 +47,26 @@ def headline_table(results: Results) -> str:
     )
 
 
-def timed_table(results: Results, names: list[str], columns: Columns) -> str:
-    """Return these metrics of some models with size and time, "-" where `benchmark` did not measure a model."""
+def timed_rows(results: Results, names: list[str], columns: Columns) -> list[list[str]]:
+    """Return name, these metrics, size and time of some models, "-" where `benchmark` did not measure a model."""
     speed = results.speed()
-    rows = [[name, *cells, *speed.get(name, ["-", "-"])] for name, *cells in results.rows(names, columns)]
-    return Table(["model", *columns, "MB", "ms, p50 (p95)"], rows).markdown()
+    return [[name, *cells, *speed.get(name, ["-", "-"])] for name, *cells in results.rows(names, columns)]
+
+
+def architecture_table(results: Results) -> str:
+    """Return start weights, ROC-AUC, average precision, size and time of a run's teachers and selected student.
+
+    A start is "random", "imagenet" or the name of a file, as in the run's own parameters.
+    """
+    init = read_yaml(results.folder / "run" / PARAMS.name)["init"]
+    starts = {
+        label: Path(start["file"]).name if isinstance(start, dict) else start
+        for label, start in results.index.set_index("label")["architecture"].map(init).items()
+    }
+    names = [*labels_of(results.index, kind="teacher"), label_of(results.index, role="selected")]
+    columns = dict(list(HEADLINE_HEADS.items())[:2])
+    rows = [[name, starts[name], *cells] for name, *cells in timed_rows(results, names, columns)]
+    return Table(["model", "start", *columns, *SPEED_HEADS], rows).markdown()
 
 
 def difference_list(results: Results, *, significant: bool) -> str:
