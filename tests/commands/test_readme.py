@@ -9,7 +9,10 @@ from conftest import ROOT
 
 from stages.commands import compare_published
 from stages.commands.readme import ARCHITECTURES, HAM10000, diagram, render, replace_part
+from stages.foundation.names import ARCHITECTURES as NAMES
+from stages.foundation.names import STUDENT
 from stages.reporting.readme_parts import (
+    architecture_table,
     comparison_table,
     difference_list,
     fold_list,
@@ -88,6 +91,17 @@ def test_results_are_the_tables_with_intervals(tables, finished):
         (line,) = [line for line in part.splitlines() if line.startswith("| student ONNX int8 weights |")]
         assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in line
         assert part.count("| student T=1 α=0.5 |") == 1
+
+
+def test_every_architecture_stands_in_its_table_with_what_it_started_from(at_root):
+    """Size and time are there, too: of a model that was not trained nothing could be."""
+    header, _, *lines = architecture_table(Results(ARCHITECTURES)).splitlines()
+    assert header == "| model | start | ROC-AUC | average precision | MB | ms, p50 (p95) |"
+    rows = {name: cells for name, *cells in (line.strip("| ").split(" | ") for line in lines)}
+    assert rows.keys() == {name for key, name in NAMES.items() if key != STUDENT} | {"student T=1 α=0.5"}
+    assert "-" not in [cell for cells in rows.values() for cell in cells]
+    from_files = {"EfficientNet-B0", "EfficientNet-B1", "EfficientNet-B2", "student T=1 α=0.5"}
+    assert {name for name, cells in rows.items() if cells[0] != "random"} == from_files
 
 
 def test_each_pair_is_listed_as_different_or_not_by_its_verdicts(tables):
