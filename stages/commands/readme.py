@@ -34,7 +34,7 @@ from stages.reporting.results import Results
 
 README, RESULTS = Path("README.md"), Path("docs/results.md")
 FIGURE = Path("plots/ham10000/deployment.svg")
-HAM10000, ARCHITECTURES = Path("metrics/ham10000"), Path("metrics/ham10000_architectures")
+HAM10000, EVERY_ARCHITECTURE = Path("metrics/ham10000"), Path("metrics/ham10000_architectures")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def render(results: Results, architectures: Results) -> dict[Path, str]:
 
 
 def main() -> None:
-    for path, text in render(Results(HAM10000), Results(ARCHITECTURES)).items():
+    for path, text in render(Results(HAM10000), Results(EVERY_ARCHITECTURE)).items():
         with writing(path) as (partial,):
             write_text(partial, text)
 
