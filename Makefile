@@ -5,12 +5,13 @@ VENV := .venv$(if $(filter python3,$(PYTHON)),,-$(notdir $(PYTHON)))
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/installed
 OVERRIDES ?= ham10000.overrides
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 export PATH := $(BIN):$(PATH)
 
 RESNETS := resnet18,resnet34,resnet50,resnet101,resnet152
 EFFICIENTNETS := efficientnet_b0,efficientnet_b1,efficientnet_b2,efficientnet_b3,efficientnet_b4,efficientnet_b5,efficientnet_b6,efficientnet_b7
 
-.PHONY: help repro test test-fast install lint format check-all check-lock doctor clean summary readme screenshots \
+.PHONY: help repro test coverage test-fast install lint format check-all check-lock doctor clean summary readme screenshots \
 	benchmark benchmark-training benchmark-step benchmark-scaling compare-published keep-run web track ham10000 data \
 	train-teacher train-teacher-single train-resnet-teachers train-efficientnet-teachers train-student quantize sklearn-baselines sklearn-baselines-quick
 
@@ -20,8 +21,11 @@ repro: $(INSTALLED)  ## the whole pipeline on params.yaml's data
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | expand -t 30
 
-test: $(INSTALLED)  ## all tests, with coverage; PYTHON=python3.13 for another interpreter
-	python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
+test: $(INSTALLED)  ## all tests; PYTHON=python3.13 for another interpreter
+	python -m pytest $(PARALLEL)
+
+coverage: $(INSTALLED)  ## all tests, more slowly, and the lines that none of them runs
+	python -m pytest $(PARALLEL) --cov --cov-report=term-missing:skip-covered
 
 test-fast: $(INSTALLED)  ## the tests that run no whole pipeline
 	python -m pytest -m 'not slow'

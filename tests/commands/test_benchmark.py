@@ -61,8 +61,9 @@ def test_times_are_times_and_ratios_are_theirs(table):
         assert (eager[f"speedup_{threads}"] == 1).all()
         row = table.set_index(["model", "runtime"]).loc["student_T1_alpha0.5"]
         assert row.loc["onnx fp32", f"times_fp32_{threads}"] == 1
-        ratio = row.loc["pytorch", f"ms_p50_{threads}"] / row.loc["onnx fp32", f"ms_p50_{threads}"]
-        assert row.loc["onnx fp32", f"speedup_{threads}"] == pytest.approx(ratio, rel=2e-3)
+        ratio = row.loc["onnx fp32", f"speedup_{threads}"]  # of the rounds' ratios, the median
+        assert row.loc["pytorch", f"times_fp32_{threads}"] == pytest.approx(ratio, rel=1e-3)
+        assert ratio > 1 or threads == "all_threads"  # onnxruntime is the faster by far
 
 
 def test_quality_is_the_evaluations_or_nothing(table, finished):
