@@ -24,11 +24,7 @@ SMALLEST = 1e-6  # standard deviation of a feature, so that a constant one does 
 
 
 class Gaussian(nn.Module):
-    """Features, float32 (batch, features), to the distance from their Gaussian, float32 (batch,).
-
-    In few operations, since in a network this small each one shows in the time. Along a direction of variance v a
-    square counts rest / v times as much as elsewhere: the share 1 - sqrt(rest / v) of that component is taken off.
-    """
+    """Features, float32 (batch, features), to the distance from their Gaussian, float32 (batch,)."""
 
     def __init__(self, features: np.ndarray) -> None:
         """Fit it to the features of the training images, (images, features)."""
@@ -37,18 +33,19 @@ class Gaussian(nn.Module):
         center, scale = values.mean(dim=0), values.std(dim=0, correction=0) + SMALLEST
         standardized = (values - center) / scale
         variances, directions = torch.linalg.eigh(standardized.T @ standardized / len(values))  # ascending
-        variances, projection = variances.clamp(min=SMALLEST), directions[:, -DIRECTIONS:]
-        rest, largest = variances[:-DIRECTIONS].mean(), variances[-DIRECTIONS:]
-        taken = 1 - (rest / largest).sqrt()
-        self.center, self.scale, self.projection = (
-            nn.Buffer(value.float().contiguous())
-            for value in (center, 1 / (scale * (rest * len(center)).sqrt()), projection * taken.sqrt())
+        largest, projection = variances[-DIRECTIONS:], directions[:, -DIRECTIONS:]
+        rest = max(float(variances[:-DIRECTIONS].mean()), SMALLEST)
+        self.rest = rest * len(center)
+        self.center, self.scale, self.projection, self.excess = (
+            nn.Buffer(value.float().contiguous()) for value in (center, 1 / scale, projection, rest / largest - 1)
         )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         standardized = (features - self.center) * self.scale
         along = standardized @ self.projection
-        return torch.linalg.vector_norm(standardized - nn.functional.linear(along, self.projection), dim=1)
+        # Along a direction of variance v instead of `rest`, a square counts rest / v times as much.
+        squares = (standardized**2).sum(dim=1) + (along**2 * self.excess).sum(dim=1)
+        return (squares.clamp(min=0) / self.rest).sqrt()
 
 
 class Pooled(nn.Module):
