@@ -1,10 +1,12 @@
 """The parts of README.md and docs/ that are drawn from a finished run's tables, in Markdown."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
+from stages.foundation.names import ARCHITECTURES, parse_student, parse_teacher
 from stages.foundation.params import PARAMS, read_yaml
 from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, teacher_of
 from stages.reporting.page import Columns, Table
@@ -111,10 +113,13 @@ def fold_list(path: Path) -> str:
             for name in ("log_loss", "average_precision", "roc_auc")
         ]
         way = "" if changed == "-" else f" ({changed!s})"
-        teachers = first["teachers"].replace(" ", " and ")
+        student = parse_student(first["model"])
+        architectures = Counter(parse_teacher(key).architecture for key in first["teachers"].split())
+        teachers = " and ".join(f"{count} {ARCHITECTURES[name]}" for name, count in architectures.items())
         lines.append(
-            f"- Distilling ({first['model']}, from {teachers}) against training alone{way}, {first['folds']} folds of "
-            f"train and val, {first['seeds']} seeds each, {first['size']} px: {'; '.join(metrics)}."
+            f"- Distilling (T={student.T:g} α={student.alpha:g}, from {teachers}) against training alone{way}, "
+            f"{first['folds']} folds of train and val, {first['seeds']} seeds each, {first['size']} px: "
+            f"{'; '.join(metrics)}."
         )
     return "\n".join(lines)
 

@@ -56,10 +56,10 @@ def test_the_folds_are_said_in_lines_or_that_they_were_not_measured(tmp_path):
     rows += [f"-,5,3,1,T2_alpha0.9,T1_alpha0,all,{name},0.01,-0.001,0.02,no difference shown" for name in RANKING]
     rows += [row.replace(",5,3,1,", ",5,3,4,") for row in rows]
     head = "changed,folds,seeds,turns,model,reference,at,metric,difference,low,high,verdict,size,teachers"
-    rows = [f"{row},128,resnet18 efficientnet_b0" for row in rows]
+    rows = [f"{row},128,resnet18 efficientnet_b0 resnet18_seed43" for row in rows]
     (tmp_path / "procedures.csv").write_text("\n".join([head, *rows]))
     assert fold_list(tmp_path / "procedures.csv") == (
-        "- Distilling (T2_alpha0.9, from resnet18 and efficientnet_b0) against training alone, 5 folds of train and "
+        "- Distilling (T=2 α=0.9, from 2 ResNet-18 and 1 EfficientNet-B0) against training alone, 5 folds of train and "
         "val, 3 seeds each, 128 px: log loss -0.0200 (-0.0300 to -0.0100), better; average precision +0.0100 (-0.0010 "
         "to +0.0200), no difference shown; ROC-AUC +0.0100 (-0.0010 to +0.0200), no difference shown."
     )
