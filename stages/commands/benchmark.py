@@ -10,7 +10,7 @@ quantisation is timed.
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -117,12 +117,23 @@ def measure(candidate: Candidate, classes: int, size: int, every: int) -> list[d
         alone = interleaved(runners, one, rounds=ROUNDS)
         batched = interleaved(runners, many, rounds=BATCH_ROUNDS, warmup=1)
         for name, row in rows.items():
-            p50, p95 = np.quantile(alone[name], [0.5, 0.95]) * 1000
-            row |= {f"ms_p50_{label}": p50, f"ms_p95_{label}": p95}
-            row |= {f"speedup_{label}": np.median(alone["pytorch"] / alone[name])}  # round by round, as below
-            row |= {f"times_fp32_{label}": np.median(alone[name] / alone["onnx fp32"])}
-            row |= {f"images_per_second_{label}": BATCH / np.median(batched[name])}
+            row |= {f"{key}_{label}": value for key, value in speed(name, alone, batched).items()}
     return list(rows.values())
+
+
+def speed(name: str, alone: Mapping[str, np.ndarray], batched: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return one runtime's times, from every runtime's seconds per round for one image and for a batch.
+
+    A ratio is the median of the rounds' ratios, since what slows a round slows all of its runtimes.
+    """
+    seconds = alone[name]
+    return {
+        "ms_p50": 1000 * np.median(seconds),
+        "ms_p95": 1000 * np.quantile(seconds, 0.95),
+        "speedup": np.median(alone["pytorch"] / seconds),
+        "times_fp32": np.median(seconds / alone["onnx fp32"]),
+        "images_per_second": BATCH / np.median(batched[name]),
+    }
 
 
 def join(table: pd.DataFrame, models: pd.DataFrame, selected: str) -> pd.DataFrame:
