@@ -1,4 +1,4 @@
-"""Compare distilling with training alone over the folds of train and val, from finished experiments.
+"""Compare ways of training, and distilling with training alone, over the folds of train and val, from experiments.
 
     dvc exp run --queue -S splits.fold=range(0,5) distill@T1_alpha0 distill@T1_alpha0.5 repeat_student
     dvc queue start
@@ -8,9 +8,10 @@ Each experiment trains on all folds but one and is scored on that one; the study
 named are all it needs: the control, kd.repeated, and their seeds. Reads, through dvc.api, params.yaml,
 data/processed/<name>/val.csv and holdout.csv, which holds the fold, and models/<name>/predictions of the experiments of
 this commit, by default of all that set splits.fold. Experiments that differ in more than the fold are ways of training
-of their own, each with a row per metric; each needs every fold once. Their p values are not corrected for the number of
-ways. Writes metrics/<name>/procedures.csv, <name> being the experiments' archive; its columns size (pixels) and
-teachers say what was trained.
+of their own: each is compared with its control, and the student of each with that of the first. Each needs every fold
+once; --partial takes the folds that all have so far. p values are not corrected for the number of ways. Writes
+metrics/<name>/procedures.csv, <name> being the experiments' archive; its columns size (pixels) and teachers say what
+was trained.
 """
 
 import argparse
@@ -26,9 +27,8 @@ from dvc.exceptions import DvcException
 
 from stages.dataset.predictions import read_predictions
 from stages.dataset.splits import read_split
-from stages.evaluation.procedures import compare_procedures
+from stages.evaluation.procedures import Way, compare_procedures
 from stages.evaluation.roles import roles_of
-from stages.evaluation.scores import stack
 from stages.foundation.files import write_csv, writing
 from stages.foundation.settings import Baselines, Evaluate, Kd
 
@@ -63,11 +63,11 @@ def archive_of(nested: dict[str, dict[str, Any]]) -> str:
     return names.pop()
 
 
-def group(params: dict[str, dict[str, Any]]) -> dict[str, dict[int, str]]:
+def group(params: dict[str, dict[str, Any]], *, partial: bool = False) -> dict[str, dict[int, str]]:
     """Return way of training -> fold -> experiment, from experiments' flat parameters.
 
-    A way is named by the parameters in which it differs from the others, "-" if there is one. ValueError when a fold is
-    missing or comes twice.
+    A way is named by the parameters in which it differs from the others, "-" if there is one. partial: return the folds
+    that every way has, instead of all. ValueError when a fold is missing or comes twice.
     """
     ways: dict[str, dict[int, str]] = {}
     others = {
@@ -84,11 +84,12 @@ def group(params: dict[str, dict[str, Any]]) -> dict[str, dict[int, str]]:
         if fold in folds:
             raise ValueError(f"{name}: fold {fold} of {way} is {folds[fold]}'s already; name the experiments you want")
         folds[fold] = name
+    common = set.intersection(*(set(folds) for folds in ways.values()))
+    wanted = common if partial and common else set(range(next(iter(params.values()))[FOLDS]))
     for way, folds in ways.items():
-        missing = set(range(params[next(iter(folds.values()))][FOLDS])) - set(folds)
-        if missing:
+        if missing := wanted - set(folds):
             raise ValueError(f"{way}: no experiment of the folds {sorted(missing)}, found {sorted(folds)}")
-    return ways
+    return {way: {fold: folds[fold] for fold in sorted(wanted)} for way, folds in ways.items()}
 
 
 def frozen(experiment: str, params: dict[str, Any]) -> pd.DataFrame:
@@ -118,30 +119,48 @@ def frozen(experiment: str, params: dict[str, Any]) -> pd.DataFrame:
     return table
 
 
-def compare(experiments: list[str]) -> pd.DataFrame:
-    """Write the table of these experiments, by default of this commit's, and return it."""
+def compare(experiments: list[str], path: Path | None = None, *, partial: bool = False) -> pd.DataFrame:
+    """Write the table of these experiments, by default of this commit's, and return it. path: another file for it."""
     nested = {rev: dvc.api.params_show(rev=rev) for rev in experiments or of_this_commit()}
-    name, tables = archive_of(nested), {}
-    for way, folds in group({rev: flat(values) for rev, values in nested.items()}).items():
-        tables_of_folds = [frozen(folds[fold], nested[folds[fold]]) for fold in sorted(folds)]
-        first = nested[folds[0]]
-        kd, size = Kd(**first["kd"]), first["image"]["size"]
-        table = compare_procedures(tables_of_folds, kd, Evaluate(**first["evaluate"]))
-        tables[way] = table.assign(size=size, teachers=" ".join(kd.teachers))
-    table = stack(tables, "changed")
-    with writing(Path("metrics", name, "procedures.csv")) as (partial,):
-        write_csv(partial, table, digits=6)
+    path = path or Path("metrics", archive_of(nested), "procedures.csv")
+    groups = group({rev: flat(values) for rev, values in nested.items()}, partial=partial)
+    first = {way: nested[next(iter(folds.values()))] for way, folds in groups.items()}
+    ways = {
+        way: Way(Kd(**first[way]["kd"]), [frozen(revision, nested[revision]) for revision in folds.values()])
+        for way, folds in groups.items()
+    }
+    table = compare_procedures(ways, Evaluate(**next(iter(first.values()))["evaluate"]))
+    table["size"] = table["changed"].map({way: params["image"]["size"] for way, params in first.items()})
+    table["teachers"] = table["changed"].map({way: " ".join(params["kd"]["teachers"]) for way, params in first.items()})
+    with writing(path) as (written,):
+        write_csv(written, table, digits=6)
     return table
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="melanoma-kd compare_procedures")
     parser.add_argument("experiments", nargs="*", help="names, as dvc exp show lists them; by default of this commit")
+    parser.add_argument("--partial", action="store_true", help="compare over the folds that are finished so far")
+    parser.add_argument("--output", type=Path, help="the file to write, by default metrics/<name>/procedures.csv")
+    options = parser.parse_args(arguments)
     try:
-        table = compare(parser.parse_args(arguments).experiments)
+        table = compare(options.experiments, options.output, partial=options.partial)
     except (ValueError, OSError, DvcException) as error:
         sys.exit(f"compare_procedures: {error}")
-    columns = ["changed", "turns", "at", "metric", "difference", "low", "high", "p", "verdict"]
+    columns = [
+        "changed",
+        "model",
+        "reference_changed",
+        "reference",
+        "turns",
+        "at",
+        "metric",
+        "difference",
+        "low",
+        "high",
+        "p",
+        "verdict",
+    ]
     print(table[columns].round(4).to_string(index=False))
 
 

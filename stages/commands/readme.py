@@ -3,8 +3,8 @@
     melanoma-kd readme
 
 A part stands between <!-- name --> and <!-- /name -->. The stages are DVC's own diagram of dvc.yaml for the demo, and
-stay as they are while params.yaml names other data, which no stage draws; the results are
-HAM10000's, from metrics/ham10000: the evaluation's tables and what `compare_published`, `compare_procedures` and
+stay as they are while params.yaml names other data, which no stage draws; the results are HAM10000's, from
+metrics/ham10000: the evaluation's tables, quantisation's, and what `compare_published`, `compare_procedures` and
 `benchmark` put beside them, and in docs/results.md, from metrics/ham10000_architectures, those of the short run that
 trained every architecture once. The demo's numbers stay out: they mean nothing.
 """
@@ -28,11 +28,14 @@ from stages.reporting.readme_parts import (
     difference_list,
     fold_list,
     headline_table,
+    method_table,
     model_table,
+    runtime_table,
 )
 from stages.reporting.results import Results
 
-README, RESULTS = Path("README.md"), Path("docs/results.md")
+README = Path("README.md")
+RESULTS, SPEED, USE = (Path(f"docs/{name}.md") for name in ("results", "speed", "deployment"))
 FIGURE = Path("plots/ham10000/deployment.svg")
 HAM10000, EVERY_ARCHITECTURE = Path("metrics/ham10000"), Path("metrics/ham10000_architectures")
 
@@ -77,6 +80,8 @@ def render(results: Results, architectures: Results) -> dict[Path, str]:
             "comparisons": comparison_table(results.comparisons),
             "architectures": architecture_table(architectures),
         },
+        SPEED: {"runtimes": runtime_table(results)},
+        USE: {"methods": method_table(results.folder / "quantization.csv")},
     }
     speed = read_table(results.folder / "deployment.csv", results.index)
     texts = {FIGURE: on_white(as_svg(deployment(speed, results.index), DEPLOYMENT))}

@@ -1,8 +1,11 @@
-"""Distilling against training alone, as ways of training: differences over the folds of train and val.
+"""Ways of training, compared: differences over the folds of train and val.
 
 One split compares two trained models; the folds compare what trained them, as each fold trains both anew, with several
 seeds.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,34 +18,73 @@ from stages.statistics.intervals import Estimates, draw_sample, mean_over_seeds
 from stages.statistics.metrics import threshold_at_sensitivity
 
 TURNS = {1: "", 4: "_turned"}  # quarter turns -> the ending of a model's name
+COLUMNS = ["changed", "folds", "seeds", "turns", "model", "reference_changed", "reference"]  # the table's first
 
 
-def compare_procedures(folds: list[pd.DataFrame], kd: Kd, settings: Evaluate) -> pd.DataFrame:
-    """Return the paired tests of the repeated student against the control, single pass and over four turns.
+@dataclass(frozen=True)
+class Way:
+    """A way of training: its distillation, and each fold's predictions, in a table as predictions.csv is."""
 
-    folds: each fold's predictions, in a table as predictions.csv is; ValueError where an image is in the holdout of
-    two. A metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates draw the lesions
-    of each fold's holdout and the seeds, and hold the training images of each fold fixed. Thresholds are from each
-    run's own val. `reference_value`: the control's.
+    kd: Kd
+    folds: list[pd.DataFrame]
+
+
+def compare_procedures(ways: Mapping[str, Way], settings: Evaluate) -> pd.DataFrame:
+    """Return the paired tests of each way's repeated student against its control, and against the first way's student.
+
+    ways: by name; the same folds of the same images. ValueError where a way has other images, or one image is in the
+    holdout of two folds. A metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates
+    draw the lesions of each fold's holdout and the seeds, and hold the training images of each fold fixed. Thresholds
+    are from each run's own val. A single pass and four turns. `changed` and `reference_changed` are the names of the
+    two ways, `reference_value` is the second's.
     """
-    images = pd.concat([table.loc[table["split"] == "holdout", "image_id"] for table in folds])
+    first, *others = ways
+    _check_images(ways)
+    pairs = [((name, way.kd.repeated), (name, CONTROL)) for name, way in ways.items()]
+    pairs += [((name, ways[name].kd.repeated), (first, ways[first].kd.repeated)) for name in others]
+    return pd.concat([_compared(ways, *pair, settings) for pair in pairs], ignore_index=True)
+
+
+def _check_images(ways: Mapping[str, Way]) -> None:
+    """Raise ValueError for an image in the holdout of two folds, or a way whose folds hold other images."""
+    held = {
+        name: [list(table.loc[table["split"] == "holdout", "image_id"]) for table in ways[name].folds] for name in ways
+    }
+    first = next(iter(ways))
+    images = pd.Series([image for fold in held[first] for image in fold])
     if images.duplicated().any():
         raise ValueError(f"{images[images.duplicated()].iloc[0]} is in the holdout of two folds")
-    estimates = {}
-    for student in (kd.repeated, CONTROL):
-        for ending in TURNS.values():
-            names = [f"student_{key}{ending}" for key in (student, *(f"{student}_seed{seed}" for seed in kd.seeds))]
-            runs = [_fold(table, names, settings, number) for number, table in enumerate(folds)]
-            estimates[student + ending] = {key: np.mean([run[key] for run in runs], axis=0) for key in runs[0]}
-    pairs = [Pair(str(turns), kd.repeated + ending, CONTROL + ending) for turns, ending in TURNS.items()]
-    sample = draw_sample(folds[0], replicates=1, seed=settings.seed)  # no test of single models reads it
+    for name, folds in held.items():
+        if folds != held[first]:
+            raise ValueError(f"{name}: its folds hold other images than those of {first}")
+
+
+def _compared(
+    ways: Mapping[str, Way], model: tuple[str, str], reference: tuple[str, str], settings: Evaluate
+) -> pd.DataFrame:
+    """Return the tests of one (way, student) against another, over either number of turns."""
+    estimates = {
+        role + ending: _mean_over_folds(ways[way], student, ending, settings)
+        for ending in TURNS.values()
+        for role, (way, student) in {"model": model, "reference": reference}.items()
+    }
+    pairs = [Pair(str(turns), f"model{ending}", f"reference{ending}") for turns, ending in TURNS.items()]
+    way = ways[model[0]]
+    sample = draw_sample(way.folds[0], replicates=1, seed=settings.seed)  # no test of single models reads it
     table = comparison_table(pairs, estimates, sample, p={}).rename(columns={"family": "turns"})
     keys = zip(table["reference"], table["at"], table["metric"], strict=True)
     table["reference_value"] = [float(estimates[name][at, metric][0]) for name, at, metric in keys]
-    table["model"], table["reference"] = kd.repeated, CONTROL
-    table.insert(0, "seeds", 1 + len(kd.seeds))
-    table.insert(0, "folds", len(folds))
-    return table.drop(columns=["compares", "p_obuchowski", "p_holm", "margin", "claim"])  # Holm's: a pair each
+    names = {"changed": model[0], "model": model[1], "reference_changed": reference[0], "reference": reference[1]}
+    table = table.assign(**names, folds=len(way.folds), seeds=1 + len(way.kd.seeds))
+    table = table.drop(columns=["compares", "p_obuchowski", "p_holm", "margin", "claim"])  # Holm's: a pair each
+    return table[COLUMNS + [name for name in table.columns if name not in COLUMNS]]
+
+
+def _mean_over_folds(way: Way, student: str, ending: str, settings: Evaluate) -> Estimates:
+    """Return a student's metrics over all folds; equal seeds and folds have equal draws, so that ways are paired."""
+    names = [f"student_{student}{seed}{ending}" for seed in ("", *(f"_seed{seed}" for seed in way.kd.seeds))]
+    runs = [_fold(table, names, settings, number) for number, table in enumerate(way.folds)]
+    return {key: np.mean([run[key] for run in runs], axis=0) for key in runs[0]}
 
 
 def _fold(table: pd.DataFrame, names: list[str], settings: Evaluate, number: int) -> Estimates:

@@ -72,6 +72,9 @@ def as_svg(figure: Figure, label: str) -> str:
     text = target.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     prefix = re.sub(r"\W+", "-", label.lower())
+    # matplotlib names clips and markers by a hash of unrounded numbers, whose last bits depend on the processor.
+    for number, name in enumerate(dict.fromkeys(re.findall(r' id="([a-z][0-9a-f]{10})"', text))):
+        text = text.replace(name, f"{name[0]}{number}")
     text = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{prefix}_", text)
     return text.replace("<svg ", f'<svg color="black" role="img" aria-label="{escape(label)}" ', 1)
 

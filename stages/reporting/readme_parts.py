@@ -71,6 +71,35 @@ def architecture_table(results: Results) -> str:
     return Table(["model", "start", *columns, *SPEED_HEADS], rows).markdown()
 
 
+def runtime_table(results: Results) -> str:
+    """Return size, memory and speed of every file that `benchmark` timed, teachers and the selected student."""
+    selected = label_of(results.index, role="selected")
+    rows = []
+    for row in results.deployment().to_dict("records"):
+        if row["model"] != selected and row["model"].startswith("student"):
+            continue  # the grid's others, which repeat the selected one's times
+        times = [f"{row[f'ms_p50_{n}']:.2f} ({row[f'ms_p95_{n}']:.2f})" for n in ("1_thread", "all_threads")]
+        sizes = [f"{row['megabytes']:.2f}", f"{row['peak_megabytes']:.1f}"]
+        ratio = f"{row['times_fp32_1_thread']:.2f}"
+        rows.append([row["model"], row["runtime"], *sizes, *times, ratio, f"{row['images_per_second_1_thread']:.0f}"])
+    heads = ["model", "runtime", "MB", "peak MB", "ms, one thread", "ms, all threads", "of ONNX fp32", "images/s"]
+    return Table(heads, rows).markdown()
+
+
+def method_table(path: Path) -> str:
+    """Return what each quantisation method changes on val, its size, and whether it passes the gate or was taken.
+
+    path: of quantization.csv.
+    """
+    rows = []
+    for row in pd.read_csv(path).query("method not in ['pytorch', 'fp32']").to_dict("records"):
+        change, low, high = (row[f"roc_auc_change{end}"] for end in ("", "_low", "_high"))
+        difference = difference_text({"difference": change, "low": low, "high": high})
+        passes = "yes, taken" if row["chosen"] == "yes" else row["passes"]
+        rows.append([f"`{row['method']}`", difference, f"{row['val_ece']:.4f}", f"{row['megabytes']:.3f}", passes])
+    return Table(["method", "ROC-AUC against fp32", "ECE", "MB", "passes"], rows).markdown()
+
+
 def difference_list(results: Results, *, significant: bool) -> str:
     """Return a line per pair of `principal_pairs`, with the metrics whose verdict is better or worse, or with others.
 
@@ -102,22 +131,23 @@ def principal_pairs(results: Results) -> pd.DataFrame:
 
 
 def fold_list(path: Path) -> str:
-    """Return what `compare_procedures` found of distillation, a line per way of training, one pass as on a phone."""
+    """Return what `compare_procedures` found, a line per pair of ways of training, one pass as on a phone."""
     if not path.is_file():
         return "Distilling against training alone, over the folds of train and val: not measured yet."
     lines = []
-    for changed, rows in pd.read_csv(path).query("turns == 1").groupby("changed", sort=False):
+    for ways, rows in pd.read_csv(path).query("turns == 1").groupby(["changed", "reference_changed"], sort=False):
         first, by_metric = rows.iloc[0], rows.set_index("metric").to_dict("index")
         metrics = [
             f"{metric_name(name)} {difference_text(by_metric[name])}, {by_metric[name]['verdict']}"
             for name in ("log_loss", "average_precision", "roc_auc")
         ]
-        way = "" if changed == "-" else f" ({changed!s})"
+        way, reference = ("" if name == "-" else f", {name}" for name in ways)
+        against = "training alone" if ways[0] == ways[1] else f"the same{reference}"
         student = parse_student(first["model"])
         architectures = Counter(parse_teacher(key).architecture for key in first["teachers"].split())
         teachers = " and ".join(f"{count} {ARCHITECTURES[name]}" for name, count in architectures.items())
         lines.append(
-            f"- Distilling (T={student.T:g} α={student.alpha:g}, from {teachers}) against training alone{way}, "
+            f"- Distilling (T={student.T:g} α={student.alpha:g}, from {teachers}{way}) against {against}, "
             f"{first['folds']} folds of train and val, {first['seeds']} seeds each, {first['size']} px: "
             f"{'; '.join(metrics)}."
         )

@@ -80,7 +80,7 @@ class Results:
         if len(teachers):
             sums = teachers[["megabytes", "ms_p50_1_thread"]].sum()
             cells[teacher_of(self.index)] = [f"{sums['megabytes']:.2f}", f"{sums['ms_p50_1_thread']:.1f}"]
-        for row in self._deployment().to_dict("records"):
+        for row in self.deployment().to_dict("records"):
             role = RUNTIMES.get(row["runtime"])
             if role and (role == "teacher" or row["model"] == selected):
                 name = row["model"] if role == "teacher" else label_of(self.index, role=role)
@@ -90,9 +90,10 @@ class Results:
 
     def _teachers(self, runtime: str) -> pd.DataFrame:
         """Return the timings of the teachers that the student learned from."""
-        timed = self._deployment()
+        timed = self.deployment()
         return timed[(timed["runtime"] == runtime) & timed["model"].isin(labels_of(self.index, role="distilling"))]
 
-    def _deployment(self) -> pd.DataFrame:
+    def deployment(self) -> pd.DataFrame:
+        """Return deployment.csv, empty where `benchmark` did not run."""
         path = self.folder / "deployment.csv"
         return read_table(path, self.index) if path.is_file() else pd.DataFrame(columns=["model", "runtime"])

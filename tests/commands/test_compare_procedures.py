@@ -30,6 +30,16 @@ def test_a_fold_that_is_missing_or_comes_twice_is_named():
         group({"x": experiment(0), "y": experiment(0)})
 
 
+def test_of_unfinished_queues_the_folds_that_every_way_has_are_taken():
+    dist = {"kd.loss": "dist"}
+    runs = {"a": experiment(0), "b": experiment(1), "c": experiment(1, **dist)}
+    with pytest.raises(ValueError, match=r"kd\.loss=dist: no experiment of the folds \[0\], found \[1\]"):
+        group(runs)
+    assert group(runs, partial=True) == {"kd.loss=kl": {1: "b"}, "kd.loss=dist": {1: "c"}}
+    with pytest.raises(ValueError, match=r"kd\.loss=kl: no experiment of the folds \[1\], found \[0\]"):
+        group({"a": experiment(0), "c": experiment(1, **dist)}, partial=True)
+
+
 def test_an_experiment_that_opens_the_holdout_is_none_of_a_fold():
     with pytest.raises(ValueError, match=r"y: its holdout is no fold, splits\.fold is none"):
         group({"x": experiment(0), "y": experiment("none")})

@@ -10,13 +10,16 @@ from conftest import ROOT
 from stages.commands import compare_published
 from stages.commands.readme import EVERY_ARCHITECTURE, HAM10000, diagram, render, replace_part
 from stages.foundation.names import ARCHITECTURES, STUDENT
+from stages.reporting.labels import label_of
 from stages.reporting.readme_parts import (
     architecture_table,
     comparison_table,
     difference_list,
     fold_list,
     headline_table,
+    method_table,
     model_table,
+    runtime_table,
 )
 from stages.reporting.results import Results
 
@@ -52,17 +55,55 @@ def test_what_is_linked_is_there(at_root):
 
 def test_the_folds_are_said_in_lines_or_that_they_were_not_measured(tmp_path):
     assert fold_list(tmp_path / "procedures.csv").endswith("not measured yet.")
-    rows = ["-,5,3,1,T2_alpha0.9,T1_alpha0,all,log_loss,-0.02,-0.03,-0.01,better"]
-    rows += [f"-,5,3,1,T2_alpha0.9,T1_alpha0,all,{name},0.01,-0.001,0.02,no difference shown" for name in RANKING]
+    rows = ["-,5,3,1,T2_alpha0.9,-,T1_alpha0,all,log_loss,-0.02,-0.03,-0.01,better"]
+    rows += [f"-,5,3,1,T2_alpha0.9,-,T1_alpha0,all,{name},0.01,-0.001,0.02,no difference shown" for name in RANKING]
     rows += [row.replace(",5,3,1,", ",5,3,4,") for row in rows]
-    head = "changed,folds,seeds,turns,model,reference,at,metric,difference,low,high,verdict,size,teachers"
+    head = "changed,folds,seeds,turns,model,reference_changed,reference,at,metric,difference,low,high,verdict"
     rows = [f"{row},128,resnet18 efficientnet_b0 resnet18_seed43" for row in rows]
-    (tmp_path / "procedures.csv").write_text("\n".join([head, *rows]))
+    (tmp_path / "procedures.csv").write_text("\n".join([f"{head},size,teachers", *rows]))
     assert fold_list(tmp_path / "procedures.csv") == (
         "- Distilling (T=2 α=0.9, from 2 ResNet-18 and 1 EfficientNet-B0) against training alone, 5 folds of train and "
         "val, 3 seeds each, 128 px: log loss -0.0200 (-0.0300 to -0.0100), better; average precision +0.0100 (-0.0010 "
         "to +0.0200), no difference shown; ROC-AUC +0.0100 (-0.0010 to +0.0200), no difference shown."
     )
+    several = [row.replace("-,5", "a=1,5").replace("0.9,-", "0.9,a=1") for row in rows]
+    several += [row.replace("a=1,5", "a=2,5") for row in several]
+    (tmp_path / "procedures.csv").write_text("\n".join([f"{head},size,teachers", *several]))
+    alone, other = fold_list(tmp_path / "procedures.csv").splitlines()
+    assert alone.startswith(
+        "- Distilling (T=2 α=0.9, from 2 ResNet-18 and 1 EfficientNet-B0, a=1) against training alone,"
+    )
+    assert other.startswith(
+        "- Distilling (T=2 α=0.9, from 2 ResNet-18 and 1 EfficientNet-B0, a=2) against the same, a=1,"
+    )
+
+
+def test_the_method_that_was_taken_and_those_that_failed_are_said(tmp_path):
+    head = "method,roc_auc_change,roc_auc_change_low,roc_auc_change_high,val_ece,megabytes,passes,chosen"
+    rows = [
+        "fp32,0,0,0,0.02,6.1,no,no",
+        "a,-0.03,-0.04,-0.02,0.021,1.6,no,no",
+        "b,0.001,-0.002,0.004,0.03,1.65,yes,yes",
+    ]
+    (tmp_path / "quantization.csv").write_text("\n".join([head, *rows]))
+    assert method_table(tmp_path / "quantization.csv").splitlines()[2:] == [
+        "| `a` | -0.0300 (-0.0400 to -0.0200) | 0.0210 | 1.600 | no |",
+        "| `b` | +0.0010 (-0.0020 to +0.0040) | 0.0300 | 1.650 | yes, taken |",
+    ]
+
+
+def test_every_file_that_was_timed_has_its_row_and_no_time_stands_twice(at_root):
+    results = Results(HAM10000)
+    lines = [line.strip("| ").split(" | ") for line in runtime_table(results).splitlines()[2:]]
+    timed = results.deployment()
+    files = {(row["model"], row["runtime"]) for row in timed.to_dict("records")}
+    shown = [(model, runtime) for model, runtime, *_ in lines]
+    assert len(set(shown)) == len(shown)
+    selected = label_of(results.index, role="selected")
+    assert set(shown) == {pair for pair in files if pair[0] == selected or not pair[0].startswith("student")}
+    (released,) = [cells for model, runtime, *cells in lines if (model, runtime) == (selected, "onnx int8")]
+    row = timed[(timed["model"] == selected) & (timed["runtime"] == "onnx int8")].iloc[0]
+    assert released[2] == f"{row['ms_p50_1_thread']:.2f} ({row['ms_p95_1_thread']:.2f})"
 
 
 def test_the_diagram_has_every_stage_and_no_arrow_that_others_imply(at_root):

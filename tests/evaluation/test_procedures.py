@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from stages.evaluation.procedures import compare_procedures
+from stages.evaluation.procedures import Way, compare_procedures
 from stages.foundation.settings import Evaluate, Kd
 
 KD = Kd(teachers=["resnet18"], loss="kl", label_turns=1, temperature=1, alpha=0.5, repeated="T1_alpha0.5", seeds=[43])
@@ -31,8 +31,12 @@ def fold(seed, gain):
     return table
 
 
+def compared(folds):
+    return compare_procedures({"-": Way(KD, folds)}, SETTINGS)
+
+
 def rows(gain):
-    table = compare_procedures([fold(seed, gain) for seed in range(3)], KD, SETTINGS)
+    table = compared([fold(seed, gain) for seed in range(3)])
     assert set(zip(table["folds"], table["seeds"], strict=True)) == {(3, 2)}
     return table.set_index(["turns", "metric"])
 
@@ -68,7 +72,7 @@ def test_a_metric_is_its_mean_over_folds_and_seeds():
 
 
 def error_of(folds):
-    table = compare_procedures(folds, KD, SETTINGS).set_index(["turns", "metric"])
+    table = compared(folds).set_index(["turns", "metric"])
     return float(table.loc[("1", "roc_auc"), "standard_error"])
 
 
@@ -114,4 +118,27 @@ def test_seeds_that_differ_widen_the_interval_by_their_variance():
 
 def test_an_image_in_the_holdout_of_two_folds_is_refused():
     with pytest.raises(ValueError, match="1200 is in the holdout of two folds"):
-        compare_procedures([fold(1, 0), fold(1, 0)], KD, SETTINGS)
+        compared([fold(1, 0), fold(1, 0)])
+
+
+def test_two_ways_are_each_compared_with_their_control_and_with_each_other():
+    """The second's student is the first's but for its gain, so that what is between them is the gain alone."""
+    ways = {f"gain={gain}": Way(KD, [fold(seed, gain) for seed in range(3)]) for gain in (0.4, 0.8)}
+    table = compare_procedures(ways, SETTINGS).query("turns == '1' and metric == 'roc_auc'")
+    pairs = list(zip(table["changed"], table["model"], table["reference_changed"], table["reference"], strict=True))
+    assert pairs == [
+        ("gain=0.4", "T1_alpha0.5", "gain=0.4", "T1_alpha0"),
+        ("gain=0.8", "T1_alpha0.5", "gain=0.8", "T1_alpha0"),
+        ("gain=0.8", "T1_alpha0.5", "gain=0.4", "T1_alpha0.5"),
+    ]
+    first, second, between = (row for _, row in table.iterrows())
+    assert between["difference"] == pytest.approx(second["difference"] - first["difference"])
+    assert between["reference_value"] == pytest.approx(first["reference_value"] + first["difference"])
+    assert between["verdict"] == "better"
+    assert between["standard_error"] < second["standard_error"]  # paired: their noise is the same
+
+
+def test_ways_on_other_images_are_refused():
+    ways = {"a": Way(KD, [fold(1, 0), fold(2, 0)]), "b": Way(KD, [fold(2, 0), fold(1, 0)])}
+    with pytest.raises(ValueError, match="b: its folds hold other images than those of a"):
+        compare_procedures(ways, SETTINGS)

@@ -32,6 +32,15 @@ def test_an_svg_is_the_same_twice_and_takes_the_pages_colour():
     assert "<dc:date>" not in first
 
 
+def test_an_svg_does_not_depend_on_the_last_bits_of_a_position():
+    """Two processors lay a figure out with positions that differ there."""
+    shifted = drawn()
+    for figure, width in ((first := drawn(), 0.8), (shifted, np.nextafter(0.8, 1))):
+        figure.set_layout_engine("none")
+        figure.axes[0].set_position((0.1, 0.1, width, 0.8))
+    assert as_svg(first, "a") == as_svg(shifted, "a")
+
+
 def test_a_file_of_its_own_is_black_on_white_whatever_page_shows_it():
     svg = on_white(as_svg(drawn(), "a"))
     assert svg.startswith('<svg style="color: black; background: white" ')
