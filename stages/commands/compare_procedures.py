@@ -27,7 +27,7 @@ from dvc.exceptions import DvcException
 
 from stages.dataset.predictions import read_predictions
 from stages.dataset.splits import read_split
-from stages.evaluation.procedures import Way, compare_procedures
+from stages.evaluation.procedures import COLUMNS, Way, compare_procedures
 from stages.evaluation.roles import roles_of
 from stages.foundation.files import write_csv, writing
 from stages.foundation.settings import Baselines, Evaluate, Kd
@@ -147,20 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = compare(options.experiments, options.output, partial=options.partial)
     except (ValueError, OSError, DvcException) as error:
         sys.exit(f"compare_procedures: {error}")
-    columns = [
-        "changed",
-        "model",
-        "reference_changed",
-        "reference",
-        "turns",
-        "at",
-        "metric",
-        "difference",
-        "low",
-        "high",
-        "p",
-        "verdict",
-    ]
+    columns = [*COLUMNS, "at", "metric", "difference", "low", "high", "p", "verdict"]
     print(table[columns].round(4).to_string(index=False))
 
 
