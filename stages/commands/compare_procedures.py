@@ -27,7 +27,7 @@ from dvc.exceptions import DvcException
 
 from stages.dataset.predictions import read_predictions
 from stages.dataset.splits import read_split
-from stages.evaluation.procedures import COLUMNS, Way, compare_procedures
+from stages.evaluation.procedures import COLUMNS, Procedure, compare_procedures
 from stages.evaluation.roles import roles_of
 from stages.foundation.files import write_csv, writing
 from stages.foundation.settings import Baselines, Evaluate, Kd
@@ -126,7 +126,7 @@ def compare(experiments: list[str], path: Path | None = None, *, partial: bool =
     groups = group({rev: flat(values) for rev, values in nested.items()}, partial=partial)
     first = {way: nested[next(iter(folds.values()))] for way, folds in groups.items()}
     ways = {
-        way: Way(Kd(**first[way]["kd"]), [frozen(revision, nested[revision]) for revision in folds.values()])
+        way: Procedure(Kd(**first[way]["kd"]), [frozen(revision, nested[revision]) for revision in folds.values()])
         for way, folds in groups.items()
     }
     table = compare_procedures(ways, Evaluate(**next(iter(first.values()))["evaluate"]))

@@ -22,35 +22,47 @@ COLUMNS = ["changed", "folds", "seeds", "turns", "model", "reference_changed", "
 
 
 @dataclass(frozen=True)
-class Way:
+class Procedure:
     """A way of training: its distillation, and each fold's predictions, in a table as predictions.csv is."""
 
     kd: Kd
     folds: list[pd.DataFrame]
 
 
-def compare_procedures(ways: Mapping[str, Way], settings: Evaluate) -> pd.DataFrame:
-    """Return the paired tests of each way's repeated student against its control, and against the first way's student.
+Scores = dict[tuple[str, str, str], Estimates]  # (procedure's name, student, ending) -> its metrics over all folds
 
-    ways: by name; the same folds of the same images. ValueError where a way has other images, or one image is in the
-    holdout of two folds. A metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates
-    draw the lesions of each fold's holdout and the seeds, and hold the training images of each fold fixed. Thresholds
-    are from each run's own val. A single pass and four turns. `changed` and `reference_changed` are the names of the
-    two ways, `reference_value` is the second's.
+
+def compare_procedures(procedures: Mapping[str, Procedure], settings: Evaluate) -> pd.DataFrame:
+    """Return the paired tests of each one's repeated student against its control, and against the first one's student.
+
+    procedures: by name; the same folds of the same images. ValueError where one has other images, or one image is in
+    the holdout of two folds. A metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its
+    replicates draw the lesions of each fold's holdout and the seeds, and hold the training images of each fold fixed.
+    Thresholds are from each run's own val. A single pass and four turns. `changed` and `reference_changed` are the
+    names of the two procedures, `reference_value` is the second's.
     """
-    first, *others = ways
-    _check_images(ways)
-    pairs = [((name, way.kd.repeated), (name, CONTROL)) for name, way in ways.items()]
-    pairs += [((name, ways[name].kd.repeated), (first, ways[first].kd.repeated)) for name in others]
-    return pd.concat([_compared(ways, *pair, settings) for pair in pairs], ignore_index=True)
-
-
-def _check_images(ways: Mapping[str, Way]) -> None:
-    """Raise ValueError for an image in the holdout of two folds, or a way whose folds hold other images."""
-    held = {
-        name: [list(table.loc[table["split"] == "holdout", "image_id"]) for table in ways[name].folds] for name in ways
+    first, *others = procedures
+    _check_images(procedures)
+    scores = {
+        (name, student, ending): _mean_over_folds(procedure, student, ending, settings)
+        for name, procedure in procedures.items()
+        for student in (procedure.kd.repeated, CONTROL)
+        for ending in TURNS.values()
     }
-    first = next(iter(ways))
+    students = {name: (name, procedure.kd.repeated) for name, procedure in procedures.items()}
+    pairs = [(student, (name, CONTROL)) for name, student in students.items()]
+    pairs += [(students[name], students[first]) for name in others]
+    tables = [_compared(procedures[pair[0][0]], scores, *pair, settings) for pair in pairs]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _check_images(procedures: Mapping[str, Procedure]) -> None:
+    """Raise ValueError for an image in the holdout of two folds, or a procedure whose folds hold other images."""
+    held = {
+        name: [list(table.loc[table["split"] == "holdout", "image_id"]) for table in procedure.folds]
+        for name, procedure in procedures.items()
+    }
+    first = next(iter(procedures))
     images = pd.Series([image for fold in held[first] for image in fold])
     if images.duplicated().any():
         raise ValueError(f"{images[images.duplicated()].iloc[0]} is in the holdout of two folds")
@@ -60,30 +72,29 @@ def _check_images(ways: Mapping[str, Way]) -> None:
 
 
 def _compared(
-    ways: Mapping[str, Way], model: tuple[str, str], reference: tuple[str, str], settings: Evaluate
+    procedure: Procedure, scores: Scores, model: tuple[str, str], reference: tuple[str, str], settings: Evaluate
 ) -> pd.DataFrame:
-    """Return the tests of one (way, student) against another, over either number of turns."""
+    """Return the tests of a procedure's student against another (procedure's name, student), over both turns."""
     estimates = {
-        role + ending: _mean_over_folds(ways[way], student, ending, settings)
+        role + ending: scores[*side, ending]
         for ending in TURNS.values()
-        for role, (way, student) in {"model": model, "reference": reference}.items()
+        for role, side in {"model": model, "reference": reference}.items()
     }
     pairs = [Pair(str(turns), f"model{ending}", f"reference{ending}") for turns, ending in TURNS.items()]
-    way = ways[model[0]]
-    sample = draw_sample(way.folds[0], replicates=1, seed=settings.seed)  # no test of single models reads it
+    sample = draw_sample(procedure.folds[0], replicates=1, seed=settings.seed)  # no test of single models reads it
     table = comparison_table(pairs, estimates, sample, p={}).rename(columns={"family": "turns"})
     keys = zip(table["reference"], table["at"], table["metric"], strict=True)
     table["reference_value"] = [float(estimates[name][at, metric][0]) for name, at, metric in keys]
     names = {"changed": model[0], "model": model[1], "reference_changed": reference[0], "reference": reference[1]}
-    table = table.assign(**names, folds=len(way.folds), seeds=1 + len(way.kd.seeds))
+    table = table.assign(**names, folds=len(procedure.folds), seeds=1 + len(procedure.kd.seeds))
     table = table.drop(columns=["compares", "p_obuchowski", "p_holm", "margin", "claim"])  # Holm's: a pair each
     return table[COLUMNS + [name for name in table.columns if name not in COLUMNS]]
 
 
-def _mean_over_folds(way: Way, student: str, ending: str, settings: Evaluate) -> Estimates:
-    """Return a student's metrics over all folds; equal seeds and folds have equal draws, so that ways are paired."""
-    names = [f"student_{student}{seed}{ending}" for seed in ("", *(f"_seed{seed}" for seed in way.kd.seeds))]
-    runs = [_fold(table, names, settings, number) for number, table in enumerate(way.folds)]
+def _mean_over_folds(procedure: Procedure, student: str, ending: str, settings: Evaluate) -> Estimates:
+    """Return a student's metrics over all folds; equal seeds and folds have equal draws, so that they are paired."""
+    names = [f"student_{student}{seed}{ending}" for seed in ("", *(f"_seed{seed}" for seed in procedure.kd.seeds))]
+    runs = [_fold(table, names, settings, number) for number, table in enumerate(procedure.folds)]
     return {key: np.mean([run[key] for run in runs], axis=0) for key in runs[0]}
 
 

@@ -73,11 +73,9 @@ def architecture_table(results: Results) -> str:
 
 def runtime_table(results: Results) -> str:
     """Return size, memory and speed of every file that `benchmark` timed, teachers and the selected student."""
-    selected = label_of(results.index, role="selected")
+    table, repeated = results.deployment(), labels_of(results.index, role="grid")  # who have the selected one's times
     rows = []
-    for row in results.deployment().to_dict("records"):
-        if row["model"] != selected and row["model"].startswith("student"):
-            continue  # the grid's others, which repeat the selected one's times
+    for row in table[~table["model"].isin(repeated)].to_dict("records"):
         times = [f"{row[f'ms_p50_{n}']:.2f} ({row[f'ms_p95_{n}']:.2f})" for n in ("1_thread", "all_threads")]
         sizes = [f"{row['megabytes']:.2f}", f"{row['peak_megabytes']:.1f}"]
         ratio = f"{row['times_fp32_1_thread']:.2f}"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from stages.evaluation.procedures import Way, compare_procedures
+from stages.evaluation.procedures import Procedure, compare_procedures
 from stages.foundation.settings import Evaluate, Kd
 
 KD = Kd(teachers=["resnet18"], loss="kl", label_turns=1, temperature=1, alpha=0.5, repeated="T1_alpha0.5", seeds=[43])
@@ -32,7 +32,7 @@ def fold(seed, gain):
 
 
 def compared(folds):
-    return compare_procedures({"-": Way(KD, folds)}, SETTINGS)
+    return compare_procedures({"-": Procedure(KD, folds)}, SETTINGS)
 
 
 def rows(gain):
@@ -123,7 +123,7 @@ def test_an_image_in_the_holdout_of_two_folds_is_refused():
 
 def test_two_ways_are_each_compared_with_their_control_and_with_each_other():
     """The second's student is the first's but for its gain, so that what is between them is the gain alone."""
-    ways = {f"gain={gain}": Way(KD, [fold(seed, gain) for seed in range(3)]) for gain in (0.4, 0.8)}
+    ways = {f"gain={gain}": Procedure(KD, [fold(seed, gain) for seed in range(3)]) for gain in (0.4, 0.8)}
     table = compare_procedures(ways, SETTINGS).query("turns == '1' and metric == 'roc_auc'")
     pairs = list(zip(table["changed"], table["model"], table["reference_changed"], table["reference"], strict=True))
     assert pairs == [
@@ -139,6 +139,6 @@ def test_two_ways_are_each_compared_with_their_control_and_with_each_other():
 
 
 def test_ways_on_other_images_are_refused():
-    ways = {"a": Way(KD, [fold(1, 0), fold(2, 0)]), "b": Way(KD, [fold(2, 0), fold(1, 0)])}
+    ways = {"a": Procedure(KD, [fold(1, 0), fold(2, 0)]), "b": Procedure(KD, [fold(2, 0), fold(1, 0)])}
     with pytest.raises(ValueError, match="b: its folds hold other images than those of a"):
         compare_procedures(ways, SETTINGS)
