@@ -2,9 +2,7 @@
 
     python -m stages.baselines
 
-Reads data/processed/<name>: the pack, train.csv, val.csv. Writes below models/<name>: baselines/<model>.onnx for
-each of baselines.models, features.npy in the pack's order, and predictions/baselines with <model>.csv (every packed
-image that is not in train.csv) and record.json.
+Writes the models as ONNX, the features in the pack's order, and p_melanoma of every packed image not in train.csv.
 """
 
 import os
@@ -25,17 +23,17 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from stages.dataset.pack import Pack, open_pack
-from stages.dataset.predictions import RECORD, scored_ids, write_predictions
-from stages.dataset.splits import check_disjoint, read_split
 from stages.deployment.session import open_session
 from stages.features.handcrafted import image_features
 from stages.foundation import command
 from stages.foundation.files import write_json, writing
+from stages.foundation.pack import Pack, open_pack
 from stages.foundation.params import dump_params, read_params
+from stages.foundation.predictions import RECORD, scored_ids, write_predictions
 from stages.foundation.progress import track
 from stages.foundation.record import make_record
 from stages.foundation.settings import BaselineModel, Baselines, Data, Threads
+from stages.foundation.splits import check_disjoint, read_split
 
 PACKAGES = ["scikit-learn", "scikit-image", "skl2onnx", "onnxruntime", "numpy"]
 

@@ -11,16 +11,14 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.dataset.settings import Splits, Target
-from stages.demo.settings import Demo
 from stages.export.settings import Quantize
 from stages.foundation import command, files
 from stages.foundation.names import ARCHITECTURES, CONTROL, GRID, STUDENT, Teachers, parse_teacher
 from stages.foundation.params import PARAMS, read_params, read_yaml
-from stages.foundation.settings import Baselines, Data, Evaluate, Kd, Tracking
+from stages.foundation.settings import Baselines, Data, Evaluate, Kd, Splits, Target, Tracking
 from stages.images.settings import Image
 from stages.networks.settings import PLANS, Compute, Distill, Init, Schedule, TeacherSchedule, Views, plan_of, start_of
-from stages.stress.settings import Stress
+from stages.pictures.settings import Demo, Stress
 
 MARKER = Path("data/params_checked")
 
@@ -72,16 +70,6 @@ def check_choices(params: Params) -> None:
     start_of(params.init, STUDENT)
 
 
-def check_batches(schedules: dict[str, Schedule], processes: int) -> None:
-    """Raise ValueError on a batch too small to give each process an image: an epoch's are equal, so half at worst."""
-    for name, schedule in schedules.items():
-        if schedule.batch_size < 2 * processes:
-            raise ValueError(
-                f"{PARAMS}: {name}: batch_size {schedule.batch_size} is too small for compute.processes, {processes}: "
-                "wanted two images for each at least"
-            )
-
-
 def check_changes(params: Params) -> None:
     """Raise ValueError on changes for a repeat that is not trained, on one of a seed, and on unfit ones."""
     for name in params.teacher.changes:
@@ -114,8 +102,6 @@ def main() -> None:
     check_folds(params)
     check_changes(params)
     plans = {key: plan_of(params.teacher, params.views, params.init, key) for key in params.teachers}
-    schedules = {f"teacher, of {key}": plan.schedule for key, plan in plans.items()} | {"distill": params.distill}
-    check_batches(schedules, params.compute.processes)
     with files.writing(MARKER, PLANS) as (marker, folder):
         files.write_text(marker, "params.yaml is consistent\n")
         folder.mkdir()

@@ -1,31 +1,26 @@
-"""Train one MobileNetV3-Small on labels and soft labels.
+"""Train one MobileNetV3-Small on labels and on the soft labels of kd.teachers, which are averaged.
 
     python -m stages.distill T1_alpha0.5
 
-Reads data/processed/<name>: pack, train.csv, val.csv; models/<name>/soft_labels of kd.teachers, which are averaged.
-Writes models/<name>/students/<key>.safetensors; models/<name>/predictions/students/<key>: predictions.csv and
-turned.csv (every packed image that is not in train.csv, as it is and over four quarter turns), record.json;
-plots/<name>/history/students/<key>.csv. alpha 0 is the control: the same student without distillation.
-T1_alpha0.5_seed43 is a repeat with another seed; it is written below repeats.
+alpha 0 is the control: the same student without distillation. T1_alpha0.5_seed43 is a repeat with another seed; it is
+written below repeats. Predictions are of every packed image not in train.csv, as it is and over four quarter turns.
 """
 
 import dataclasses
 from pathlib import Path
 
-from stages.dataset.settings import Target
 from stages.distillation.teaching import mean_logits, student_loss
 from stages.foundation import command
 from stages.foundation.names import STUDENT, parse_student
 from stages.foundation.params import dump_params, read_params
-from stages.foundation.settings import Data, Distilling
-from stages.learning.processes import relaunch
+from stages.foundation.settings import Data, Distilling, Target
 from stages.learning.run import label_loss, start_model, train, write_run
 from stages.networks.dataset import dataset_files, open_dataset
 from stages.networks.device import open_device
 from stages.networks.settings import Compute, Distill, Init, Views, start_of
 from stages.networks.views import Examples
 
-CODE = ("distill.py", "foundation", "dataset", "networks", "learning", "distillation")
+CODE = ("distill.py", "foundation", "networks", "learning", "distillation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +39,6 @@ def main(key: str) -> None:
     params = read_params(Params)
     params = dataclasses.replace(params, distill=params.distill.seeded(student.seed))
     start = start_of(params.init, STUDENT)
-    if relaunch("stages.distill", key, params.compute):
-        return
     device = open_device(params.compute)
     processed, models = Path("data/processed", params.data.name), Path("models", params.data.name)
     dataset = open_dataset(processed, params.target)
@@ -54,7 +47,7 @@ def main(key: str) -> None:
     hard_loss = label_loss(dataset.train, params.distill.loss, device.device)
     run = train(
         start_model(STUDENT, start, len(dataset.train.classes), params.distill, device),
-        student_loss(hard_loss, teacher, student, params.kd.loss),
+        student_loss(hard_loss, teacher, student),
         dataset,
         examples=Examples(dataset.train, params.views, views),
         schedule=params.distill,
@@ -64,8 +57,7 @@ def main(key: str) -> None:
         settings={"key": key, "start": str(start), **dump_params(params, leave_out="init")},
     )
     kind = "students" if student.seed is None else "repeats"
-    if run:
-        write_run(run, dataset, device, STUDENT, name=params.data.name, kind=kind, key=key)
+    write_run(run, dataset, device, STUDENT, name=params.data.name, kind=kind, key=key)
 
 
 if __name__ == "__main__":

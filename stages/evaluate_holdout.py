@@ -2,11 +2,8 @@
 
     python -m stages.evaluate_holdout
 
-Reads data/processed/<name>: train.csv, val.csv, holdout.csv; models/<name>/predictions of the teachers, students,
-ONNX files and baselines that params.yaml names. Writes metrics/<name>/headline.json (the selected student);
-metrics/<name>/evaluation: model_index.csv (what each model is), predictions.csv (labels and probabilities, from which
-all metrics can be recomputed) and one table a question; plots/<name>/data: what the figures draw. "The study" is the
-original student project whose README this project started from.
+predictions.csv holds labels and probabilities, from which all metrics can be recomputed; model_index.csv says what each
+model is. "The study" is the original student project whose README this project started from.
 """
 
 import hashlib
@@ -18,25 +15,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.dataset.predictions import DECISIONS, IDS, RECORD, read_predictions, read_record
-from stages.dataset.splits import SPLITS, check_classes, check_disjoint, read_split
 from stages.deployment.decision import Decision
 from stages.evaluation.evaluation import Evaluation, Predictions
 from stages.evaluation.plot_data import overview, plot_data
 from stages.evaluation.roles import ENSEMBLE, Roles, index_table, roles_of
-from stages.evaluation.stress import refusal, robustness, skin_tones
-from stages.evaluation.tables import TABLES, wide
+from stages.evaluation.scores import blanks_filled
+from stages.evaluation.stress import stress
+from stages.evaluation.tables import TABLES
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import HEADLINE, TABLE, TURNED, Teachers
 from stages.foundation.params import read_params
+from stages.foundation.predictions import DECISIONS, IDS, RECORD, read_predictions, read_record
 from stages.foundation.probability import mean_probability
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd
-
-ABLATION = [  # (at, metric): the columns of two of the study's tables
-    *(("all", name) for name in ("roc_auc", "average_precision", "pr_auc", "ece")),
-    *(("0.5", name) for name in ("f1", "sensitivity", "ppv", "accuracy")),
-]
+from stages.foundation.splits import SPLITS, check_classes, check_disjoint, read_split
 
 STRESS = ("altered", "pictures", "skin")  # tables of stress_test
 
@@ -69,31 +62,31 @@ def read_all(folder: Path, roles: Roles, scored: dict[str, pd.DataFrame]) -> Pre
     }
 
 
-def describe_run(name: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Return one row of run.csv: device, threads and versions as recorded; hashes of parameters and of inputs."""
+def describe_models(evaluation: Evaluation, records: dict[str, Any]) -> pd.DataFrame:
+    """Return model_index.csv: what each model is, its scalings fitted on val, and the run it is from; blanks are "-".
+
+    records: of the models that were trained. The hashes are of parameters and of inputs.
+    """
+    rows = []
+    for row in index_table(evaluation.roles).to_dict("records"):
+        record, scalings = records.get(row["model"]), evaluation.scalings.get(row["model"])
+        if scalings is not None:
+            temperature, platt = scalings["temperature"], scalings["platt"]
+            row |= {"temperature_slope": temperature.slope, "platt_slope": platt.slope}
+            row |= {"platt_intercept": platt.intercept}
+        rows.append(row | (describe_run(record) if record else {}))
+    return blanks_filled(pd.DataFrame(rows))
+
+
+def describe_run(record: dict[str, Any]) -> dict[str, Any]:
+    """Return epochs, features, device, threads and versions as recorded, and hashes of parameters and of inputs."""
     hashed = {
         f"{part}_sha256": hashlib.sha256(json.dumps(record[part], sort_keys=True).encode()).hexdigest()[:16]
         for part in ("params", "inputs")
     }
     versions = " ".join(f"{package} {version}" for package, version in record["versions"].items())
-    machine = {key: record.get(key, "-") for key in ("device", "instruction_set", "precision", "threads", "machine")}
-    return {"model": name, "epochs": record.get("epochs", 0), **machine, **hashed, "versions": versions}
-
-
-def ablation(models: pd.DataFrame, roles: Roles) -> pd.DataFrame:
-    """Return the grid and the control with their T and alpha: the study's ablation table, with intervals."""
-    cells = [model for model in roles.models if model.role in ("grid", "control", "selected")]
-    table = wide(models, [model.name for model in cells], ABLATION)
-    table.insert(1, "temperature", [model.temperature for model in cells])
-    table.insert(2, "alpha", [model.alpha for model in cells])
-    return table
-
-
-def baseline_table(models: pd.DataFrame, records: dict[str, Any], names: list[str]) -> pd.DataFrame:
-    """Return the baselines with their number of features: the study's table, with intervals."""
-    table = wide(models, names, ABLATION)
-    table.insert(1, "features", [records[name]["features"] for name in names])
-    return table
+    keys = ("epochs", "features", "device", "instruction_set", "precision", "threads", "machine")
+    return {**{key: record[key] for key in keys if key in record}, **hashed, "versions": versions}
 
 
 def headline(evaluation: Evaluation) -> dict[str, Any]:
@@ -139,16 +132,10 @@ def main() -> None:
     exported = {name: Decision(**values) for name, values in read_record(folder / "onnx" / DECISIONS).items()}
     evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
     headline_metrics = headline(evaluation)
-    tables = {"model_index": index_table(roles), **{name: build(evaluation) for name, build in TABLES.items()}}
-    altered, pictures, skin = (
-        pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS, keep_default_na=False) for stem in STRESS
-    )
-    tables["robustness"] = robustness(evaluation, altered)
-    tables["refusal"] = refusal(evaluation, altered, pictures)
-    tables["skin_tones"] = skin_tones(evaluation, skin)
-    tables["kd_ablation"] = ablation(tables["models"], roles)
-    tables["baselines"] = baseline_table(tables["models"], records, roles.baselines)
-    tables["run"] = pd.DataFrame([describe_run(model, record) for model, record in records.items()])
+    tables = {"model_index": describe_models(evaluation, records)}
+    tables |= {name: build(evaluation) for name, build in TABLES.items()}
+    stressed = (pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS, keep_default_na=False) for stem in STRESS)
+    tables["stress"] = stress(evaluation, *stressed)
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
     outputs = {metrics / f"evaluation/{stem}.csv": table for stem, table in tables.items()}
     figures = plot_data(evaluation) | {"data_overview": overview(splits)}
@@ -159,8 +146,9 @@ def main() -> None:
         write_csv(frozen_partial, prediction_table(scored, p))
         for path, table in zip(partials, outputs.values(), strict=True):
             write_csv(path, table, digits=6)
-    summary = wide(tables["models"], list(p), list(HEADLINE.values())).set_index("model")
-    print(summary[list(HEADLINE)].round(4).to_string())
+    estimates = evaluation.estimates["holdout"]
+    summary = {model: {name: estimates[model][key][0] for name, key in HEADLINE.items()} for model in p}
+    print(pd.DataFrame(summary).T.round(4).to_string())
 
 
 if __name__ == "__main__":

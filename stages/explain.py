@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from stages.dataset.pack import open_pack
-from stages.dataset.settings import Target
-from stages.dataset.splits import MELANOMA, classes_of
 from stages.foundation import command
 from stages.foundation.files import read_table, writing
 from stages.foundation.names import STUDENT
+from stages.foundation.pack import open_pack
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data, Selection, Threads
+from stages.foundation.settings import Data, Selection, Target, Threads
+from stages.foundation.splits import MELANOMA, classes_of
 from stages.networks.models import Classifier, load_weights
 from stages.networks.views import plain_view
 

@@ -5,8 +5,8 @@
 Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv and split_metadata.json. Each lesion of
 train.csv is in one of splits.folds folds, for cross-fitting. With the archive HAM10000, seed 42 and 70/15/15 the splits
 are those of the study, the original student project whose README this project started from, image for image.
-splits.fold k makes a run that compares procedures: its holdout is fold k of the study's train and val, the rest of
-these is its train and val, and the study's holdout is in none of its tables.
+With splits.fold: k, the study's train and val are split again: fold k becomes the holdout. The study's own holdout is
+left out.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,10 @@ import networkx as nx
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from stages.dataset.settings import Splits
-from stages.dataset.splits import MELANOMA, SPLIT_COLUMNS, SPLITS, UNKNOWN
 from stages.foundation import command, files
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data
+from stages.foundation.settings import Data, Splits
+from stages.foundation.splits import MELANOMA, SPLIT_COLUMNS, SPLITS, UNKNOWN
 from stages.images.archive import content_hashes, find_images, read_metadata
 
 FEWEST_LESIONS = 2  # of each class in each split

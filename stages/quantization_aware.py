@@ -2,10 +2,8 @@
 
     python -m stages.quantization_aware
 
-Reads data/processed/<name>: pack, train.csv, val.csv; models/<name>/soft_labels of kd.teachers, which are averaged, and
-models/<name>/students/<the key that kd.* selects>. Writes models/<name>/aware.onnx: 8-bit arithmetic with unsigned
-activations, which `quantize` compares with the other methods; models/<name>/aware.safetensors: what it was trained to,
-for other formats; plots/<name>/history/aware.csv.
+Writes aware.onnx: 8-bit arithmetic with unsigned activations, which `quantize` compares with the other methods; and
+aware.safetensors: what it was trained to, for other formats.
 """
 
 import dataclasses
@@ -13,8 +11,6 @@ from pathlib import Path
 
 import torch
 
-from stages.dataset.settings import Target
-from stages.deployment.session import DISTANCE, LOGITS
 from stages.distillation.teaching import mean_logits, student_loss
 from stages.export.aware import AWARE_WEIGHTS, make_aware, observe, save_aware, settle
 from stages.export.aware_graph import AWARE_FILE, write_integers
@@ -23,9 +19,9 @@ from stages.export.familiarity import Answering, fit_gaussian
 from stages.export.graph import export_onnx, serialize
 from stages.foundation import command
 from stages.foundation.files import write_csv, writing
-from stages.foundation.names import STUDENT, parse_student
+from stages.foundation.names import DISTANCE, LOGITS, STUDENT, parse_student
 from stages.foundation.params import dump_params, read_params
-from stages.foundation.settings import Data, Distilling, Selection
+from stages.foundation.settings import Data, Distilling, Selection, Target
 from stages.learning.checkpoints import forget_checkpoint
 from stages.learning.run import label_loss, train
 from stages.networks.dataset import dataset_files, open_dataset
@@ -34,7 +30,7 @@ from stages.networks.models import load_weights
 from stages.networks.settings import Compute, Schedule, ViewCount, Views
 from stages.networks.views import Examples, plain_view
 
-UNITS = ("foundation", "dataset", "networks", "learning", "distillation", "deployment", "export")
+UNITS = ("foundation", "networks", "learning", "distillation", "export")
 CODE = ("quantization_aware.py", *UNITS)
 OBSERVED = 128  # training images whose activations give the first ranges
 
@@ -69,7 +65,7 @@ def main() -> None:
     observe(aware, plain_view(torch.from_numpy(calibration_pixels(images, OBSERVED, schedule.seed))))
     run = train(
         aware,
-        student_loss(hard_loss, teacher, parse_student(key), params.kd.loss),
+        student_loss(hard_loss, teacher, parse_student(key)),
         dataset,
         examples=Examples(images, params.views, views),
         schedule=schedule,
@@ -78,8 +74,6 @@ def main() -> None:
         code=CODE,
         settings={"key": key, **dump_params(params)},
     )
-    if run is None:
-        raise ValueError("compute.processes: wanted one process for this stage")
     targets = (models / AWARE_WEIGHTS, models / AWARE_FILE, Path("plots", params.data.name, "history/aware.csv"))
     with writing(*targets) as (kept, target, history):
         save_aware(kept, aware.cpu().eval())

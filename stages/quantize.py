@@ -2,12 +2,8 @@
 
     python -m stages.quantize
 
-Reads data/processed/<name>: pack, train.csv (calibration images), val.csv (the gate and each file's decision);
-models/<name>/students/<the key that kd.* selects>; models/<name>/aware.onnx. Writes models/<name>/onnx:
-student_{fp32,int8}.onnx and, to try on other machines, methods/<method>.onnx, all with metadata on how to use them;
-models/<name>/predictions/onnx: student_{fp32,int8}.csv (every packed image that is not in train.csv), record.json and
-decisions.json (each file's threshold, calibration, bounds of referral and refusal, from val);
-metrics/<name>/quantization.csv.
+train.csv gives the calibration images, val.csv the gate and each file's decision: threshold, calibration, bounds of
+referral and refusal. Every method's file is kept, too, to be tried on other machines.
 """
 
 from dataclasses import dataclass
@@ -18,9 +14,6 @@ import numpy as np
 import onnx
 import torch
 
-from stages.dataset.predictions import DECISIONS, RECORD, as_written, write_predictions
-from stages.dataset.settings import Target
-from stages.dataset.splits import MELANOMA
 from stages.deployment.decision import Decision
 from stages.deployment.deployed import run_of, score_pixels
 from stages.deployment.metadata import (
@@ -28,10 +21,10 @@ from stages.deployment.metadata import (
     PREPROCESSING,
     Frame,
     Metadata,
-    licence_of,
+    license_of,
     write_metadata,
 )
-from stages.deployment.session import DISTANCE, LOGITS, as_input, open_session, read_model
+from stages.deployment.session import as_input, open_session, read_model
 from stages.export.aware_graph import AWARE, AWARE_FILE
 from stages.export.calibration import calibration_pixels
 from stages.export.familiarity import Answering, fit_gaussian
@@ -41,12 +34,14 @@ from stages.export.ladder import LADDER
 from stages.export.settings import Gauge, Method, Quantize
 from stages.foundation import command
 from stages.foundation.files import sha256_file, write_csv, write_json, writing
-from stages.foundation.names import STUDENT
+from stages.foundation.names import DISTANCE, LOGITS, STUDENT
 from stages.foundation.params import dump_params, read_params
+from stages.foundation.predictions import DECISIONS, RECORD, as_written, write_predictions
 from stages.foundation.probability import class_probability
 from stages.foundation.progress import track
 from stages.foundation.record import code_hash, make_record
-from stages.foundation.settings import Data, Selection, Threads
+from stages.foundation.settings import Data, Selection, Target, Threads
+from stages.foundation.splits import MELANOMA
 from stages.images.settings import ImageLimits
 from stages.networks.dataset import Dataset, dataset_files, open_dataset
 from stages.networks.device import Device
@@ -56,7 +51,7 @@ from stages.networks.train_images import TrainImages
 
 PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
 FP32, INT8 = "student_fp32", "student_int8"
-CODE = ("quantize.py", "foundation", "dataset", "images", "networks", "deployment", "statistics", "export")
+CODE = ("quantize.py", "foundation", "images", "networks", "deployment", "statistics", "export")
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,7 @@ def describe(params: Params, images: TrainImages, decision: Decision, hashes: di
         frame=Frame(size=images.pack.size, **params.image.limits.model_dump()),
         decision=decision,
         hashes=hashes,
-        licence=licence_of(params.data.name),
+        licence=license_of(params.data.name),
         intended_use=INTENDED_USE,
     )
 

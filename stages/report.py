@@ -14,54 +14,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.dataset.pack import open_pack
-from stages.dataset.settings import Target
-from stages.dataset.splits import classes_of
-from stages.deployment.metadata import licence_of
+from stages.deployment.metadata import license_of
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.names import Teachers, parse_student
+from stages.foundation.pack import open_pack
 from stages.foundation.params import read_params
-from stages.foundation.settings import DEMO, Data, Evaluate, Kd
+from stages.foundation.settings import DEMO, Data, Evaluate, Kd, Target
+from stages.foundation.splits import classes_of
 from stages.reporting.drawing import on_white
 from stages.reporting.figures import draw_all
-from stages.reporting.labels import Tables, label_of, labels_of, read_index, read_table
-from stages.reporting.page import Table, pictures, render
+from stages.reporting.labels import (
+    Tables,
+    ablation_table,
+    baseline_table,
+    label_of,
+    labels_of,
+    read_index,
+    read_questions,
+    read_table,
+)
+from stages.reporting.page import TEMPLATES, Table, pictures, render
 from stages.reporting.report_tables import headline, report_tables
 from stages.reporting.verdicts import findings, verdicts
 
-EVALUATION = (
-    "models",
-    "comparisons",
-    "calibration",
-    "subgroups",
-    "subgroup_gaps",
-    "referral",
-    "robustness",
-    "refusal",
-    "skin_tones",
-    "repeatability",
-    "consequences",
-    "agreement",
-    "confusion",
-    "kd_ablation",
-    "baselines",
-    "predictions",
-)
-PLOTS = (
-    "roc",
-    "pr",
-    "roc_band",
-    "pr_band",
-    "thresholds",
-    "confidence",
-    "reliability",
-    "calibration_curve",
-    "decision_curve",
-    "risk_coverage",
-    "data_overview",
-    "examples",
-)
+EVALUATION = ("models", "comparisons", "subgroups", "predictions")
+QUESTIONS = ("decisions", "stress", "counts")  # tables that hold several
+PLOTS = ("roc", "pr", "thresholds", "confidence", "reliability", "data_overview", "examples")
 # The tables of the model card, by the names its template has for them: of the int8 file alone, and whole ones.
 CARD_INT8 = {
     "calibration": "Calibration",
@@ -69,7 +48,12 @@ CARD_INT8 = {
     "repeatability": "Repeatability",
     "consequences": "Consequences",
 }
-CARD_WHOLE = {"robustness": "Altered images", "refusal": "Unfamiliar pictures", "skin_tones": "Estimated skin tones"}
+CARD_WHOLE = {"alterations": "Altered images", "refusal": "Unfamiliar pictures", "skin_tones": "Estimated skin tones"}
+NEXT = """
+The report: {report}
+    dvc metrics show                    the student's headline numbers
+    dvc plots show                      every table and curve as one page
+    dvc exp run -S kd.temperature=2     change one number; what it touches runs again, no more"""
 ORIGINS = {"ham10000": "Tschandl et al. 2018", DEMO: "drawn by the pipeline"}  # of images
 
 
@@ -83,11 +67,18 @@ class Params:
 
 
 def read_tables(name: str, index: pd.DataFrame) -> Tables:
-    """Return the tables of the evaluation and of quantize by the file's stem, models by their labels."""
+    """Return the tables of the evaluation and of quantize by stem or question, models by their labels."""
     metrics, plots = Path("metrics", name), Path("plots", name)
     paths = [metrics / f"evaluation/{stem}.csv" for stem in EVALUATION] + [metrics / "quantization.csv"]
     paths += [plots / f"data/{stem}.csv" for stem in PLOTS]
-    return {path.stem: read_table(path, index) for path in paths}
+    tables = {path.stem: read_table(path, index) for path in paths}
+    for stem in QUESTIONS:
+        tables |= read_questions(metrics / f"evaluation/{stem}.csv", index)
+    tables |= read_questions(plots / "data/bands.csv", index, "curve", "band_")
+    return tables | {
+        "ablation": ablation_table(tables["models"], index),
+        "baselines": baseline_table(tables["models"], index),
+    }
 
 
 def read_histories(name: str, params: Params, index: pd.DataFrame) -> Tables:
@@ -121,7 +112,7 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
     decisions = models[(models["model"] == label_of(index, role="int8")) & (models["at"] == "operating point")]
     return {
         "name": params.data.name,
-        "licence": licence_of(params.data.name),
+        "licence": license_of(params.data.name),
         "synthetic": params.data.name == DEMO,
         "origin": ORIGINS.get(params.data.name, "not known to this project"),
         "selected": selected,
@@ -164,13 +155,14 @@ def main() -> None:
     int8 = {table.title: rows_of(table, label_of(index, role="int8")) for table in page_tables}
     heat = np.load(Path("models", name, "explanations.npy"), allow_pickle=False)
     galleries = pictures(tables["examples"], pack.pixels[rows], heat)
-    page = render("report.html.j2", **description, tables=page_tables, figures=figures, galleries=galleries)
     whole = {table.title: table for table in page_tables}
+    shown = {"tables": page_tables, "paired": whole["Paired comparisons"], "figures": figures, "galleries": galleries}
+    page = render(TEMPLATES / "report.html.j2", **description, **shown)
     card_tables = {
         **{stem: int8[title] for stem, title in CARD_INT8.items()},
         **{stem: whole[title] for stem, title in CARD_WHOLE.items()},
     }
-    card = render("model_card.md.j2", **description, **card_tables)
+    card = render(TEMPLATES / "model_card.md.j2", **description, **card_tables)
     with writing(Path("plots", name, "figures"), Path("plots", name, "report")) as (folder, report):
         folder.mkdir()
         for figure, svg in figures.items():
@@ -178,6 +170,7 @@ def main() -> None:
         report.mkdir()
         write_text(report / "report.html", page)
         write_text(report / "model_card.md", card)
+    print(NEXT.format(report=Path("plots", name, "report/report.html")))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
     python -m stages.soft_labels resnet18
 
 A teacher of a fold, such as resnet18_fold0, labels the images of this fold alone, which it was not trained on
-(cross-fitting, Dao et al. 2021, "Knowledge distillation as semiparametric inference"). Reads data/processed/<name>:
-pack, train.csv; models/<name>/teachers/<key>.safetensors. Writes models/<name>/soft_labels/<key>.safetensors: float16
-(views, labelled images, classes).
+(cross-fitting, Dao et al. 2021, "Knowledge distillation as semiparametric inference").
 """
 
 from dataclasses import dataclass
@@ -13,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.dataset.settings import Target
 from stages.distillation.soft_labels import save_soft_labels
 from stages.foundation import command
 from stages.foundation.files import writing
 from stages.foundation.names import parse_teacher
 from stages.foundation.params import read_params
 from stages.foundation.progress import track
-from stages.foundation.settings import Data, Labelling
+from stages.foundation.settings import Data, Labelling, Target
 from stages.networks.dataset import open_train
 from stages.networks.device import open_device
 from stages.networks.models import load_weights

@@ -2,10 +2,8 @@
 
     python -m stages.stress_test
 
-Reads data/processed/<name>: pack, train.csv and val.csv (which only say what is in neither: no label is read);
-models/<name>/onnx/student_int8.onnx. Writes models/<name>/predictions/stress: altered.csv (the images of neither
-split, each alteration at five strengths, and as they are: "none", 0) and pictures.csv, with p_melanoma and distance;
-skin.csv: the typology angle of each of these images whose skin can be seen.
+Of train.csv and val.csv it reads only which images are in neither, no label. altered.csv holds these, each alteration
+at five strengths, and as they are ("none", 0); skin.csv the typology angle of those whose skin can be seen.
 """
 
 import zlib
@@ -15,19 +13,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.dataset.pack import Pack, open_pack
-from stages.dataset.predictions import DIGITS, scored_ids
-from stages.dataset.splits import read_split
 from stages.deployment.deployed import Deployed, open_deployed
 from stages.foundation import command
 from stages.foundation.files import write_csv, writing
+from stages.foundation.pack import Pack, open_pack
 from stages.foundation.params import read_params
+from stages.foundation.predictions import DIGITS, scored_ids
 from stages.foundation.progress import track
 from stages.foundation.settings import Data, Threads
-from stages.stress.alterations import CASES, alter
-from stages.stress.pictures import pictures
-from stages.stress.settings import Stress
-from stages.stress.skin import typology_angle
+from stages.foundation.splits import read_split
+from stages.pictures.alterations import CASES, alter
+from stages.pictures.settings import Stress
+from stages.pictures.skin import typology_angle
+from stages.pictures.unfamiliar import pictures
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ Reads params.yaml's demo; writes data/raw/demo: HAM10000_metadata.csv and two fo
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.demo.archive import draw_archive
-from stages.demo.settings import Demo
 from stages.foundation import command
 from stages.foundation.files import writing
 from stages.foundation.params import read_params
+from stages.pictures.drawn_archive import draw_archive
+from stages.pictures.settings import Demo
 
 
 @dataclass(frozen=True)

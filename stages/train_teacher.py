@@ -2,29 +2,24 @@
 
     python -m stages.train_teacher resnet18
 
-resnet18_seed43 is a repeat with another seed; resnet18_fold0 is not trained on fold 0 of train.csv. Reads
-data/teachers/<key>.json; data/processed/<name>: pack, train.csv, val.csv. Writes
-models/<name>/teachers/<key>.safetensors; models/<name>/predictions/teachers/<key>: predictions.csv and turned.csv
-(every packed image that is not in train.csv, as it is and over four quarter turns), record.json;
-plots/<name>/history/teachers/<key>.csv.
+resnet18_seed43 is a repeat with another seed; resnet18_fold0 is not trained on fold 0 of train.csv. Predictions are of
+every packed image not in train.csv, as it is and over four quarter turns.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.dataset.settings import Target
 from stages.foundation import command
 from stages.foundation.names import parse_teacher
 from stages.foundation.params import dump_params, read_params
-from stages.foundation.settings import Data
-from stages.learning.processes import relaunch
+from stages.foundation.settings import Data, Target
 from stages.learning.run import label_loss, start_model, train, write_run
 from stages.networks.dataset import dataset_files, open_dataset
 from stages.networks.device import open_device
 from stages.networks.settings import Compute, read_plan
 from stages.networks.views import Examples
 
-CODE = ("train_teacher.py", "foundation", "dataset", "networks", "learning")
+CODE = ("train_teacher.py", "foundation", "networks", "learning")
 
 
 @dataclass(frozen=True)
@@ -37,8 +32,6 @@ class Params:
 def main(key: str) -> None:
     name = parse_teacher(key)
     params, plan = read_params(Params), read_plan(key)
-    if relaunch("stages.train_teacher", key, params.compute):
-        return
     device = open_device(params.compute)
     processed = Path("data/processed", params.data.name)
     dataset = open_dataset(processed, params.target, without_fold=name.fold)
@@ -53,8 +46,7 @@ def main(key: str) -> None:
         code=CODE,
         settings={"key": key, **plan.model_dump(), **dump_params(params)},
     )
-    if run:
-        write_run(run, dataset, device, name.architecture, name=params.data.name, kind="teachers", key=key)
+    write_run(run, dataset, device, name.architecture, name=params.data.name, kind="teachers", key=key)
 
 
 if __name__ == "__main__":

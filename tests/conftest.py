@@ -73,6 +73,16 @@ def nodes(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any,
             yield from nodes(value, (*path, key))
 
 
+def question(folder: Path, table: str, name: str) -> Any:
+    """Return the rows of one question in a table of the evaluation, without the columns it has no value in."""
+    import pandas as pd  # noqa: PLC0415 - only for tests that need it
+
+    rows = pd.read_csv(folder / f"metrics/demo/evaluation/{table}.csv", dtype=str).query("question == @name")
+    rows = rows.loc[:, (rows != "-").any()].drop(columns="question")
+    numbers = {column: pd.to_numeric(rows[column], errors="coerce") for column in rows if column != "at"}
+    return rows.assign(**{column: values for column, values in numbers.items() if values.notna().all()})
+
+
 def tiny_params(**changes: Any) -> dict[str, Any]:
     """Return the committed parameters, made tiny, with `changes` merged into their sections."""
     params: dict[str, Any] = yaml.load((ROOT / "params.yaml").read_text(), yaml.CSafeLoader)
@@ -208,7 +218,7 @@ def fit_sensitive(finished: Path, folder: Path) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A headless Chromium; tests that want one are skipped where there is none."""
-    from stages.commands.screenshots import start_browser  # noqa: PLC0415 - only for tests that need it
+    from tools.pictures import start_browser  # noqa: PLC0415 - only for tests that need it
 
     try:
         driver = start_browser("--disable-gpu", **{"goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}})

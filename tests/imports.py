@@ -1,11 +1,13 @@
 """What a module imports of the project, directly or not, and the units that dvc.yaml lists for it."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 
-def direct_imports(path: Path) -> set[Path]:
-    """Return the project's files that one file imports."""
+@cache
+def direct_imports(path: Path) -> frozenset[Path]:
+    """Return the project's files that one file imports; the current directory is the project's."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "stages":
@@ -13,18 +15,20 @@ def direct_imports(path: Path) -> set[Path]:
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "stages"}
     files = {Path(*name.split(".")).with_suffix(".py") for name in found}
-    return {file for file in files if file.is_file()}
+    return frozenset(file for file in files if file.is_file())
 
 
-def all_imports(path: Path) -> set[Path]:
+@cache
+def all_imports(path: Path) -> frozenset[Path]:
     """Return the file itself and every file of the project it imports, directly or not."""
-    seen, waiting = set(), [path]
+    seen: set[Path] = set()
+    waiting = [path]
     while waiting:
         file = waiting.pop()
         if file not in seen:
             seen.add(file)
             waiting.extend(direct_imports(file))
-    return seen
+    return frozenset(seen)
 
 
 def folder(path: Path) -> str:

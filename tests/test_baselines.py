@@ -11,8 +11,8 @@ import psutil
 from conftest import ROOT, write_params
 
 from stages import baselines
-from stages.dataset.pack import open_pack
 from stages.deployment.session import open_session
+from stages.foundation.pack import open_pack
 
 MODELS = ["gradient_boosting", "logistic_regression", "random_forest", "svm_rbf"]
 

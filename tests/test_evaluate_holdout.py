@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_params
+from conftest import question, write_params
 from sklearn.metrics import roc_auc_score
 
 from stages import evaluate_holdout
@@ -14,6 +14,7 @@ from stages.evaluation.roles import roles_of
 from stages.foundation.names import GRID
 from stages.foundation.probability import log_odds
 from stages.foundation.settings import Baselines, Kd
+from stages.reporting.labels import ablation_table, baseline_table, read_index, read_table
 from stages.statistics.metrics import threshold_at_sensitivity
 
 TRAINED = [
@@ -41,7 +42,9 @@ def test_every_named_model_is_scored_on_both_splits(tiny):
     models = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv")
     assert models["model"].unique().tolist() == [*SCORED, *MEANS]
     assert (models.groupby("model")["split"].unique().map(list).map(str) == "['val', 'holdout']").all()
-    assert models.groupby(["model", "split"]).size().unique().tolist() == [11 + 7 + 7]
+    sizes = models.groupby(["model", "split"]).size()
+    assert set(sizes) == {11 + 7 + 7, 11 + 7 + 7 + 2 * 8}  # the models shown upright have two scalings on the holdout
+    assert set(sizes[sizes == sizes.max()].index) == {(name, "holdout") for name in MODELS}
     assert not models.isna().any().any()
     assert ((models["low"] <= models["value"]) & (models["value"] <= models["high"])).mean() > 0.99
 
@@ -73,8 +76,8 @@ def flip_holdout(folder):
 
 def test_no_choice_depends_on_the_holdout(tiny):
     before, headline = read_models(tiny), json.loads((tiny / "metrics/demo/headline.json").read_text())
-    names = {"calibration": ["model", "calibration", "slope", "intercept"]}
-    names |= {"referral": ["model", "melanoma_from", "other_up_to"]}
+    names = {"model_index": ["model", "temperature_slope", "platt_slope", "platt_intercept"]}
+    names |= {"decisions": ["model", "melanoma_from", "other_up_to"]}
     chosen = {
         name: pd.read_csv(tiny / f"metrics/demo/evaluation/{name}.csv")[columns] for name, columns in names.items()
     }
@@ -175,14 +178,13 @@ def test_repeatability_and_consequences_are_of_the_frozen_decisions(tiny):
     frozen = pd.read_csv(tiny / "metrics/demo/evaluation/predictions.csv")
     val, holdout = (frozen[frozen["split"] == name] for name in ("val", "holdout"))
     repeated = holdout.groupby("lesion_id").filter(lambda images: len(images) > 1)
-    table = pd.read_csv(tiny / "metrics/demo/evaluation/repeatability.csv").set_index(["model", "of"])
+    table = question(tiny, "decisions", "repeatability").set_index(["model", "of"])
     for name in MODELS:
         cut = threshold_at_sensitivity(val["melanoma"].to_numpy(), val[name].to_numpy(), 0.95)
         called = (repeated[name] >= cut).groupby(repeated["lesion_id"])
         assert table.loc[(name, "all"), "value"] == pytest.approx((called.nunique() > 1).mean(), abs=1e-6)
         assert table.loc[(name, "all"), "lesions"] == repeated["lesion_id"].nunique()
-    table = pd.read_csv(tiny / "metrics/demo/evaluation/consequences.csv")
-    table = table.set_index(["model", "prevalence", "metric"])["value"]
+    table = question(tiny, "decisions", "consequences").set_index(["model", "prevalence", "metric"])["value"]
     melanomas = holdout[holdout["melanoma"] == 1]
     cut = threshold_at_sensitivity(val["melanoma"].to_numpy(), val["student_int8"].to_numpy(), 0.95)
     found = (melanomas["student_int8"] >= cut).groupby(melanomas["lesion_id"]).mean().mean()  # a lesion counts once
@@ -190,23 +192,26 @@ def test_repeatability_and_consequences_are_of_the_frozen_decisions(tiny):
     assert set(table.index.get_level_values("prevalence")) == {0.11, 0.02}
 
 
-def test_the_studys_tables_are_joined(tiny):
-    ablation = pd.read_csv(tiny / "metrics/demo/evaluation/kd_ablation.csv")
+def test_the_studys_tables_are_pivots_of_the_numbers(tiny):
+    index = read_index(tiny / "metrics/demo/evaluation")
+    table = read_table(tiny / "metrics/demo/evaluation/models.csv", index)
+    ablation, baselines = ablation_table(table, index), baseline_table(table, index)
     cells = list(zip(ablation["temperature"], ablation["alpha"], strict=True))
     assert cells == [(1, 0.5), (1, 0.9), (2, 0.5), (2, 0.9), (1, 0)]
-    baselines = pd.read_csv(tiny / "metrics/demo/evaluation/baselines.csv")
     assert (baselines["features"] == 208).all()
+    models, names = read_models(tiny)["value"], index.set_index("label")["model"]
+    for pivot in (ablation, baselines):
+        for row in pivot.to_dict("records"):
+            assert row["roc_auc"] == models[names[row["model"]], "holdout", "all", "roc_auc"]
+            assert row["ppv"] == models[names[row["model"]], "holdout", "0.5", "ppv"]
+
+
+def test_decisions_are_counted_as_they_are_scored(tiny):
+    counts = question(tiny, "counts", "outcomes").set_index(["model", "at", "outcome"])["images"]
     models = read_models(tiny)["value"]
-    for table in (ablation, baselines):
-        for row in table.to_dict("records"):
-            assert row["roc_auc"] == models[row["model"], "holdout", "all", "roc_auc"]
-            assert row["ppv"] == models[row["model"], "holdout", "0.5", "ppv"]
-    confusion = pd.read_csv(tiny / "metrics/demo/evaluation/confusion.csv", dtype={"at": str}).set_index(
-        ["model", "at"]
-    )
-    for (name, at), row in confusion.iterrows():
-        sensitivity = row["true_positives"] / (row["true_positives"] + row["false_negatives"])
-        assert models[name, "holdout", at, "sensitivity"] == pytest.approx(sensitivity, abs=1e-6)
+    for name, at in counts.index.droplevel("outcome").unique():
+        found, missed = (counts[name, at, outcome] for outcome in ("true positives", "false negatives"))
+        assert models[name, "holdout", at, "sensitivity"] == pytest.approx(found / (found + missed), abs=1e-6)
 
 
 def test_models_left_behind_are_not_scored(tiny):
@@ -232,13 +237,13 @@ def test_a_lesion_moved_into_the_holdout_by_hand_is_refused(tiny):
         evaluate_holdout.main()
 
 
-def test_the_run_table_explains_differences(tiny):
-    run = pd.read_csv(tiny / "metrics/demo/evaluation/run.csv").set_index("model")
-    assert list(run.index) == MODELS
+def test_the_index_explains_differences(tiny):
+    run = pd.read_csv(tiny / "metrics/demo/evaluation/model_index.csv", dtype=str).set_index("model")
+    assert list(run.index[run["versions"] != "-"]) == MODELS
     assert run.loc["resnet18", "device"] == "cpu"
-    assert run.loc["resnet18", "threads"] == 1
+    assert run.loc["resnet18", "threads"] == "1"
     assert "torch 2" in run.loc["resnet18", "versions"]
-    students = run.filter(like="student_T", axis=0)
+    students = run.loc[[name for name in MODELS if name.startswith("student_T")]]
     assert students["params_sha256"].nunique() == len(students)
 
 
@@ -248,14 +253,11 @@ def test_the_data_of_every_figure_is_written(tiny):
         assert set(table["model"]) == set(MODELS)
         assert np.isfinite(table.select_dtypes("number").to_numpy()).all()
     principal = {"resnet18", "student_T1_alpha0.5", "student_T1_alpha0", "student_int8"}
-    for name in ("roc_band", "pr_band", "risk_coverage"):
-        table = pd.read_csv(tiny / f"plots/demo/data/{name}.csv")
-        assert set(table["model"]) == principal
-        assert (table["low"] <= table["high"]).all()
-    assert set(pd.read_csv(tiny / "plots/demo/data/decision_curve.csv")["model"]) == principal | {
-        "treat all",
-        "treat none",
-    }
+    bands = pd.read_csv(tiny / "plots/demo/data/bands.csv")
+    assert (bands["low"] <= bands["high"]).all()
+    named = bands.groupby("curve")["model"].apply(set).to_dict()
+    assert named.pop("net_benefit") == principal | {"treat all", "treat none"}
+    assert named == dict.fromkeys(("roc", "precision_recall", "calibration", "risk_coverage"), principal)
     overview = pd.read_csv(tiny / "plots/demo/data/data_overview.csv")
     sizes = {name: len(pd.read_csv(tiny / f"data/processed/demo/{name}.csv")) for name in ("train", "val", "holdout")}
     for _, part in overview.groupby("column"):
@@ -288,15 +290,13 @@ def test_each_model_is_a_row_that_says_what_it_is(tiny):
     }
     for name, values in expected.items():
         assert rows.loc[name, columns].tolist() == values
-    for table in ("models", "comparisons", "calibration", "subgroups", "referral", "kd_ablation", "baselines"):
+    for table in ("models", "comparisons", "subgroups", "decisions", "counts"):
         named = pd.read_csv(tiny / f"metrics/demo/evaluation/{table}.csv")["model"]
         assert set(named) <= set(index["model"])
 
 
 def test_a_student_off_the_grid_and_repeated_teachers_have_their_roles():
-    kd = Kd(
-        teachers=["resnet18"], loss="kl", label_turns=1, temperature=4, alpha=0.5, repeated="T1_alpha0.5", seeds=[43]
-    )
+    kd = Kd(teachers=["resnet18"], label_turns=1, temperature=4, alpha=0.5, repeated="T1_alpha0.5", seeds=[43])
     roles = roles_of(["resnet18", "resnet18_seed43"], kd, Baselines(models=["svm_rbf"], max_train=0, seed=1))
     assert roles.one("selected") == "student_T4_alpha0.5"
     assert {model.label for model in roles.models if model.role == "int8"} == {"student ONNX int8"}

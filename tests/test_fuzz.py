@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.dataset.splits import COLUMNS, METADATA
 from stages.deployment.session import open_session
+from stages.foundation.splits import COLUMNS, METADATA
 from stages.images.archive import read_metadata
 from stages.images.decoding import load_rgb
 from stages.images.settings import Limits

@@ -1,6 +1,6 @@
 """`kill -9` at random moments of the pipeline, of dvc, of the stage, of both: what is run again ends as if nothing had.
 
-KILLS=20 pytest tests/test_kill.py -s prints the table of docs/reliability.md; without it, three moments are tried on
+KILLS=20 pytest tests/test_kill.py -s prints the table of docs/history.md; without it, three moments are tried on
 the way to two students.
 """
 
@@ -14,7 +14,8 @@ import sys
 
 import psutil
 import pytest
-from test_repro import Project, results
+from conftest import copy_project
+from projects import Project, results
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +74,7 @@ def mend(folder):
 
 def test_killed_at_random_moments_it_ends_in_the_bytes_of_an_uninterrupted_run(tmp_path, finished):
     (tmp_path / "project").mkdir()
-    project = Project(tmp_path / "project")
+    project = Project(copy_project(tmp_path / "project"))
     moments = random.Random(14)  # noqa: S311 - no secret
     rows = []
     for number in range(KILLS):

@@ -8,8 +8,8 @@ import pytest
 from conftest import SHARED, write_params
 
 from stages import prepare_splits
-from stages.dataset.settings import Splits
-from stages.dataset.splits import SPLITS, read_split
+from stages.foundation.settings import Splits
+from stages.foundation.splits import SPLITS, read_split
 from stages.prepare_splits import draw_folds, group_lesions, split_groups
 
 STUDY = Splits(seed=42, train=0.7, val=0.15, folds=5, fold="none")

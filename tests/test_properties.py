@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from stages.check_params import Params
-from stages.dataset.settings import Splits
 from stages.foundation.names import ARCHITECTURES, Student, parse_student, parse_teacher, repeated_by, student_key
 from stages.foundation.params import read_params
+from stages.foundation.settings import Splits
 from stages.prepare_splits import group_lesions, split_groups
 from stages.statistics.intervals import bootstrap_weights
 from stages.statistics.metrics import (

@@ -7,9 +7,9 @@ from conftest import write_params
 from safetensors.numpy import load_file
 
 from stages import quantization_aware, quantize
-from stages.dataset.pack import open_pack
 from stages.deployment.deployed import open_deployed, run_of, score_pixels
 from stages.deployment.session import open_session
+from stages.foundation.pack import open_pack
 
 OUTPUTS = ("models/demo/aware.onnx", "models/demo/aware.safetensors", "plots/demo/history/aware.csv")
 

@@ -7,11 +7,10 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from conftest import KEY, write_params
+from conftest import KEY, question, write_params
 from sklearn.metrics import roc_auc_score
 
 from stages import quantize
-from stages.dataset.pack import open_pack
 from stages.deployment import metadata as metadata_module
 from stages.deployment.deployed import open_deployed
 from stages.export.aware_graph import AWARE
@@ -20,6 +19,7 @@ from stages.export.gate import check_export, choose, compare
 from stages.export.ladder import LADDER
 from stages.export.settings import Gate, Method
 from stages.foundation.files import sha256_file
+from stages.foundation.pack import open_pack
 from stages.foundation.record import code_hash
 from stages.statistics.intervals import draw_sample
 
@@ -105,14 +105,13 @@ def test_ranges_are_those_of_training_images(tiny):
 
 def test_the_decision_in_a_file_is_the_one_the_evaluation_reports(tiny):
     decisions = json.loads((tiny / "models/demo/predictions/onnx/decisions.json").read_text())
-    metrics = tiny / "metrics/demo/evaluation"
-    calibration = pd.read_csv(metrics / "calibration.csv").query("calibration == 'platt'").set_index("model")
-    bounds = pd.read_csv(metrics / "referral.csv").set_index("model")
+    index = pd.read_csv(tiny / "metrics/demo/evaluation/model_index.csv").set_index("model")
+    bounds = question(tiny, "decisions", "referral").set_index("model")
     for name, decision in decisions.items():
         model = onnx.load(tiny / f"models/demo/onnx/{name}.onnx")
         inside = metadata_module.read_metadata(model.metadata_props[0].value, name).decision
         assert inside.model_dump() == decision
-        assert calibration.loc[name, "slope"].iloc[0] == pytest.approx(decision["slope"], rel=1e-5)
+        assert float(index.loc[name, "platt_slope"]) == pytest.approx(decision["slope"], rel=1e-5)
     assert bounds.loc["student_int8", "melanoma_from"].iloc[0] == pytest.approx(
         decisions["student_int8"]["melanoma_from"], rel=1e-5
     )

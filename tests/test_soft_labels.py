@@ -7,8 +7,8 @@ from conftest import write_params
 from safetensors.numpy import load_file
 
 from stages import check_params, distill, prepare_splits, soft_labels, train_teacher
-from stages.dataset.splits import read_split
 from stages.foundation.params import read_params
+from stages.foundation.splits import read_split
 from stages.networks.dataset import open_train
 from stages.networks.device import open_device
 from stages.networks.models import load_weights

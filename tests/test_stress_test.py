@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stages import stress_test
-from stages.dataset.pack import open_pack
+from stages.foundation.pack import open_pack
 
 
 def test_it_asks_about_the_images_of_neither_split(tiny):

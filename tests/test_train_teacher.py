@@ -11,7 +11,7 @@ import pytest
 from conftest import write_params
 
 from stages import check_params, train_teacher
-from stages.dataset.splits import read_split
+from stages.foundation.splits import read_split
 from stages.networks.models import load_weights
 
 
@@ -123,24 +123,7 @@ def test_a_start_that_cannot_be_had_stops_the_stage_and_leaves_nothing(tiny):
     assert not (tiny / "models/demo/teachers/resnet18.safetensors").exists()
 
 
-def test_two_processes_train_one_teacher(tiny):
-    write_params(tiny, compute={"processes": 2, "threads": 1, "device": "cpu"})
-    check_params.main()
-    files = ("teachers/resnet18.safetensors", "predictions/teachers/resnet18/predictions.csv")
-    before = [(tiny / "models/demo" / name).read_bytes() for name in files]
-    train_teacher.main("resnet18")
-    assert all(old != (tiny / "models/demo" / name).read_bytes() for old, name in zip(before, files, strict=True))
-    assert list(pd.read_csv("plots/demo/history/teachers/resnet18.csv")["epoch"]) == [0]
-    record = json.loads((tiny / "models/demo/predictions/teachers/resnet18/record.json").read_text())
-    assert record["params"]["compute"]["processes"] == 2
-
-
-def test_a_failing_process_fails_the_stage(tiny):
-    write_params(tiny, compute={"processes": 2, "threads": 1, "device": "cpu"}, data={"name": "nowhere"})
-    with pytest.raises(ValueError, match="one of 2 processes failed; its own message is above"):
-        train_teacher.main("resnet18")
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_training_that_is_stopped_goes_on_and_ends_in_the_same_bytes(tiny, number):
     """Faults 2, 3 and 8: a signal between two epochs, to a stage that runs as DVC runs it."""

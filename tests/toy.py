@@ -1,10 +1,14 @@
 """A pipeline in miniature, of the shape of the real one: what prepares, what trains on `compute`, what reports."""
 
+import atexit
 import copy
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 from conftest import ROOT
@@ -63,7 +67,7 @@ stages:
 """
 PARAMS = """
 data: {name: toy}
-compute: {device: cpu, precision: fp32, threads: 1, processes: 1, deterministic: true}
+compute: {device: cpu, precision: fp32, threads: 1, deterministic: true}
 init: {}
 words: 1
 rate: 1
@@ -71,12 +75,32 @@ length: 1
 """
 
 
+@cache
+def template() -> Path:
+    """Return a repository with the toy pipeline, committed, which each toy copies."""
+    folder = Path(tempfile.mkdtemp(prefix="toy-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    files = {"toy.py": SCRIPT, "dvc.yaml": STAGES, "params.yaml": PARAMS}
+    files[".gitignore"] = "/data\n/models\n/joined\n/.checkpoints\n/logs\n"
+    for name, text in files.items():
+        (folder / name).write_text(text.lstrip())
+    for argv in (
+        ["git", "init", "-q"],
+        [sys.executable, "-m", "dvc", "init", "-q"],
+        ["git", "config", "user.name", "t"],
+        ["git", "config", "user.email", "t@t"],
+        ["git", "add", "-A"],
+        ["git", "commit", "-qm", "toy"],
+    ):
+        subprocess.run(argv, cwd=folder, check=True)
+    return folder
+
+
 class Toy:
     """A repository with the toy pipeline, committed; `ran` names the steps that ran since the last call."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder / "project", folder / "log"
-        self.folder.mkdir()
         self.environment = {
             **os.environ,
             "TOY_LOG": str(self.log),
@@ -84,14 +108,7 @@ class Toy:
             "PYTHONPATH": str(ROOT),
             "DVC_SITE_CACHE_DIR": str(folder / "site"),
         }
-        for name, text in {"toy.py": SCRIPT, "dvc.yaml": STAGES, "params.yaml": PARAMS}.items():
-            (self.folder / name).write_text(text.lstrip())
-        self.run("git", "init", "-q")
-        self.dvc("init", "-q")
-        self.run("git", "config", "user.name", "t")
-        self.run("git", "config", "user.email", "t@t")
-        (self.folder / ".gitignore").write_text("/data\n/models\n/joined\n/.checkpoints\n/logs\n")
-        self.commit()
+        shutil.copytree(template(), self.folder)
 
     def cloned(self, folder: Path) -> "Toy":
         """Return a clone of this repository, whose steps are logged with this one's."""
@@ -123,10 +140,10 @@ class Toy:
 
     def command(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one of our commands; its exit status is the caller's to check."""
-        return self.run(sys.executable, "-m", f"stages.commands.{name}", *arguments, check=False, **environment)
+        return self.run(sys.executable, "-m", "stages.commands.main", name, *arguments, check=False, **environment)
 
     def start(self, name: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return self.popen(f"stages.commands.{name}", *arguments, **environment)
+        return self.popen("stages.commands.main", name, *arguments, **environment)
 
     def popen(self, module: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -1,1 +1,1 @@
-"""Commands beside the pipeline: python -m stages.commands.<name>."""
+"""What stands beside the pipeline: `melanoma-kd COMMAND`. No stage imports this folder."""

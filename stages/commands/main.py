@@ -3,77 +3,73 @@
 melanoma-kd COMMAND [--help]
 """
 
-import ast
-import runpy
 import sys
-from pathlib import Path
+from importlib import import_module
 
-COMMANDS = {
-    "predict": "give the probability of melanoma that an exported student computes for images",
-    "validate": "measure an exported file on a labelled archive of your own",
-    "draw_archive": "draw another synthetic archive, with another camera, to validate on",
-    "web": "build the page that runs the student in a browser, and serve it",
-    "audit_page": "ask Lighthouse about that page, as a phone and as a desktop",
-    "release": "put the exported student into a folder of Hugging Face's layout",
-    "export_mobile": "write the selected student for LiteRT or ExecuTorch, and measure it",
-    "cluster": "run the pipeline on several machines, scheduled by Dask",
-    "work": "run one stage of one commit in a clone of its own, as a worker of `cluster` does",
-    "summarize": "say which models are done, which are not, and the command for each",
-    "benchmark": "measure size, memory and speed of every model on this machine",
-    "benchmark_training": "measure how long the grid takes here beside a plain loop",
-    "benchmark_step": "measure how near a training comes to its bare step",
-    "benchmark_scaling": "measure how seconds and memory grow with the archive",
-    "compare_published": "test this run's models against published predictions, image for image",
-    "compare_procedures": "compare distilling with training alone over the folds of finished experiments",
-    "keep_run": "keep what a finished run was made from beside its numbers",
-    "track": "send histories and metrics to Weights & Biases",
-    "readme": "rewrite the parts of README.md and docs/ that are drawn from tracked files",
-    "screenshots": "take the pictures of the report and of the page that README.md shows",
-    "doctor": "say what is wrong with this workspace, and the command that mends it",
-    "check_lock": "refuse a dvc.lock that does not belong to this code and these numbers",
+from stages.foundation import command
+
+GROUPS = {  # title -> command -> its module in this folder, what it does
+    "use a student": {
+        "predict": ("predict", "give the probability of melanoma that an exported student computes for images"),
+        "validate": ("validation.validate", "measure an exported file on a labelled archive of your own"),
+        "web": ("web", "build the page that runs the student in a browser, and serve it"),
+        "export_mobile": ("mobile.export", "write the selected student for LiteRT or ExecuTorch, and measure it"),
+        "release": ("release", "put the exported student into a folder of Hugging Face's layout"),
+    },
+    "train": {
+        "doctor": ("doctor", "say what is wrong with this workspace, and the command that mends it"),
+        "cluster": ("cluster.head", "run the pipeline on several machines, scheduled by Dask"),
+        "work": ("cluster.worker", "run one stage of one commit in a clone of its own, as a worker of `cluster` does"),
+        "track": ("track", "send histories and metrics to Weights & Biases"),
+    },
+    "compare": {
+        "compare": ("comparison.compare", "test ways of training over the folds of finished experiments"),
+        "compare_published": ("comparison.compare_published", "test this run against published predictions"),
+    },
 }
-# These have arguments, which their parser describes.
-PARSES = {
-    "draw_archive",
-    "export_mobile",
-    "predict",
-    "validate",
-    "web",
-    "release",
-    "compare_procedures",
-    "cluster",
-    "work",
-    "benchmark_step",
-    "benchmark_scaling",
+COMMANDS = {name: module for group in GROUPS.values() for name, (module, _) in group.items()}
+REMOVED = {  # until version 0.3: what to use instead
+    "audit_page": "make page-audit",
+    "benchmark": "make benchmark",
+    "benchmark_scaling": "logs/seconds.csv, which every run writes",
+    "benchmark_step": "make benchmark-training",
+    "benchmark_training": "make benchmark-training",
+    "check_lock": "melanoma-kd doctor lock",
+    "compare_procedures": "melanoma-kd compare",
+    "draw_archive": "python -m tools.draw_archive",
+    "keep_run": "make keep-run",
+    "readme": "make readme",
+    "screenshots": "make pictures",
+    "summarize": "melanoma-kd doctor models",
 }
 USAGE = """usage: melanoma-kd COMMAND [--help]
 
 The pipeline itself is DVC's: `dvc repro` runs it, `dvc exp run -S kd.temperature=2` changes one number.
 These commands stand beside it:
-
-{commands}
+{groups}
 
 melanoma-kd COMMAND --help says what it reads and writes. Research only: nothing here is a medical device."""
 
 
 def usage() -> str:
     """Return the help text."""
-    return USAGE.format(commands="\n".join(f"  {name:20}{text}" for name, text in COMMANDS.items()))
+    groups = [
+        "\n".join([f"\n{title}", *(f"  {name:20}{text}" for name, (_, text) in group.items())])
+        for title, group in GROUPS.items()
+    ]
+    return USAGE.format(groups="\n".join(groups))
 
 
-def main() -> None:
-    name, *arguments = sys.argv[1:] or ["--help"]
+def main(arguments: list[str] | None = None) -> None:
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
         print(usage())
+    elif name in REMOVED:
+        sys.exit(f"melanoma-kd: {name} is no command any more; use: {REMOVED[name]}")
     elif name not in COMMANDS:
         sys.exit(f"melanoma-kd: no command {name!r}\n{usage()}")
     else:
-        if set(arguments) & {"-h", "--help"}:
-            print(ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))))
-            if name not in PARSES:
-                return
-        sys.argv = [name, *arguments]
-        runpy.run_module(f"stages.commands.{name}", run_name="__main__", alter_sys=True)
+        command.call(import_module(f"stages.commands.{COMMANDS[name]}"), rest, prog=f"melanoma-kd {name}")
 
 
 if __name__ == "__main__":

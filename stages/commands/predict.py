@@ -15,13 +15,13 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from stages.deployment.answering import STDIN, SUFFIXES, Answer, answer_files, images_in
+from stages.commands.answering import STDIN, SUFFIXES, Answer, answer_files, images_in
+from stages.commands.options import count, share
 from stages.deployment.decision import Decision
 from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import RELEASED
@@ -65,14 +65,21 @@ def row_of(answer: Answer, decision: Decision, *, prevalence: float | None = Non
     """Return what is said of one file; prevalence: of melanoma where it comes from, None for val's."""
     if answer.error:
         return Row(answer.file, error=answer.error)
-    p, distance = np.array([answer.p_melanoma]), np.array([answer.distance])
-    told = None if np.isnan(answer.distance) else answer.distance
-    refused = bool(decision.refused(distance)[0])
+    p = np.array([answer.p_melanoma])
+    distance = None if np.isnan(answer.distance) else answer.distance
+    refused = bool(decision.refused(np.array([answer.distance]))[0])
     if refused and not show_refused:
-        return Row(answer.file, decision=REFUSED, distance=told)
+        return Row(answer.file, decision=REFUSED, distance=distance)
     calibrated = decision.calibration(p) if prevalence is None else decision.at_prevalence(p, prevalence)
     called = REFUSED if refused else "melanoma" if decision.called(p)[0] else "other"
-    return Row(answer.file, answer.p_melanoma, float(calibrated[0]), called, str(decision.referral.bands(p)[0]), told)
+    return Row(
+        answer.file,
+        answer.p_melanoma,
+        float(calibrated[0]),
+        called,
+        str(decision.referral.bands(p)[0]),
+        distance,
+    )
 
 
 def write(rows: Iterable[Row], style: str) -> int:
@@ -101,8 +108,7 @@ def _safe(name: str) -> str:
     return f"./{name}" if name[:1] in "=+-@" and name != STDIN else name
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="melanoma-kd predict")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", help="image files, folders, or - for one image on standard input")
     parser.add_argument(
         "--model",
@@ -111,44 +117,23 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="an ONNX or LiteRT file that this pipeline exported; default: the released student, models/released",
     )
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="json: one object a line")
-    parser.add_argument("--threads", type=int, default=None, help="default: all")
-    parser.add_argument("--prevalence", type=float, help="share of melanomas where the images come from, such as 0.02")
+    parser.add_argument("--threads", type=count, default=os.cpu_count() or 1, help="default: all")
+    parser.add_argument("--prevalence", type=share, help="of melanoma where the images come from, such as 0.02")
     parser.add_argument("--show-refused", action="store_true", help="the probability of unfamiliar pictures, too")
-    options = parser.parse_args(arguments)
-    if options.prevalence is not None and not 0 < options.prevalence < 1:
-        parser.error(f"argument --prevalence: wanted a share between 0 and 1, found {options.prevalence:g}")
-    if options.threads is not None and options.threads < 1:
-        parser.error(f"argument --threads: wanted 1 or more, found {options.threads}")
-    return options
 
 
-def main(arguments: list[str] | None = None) -> None:
-    options = parse(arguments)
-    threads = options.threads or os.cpu_count() or 1
+def main(options: argparse.Namespace) -> None:
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold what the locale's encoding cannot
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
-    try:
-        student = open_deployed(options.model, threads)
-        files = find_images(options.images)
-        if options.format == "table":
-            print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
-        progress = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
-        told = partial(
-            row_of,
-            decision=student.metadata.decision,
-            prevalence=options.prevalence,
-            show_refused=options.show_refused,
-        )
-        failed = write(map(told, answer_files(student, progress, threads)), options.format)
-    except BrokenPipeError:  # the reader of our output has closed it: `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except (ValueError, OSError) as error:
-        sys.exit(f"predict: {error}")
-    if failed:
-        sys.exit(f"predict: {failed} of {len(files)} images could not be read")
-
-
-if __name__ == "__main__":
-    main()
+    student = open_deployed(options.model, options.threads)
+    files = find_images(options.images)
+    if options.format == "table":
+        print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
+    progress = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
+    rows = (
+        row_of(answer, student.metadata.decision, prevalence=options.prevalence, show_refused=options.show_refused)
+        for answer in answer_files(student, progress, options.threads)
+    )
+    if failed := write(rows, options.format):
+        raise ValueError(f"{failed} of {len(files)} images could not be read")

@@ -11,7 +11,6 @@ by default.
 
 import argparse
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from stages.commands.holdout import holdout_rows
 from stages.deployment.deployed import read_beside
 from stages.deployment.metadata import FILE, LICENCES, RELEASED, Metadata, metadata_of
 from stages.deployment.session import read_model
@@ -26,7 +26,6 @@ from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
-from stages.reporting.results import holdout_rows
 
 TASK = "image-classification"
 FORMATS = ("litert", "executorch")  # folders of export_mobile
@@ -102,14 +101,12 @@ def check_same(metadata: Metadata, exported: Path) -> None:
                 raise ValueError(f"{path}: of an earlier run; melanoma-kd export_mobile {exported.name}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="melanoma-kd release")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--released", action="store_true", help="renew models/released, which Git holds")
-    options = parser.parse_args()
-    try:
-        release(read_params(Params).data.name, released=options.released)
-    except (ValueError, OSError) as error:
-        sys.exit(f"release: {error}")
+
+
+def main(options: argparse.Namespace) -> None:
+    release(read_params(Params).data.name, released=options.released)
 
 
 def release(name: str, *, released: bool) -> None:
@@ -137,7 +134,3 @@ def release(name: str, *, released: bool) -> None:
         with writing(RELEASED, RELEASED.with_name("README.md")) as (target, beside):
             shutil.copy(onnx_folder / "student_int8.onnx", target)
             write_text(beside, card.read_text(encoding="utf-8"))
-
-
-if __name__ == "__main__":
-    main()

@@ -6,13 +6,13 @@ Reads params.yaml's tracking.wandb (disabled, offline, online), plots/<name>/his
 after training, so switching it on or off retrains nothing. Needs the extra: pip install '.[wandb]'.
 """
 
+import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from stages.foundation import command
 from stages.foundation.names import Teachers
 from stages.foundation.params import read_params
 from stages.foundation.settings import Data, Kd, Tracking
@@ -35,7 +35,11 @@ def histories(folder: Path, params: Params) -> dict[str, pd.DataFrame]:
     return {name: pd.read_csv(path) for name in names if (path := folder / f"{name}.csv").is_file()}
 
 
-def main() -> None:
+def add_arguments(_: argparse.ArgumentParser) -> None:
+    pass
+
+
+def main(_: argparse.Namespace) -> None:
     params = read_params(Params)
     if params.tracking.wandb == "disabled":
         print("tracking.wandb: disabled; nothing sent")
@@ -56,7 +60,3 @@ def main() -> None:
         run.summary.update(json.loads(headline.read_text(encoding="utf-8")))
         run.finish()
     print(f"{len(tables)} histories: {params.tracking.wandb}")
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -12,8 +12,8 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 import tarfile
+from contextlib import suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -109,27 +109,26 @@ def serve(folder: Path, port: int) -> ThreadingHTTPServer:
     return ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Handler, directory=str(folder)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="melanoma-kd web")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", nargs="?", type=Path, default=RELEASED, help="an ONNX file; default: the released student"
     )
     parser.add_argument("--build-only", action="store_true", help="serve nothing")
-    parser.add_argument("--port", type=int, default=8000, help="of this machine, 8000")
-    options = parser.parse_args()
-    if not 0 <= options.port < 2**16:
-        parser.error(f"argument --port: wanted 0 to 65535, found {options.port}")
-    try:
-        build(options.model, ROOT / "build", ROOT / "build/web")
-        if not options.build_only:
-            with serve(ROOT / "build/web", options.port) as server:
-                print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends)")
-                server.serve_forever()
-    except (ValueError, OSError) as error:
-        sys.exit(f"web: {error}")
-    except KeyboardInterrupt:
-        print()
+    parser.add_argument("--port", type=_port, default=8000, help="of this machine, 8000")
 
 
-if __name__ == "__main__":
-    main()
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**16:
+        raise argparse.ArgumentTypeError(f"wanted 0 to 65535, found {text}")
+    return int(text)
+
+
+def main(options: argparse.Namespace) -> None:
+    build(options.model, ROOT / "build", ROOT / "build/web")
+    if options.build_only:
+        return
+    with serve(ROOT / "build/web", options.port) as server:
+        print(f"http://127.0.0.1:{server.server_port}/  (Ctrl-C ends)")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    print()

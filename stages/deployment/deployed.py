@@ -10,7 +10,8 @@ import onnxruntime as ort
 
 from stages.deployment.litert import LITERT, open_litert
 from stages.deployment.metadata import FILE, KEY, Metadata, read_metadata
-from stages.deployment.session import DISTANCE, INPUT, LOGITS, as_input, open_session
+from stages.deployment.session import as_input, open_session
+from stages.foundation.names import DISTANCE, INPUT, LOGITS
 from stages.foundation.probability import class_probability
 
 BATCH = 64  # images scored at once

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.deployment.session import DISTANCE, LOGITS
+from stages.foundation.names import DISTANCE, LOGITS
 
 LITERT = ".tflite"
 

@@ -25,7 +25,7 @@ PREPROCESSING = (
 INTENDED_USE = "Research on model compression. Not a medical device; not for diagnosis, triage or reassurance."
 
 
-def licence_of(data: str) -> str:
+def license_of(data: str) -> str:
     """Return the licence of what was trained on an archive, in words."""
     return f"code MIT; weights {IN_WORDS.get(LICENCES.get(data, ''), 'as the images they were trained on')}"
 

@@ -8,8 +8,6 @@ import onnx
 import onnxruntime as ort
 from google.protobuf.message import DecodeError
 
-INPUT, LOGITS, DISTANCE = "image", "logits", "distance"  # of an exported file
-
 
 def read_model(source: Path | bytes) -> tuple[bytes, onnx.ModelProto]:
     """Return a model's bytes and the model; ValueError when not ONNX, truncated, or with tensors in other files."""

@@ -7,7 +7,6 @@ import torch
 from stages.distillation.objective import distillation_loss
 from stages.distillation.soft_labels import load_soft_labels
 from stages.foundation.names import Student, parse_teacher
-from stages.foundation.settings import Divergence
 from stages.learning.training import Loss
 from stages.networks.train_images import TrainImages
 from stages.networks.views import Batch
@@ -29,11 +28,11 @@ def mean_logits(folder: Path, teachers: list[str], views: int, images: TrainImag
     return total / count
 
 
-def student_loss(hard_loss: Loss, teacher: torch.Tensor, student: Student, divergence: Divergence) -> Loss:
+def student_loss(hard_loss: Loss, teacher: torch.Tensor, student: Student) -> Loss:
     """Return a student's loss against the teacher's logits (views, images, classes) on the view the student sees."""
 
     def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         soft, hard = teacher[batch.view, batch.positions], hard_loss(logits, batch)
-        return distillation_loss(logits, soft, hard, T=student.T, alpha=student.alpha, divergence=divergence)
+        return distillation_loss(logits, soft, hard, T=student.T, alpha=student.alpha)
 
     return loss

@@ -26,7 +26,23 @@ def agreement_table(labels: np.ndarray, outcome: np.ndarray) -> pd.DataFrame:
         "student right": ("both right", "student alone right"),
     }
     groups = {"all images": OUTCOMES, **sums, **{name: (name,) for name in OUTCOMES}}
-    members = {name: np.isin(outcome, parts) for name, parts in groups.items()}
+    return counted(labels, {name: np.isin(outcome, parts) for name, parts in groups.items()})
+
+
+def confusion_table(labels: np.ndarray, called: np.ndarray) -> pd.DataFrame:
+    """Return counts of images, melanomas and others, a row for each way of deciding right or wrong."""
+    melanoma = labels == 1
+    members = {
+        "true positives": melanoma & called,
+        "false negatives": melanoma & ~called,
+        "false positives": ~melanoma & called,
+        "true negatives": ~melanoma & ~called,
+    }
+    return counted(labels, members)
+
+
+def counted(labels: np.ndarray, members: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Return outcome, images, share of all images, melanomas and others for masks of images, (images,) each."""
     rows = [
         {
             "outcome": name,

@@ -33,15 +33,15 @@ def precision_recall(labels: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"sensitivity": recall, "ppv": precision})
 
 
-def banded(x_name: str, x: np.ndarray, estimates: np.ndarray) -> pd.DataFrame:
+def banded(x: np.ndarray, estimates: np.ndarray) -> pd.DataFrame:
     """Return a curve and its pointwise 95 % band; estimates: the curve and its replicates, (1 + replicates, points)."""
     low, high = np.quantile(estimates[1:], BAND, axis=0)
-    return pd.DataFrame({x_name: x, "value": estimates[0], "low": low, "high": high})
+    return pd.DataFrame({"x": x, "value": estimates[0], "low": low, "high": high})
 
 
 def roc_band(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
     """Return the ROC curve at the false positive rates of GRID, with its band."""
-    return banded("false_positive_rate", GRID, _roc(labels, p, weights))
+    return banded(GRID, _roc(labels, p, weights))
 
 
 @by_blocks
@@ -53,7 +53,7 @@ def _roc(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def pr_band(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
     """Return the precision-recall curve at the sensitivities of GRID above 0, with its band."""
-    return banded("sensitivity", GRID[1:], _precision_recall(labels, p, weights))
+    return banded(GRID[1:], _precision_recall(labels, p, weights))
 
 
 @by_blocks
@@ -86,7 +86,7 @@ def calibration_curve(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) ->
     width = 1.06 * max(x.std(), 1e-3) * len(x) ** -0.2
     grid = np.linspace(np.quantile(x, 0.01), np.quantile(x, 0.99), len(GRID))
     share = _smoothed(labels, (x[:, None] - grid) / width, weights)
-    return banded("p", 1 / (1 + np.exp(-grid)), share.clip(0, 1))
+    return banded(1 / (1 + np.exp(-grid)), share.clip(0, 1))
 
 
 @by_blocks

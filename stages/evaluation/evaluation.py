@@ -10,9 +10,8 @@ import pandas as pd
 from stages.deployment.decision import Calibration, Decision
 from stages.evaluation.roles import Model, Roles
 from stages.evaluation.scores import score, stack
-from stages.evaluation.subgroups import subgroup_tables
 from stages.foundation.settings import Evaluate
-from stages.statistics.calibration import RAW, fit_temperature
+from stages.statistics.calibration import fit_temperature
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import Estimates, Sample, draw_sample, mean_over_seeds
 
@@ -55,12 +54,11 @@ class Evaluation:
         return {name: decision.threshold for name, decision in self.decisions.items()}
 
     @cached_property
-    def calibrations(self) -> dict[str, dict[str, Calibration]]:
-        """Return model -> "none", "temperature" and "platt" -> the calibration fitted on val."""
+    def scalings(self) -> dict[str, dict[str, Calibration]]:
+        """Return model -> "temperature" and "platt" -> the calibration fitted on val."""
         labels = self.samples["val"].labels
         return {
             name: {
-                "none": RAW,
                 "temperature": fit_temperature(labels, p["val"]),
                 "platt": self.decisions[name].calibration,
             }
@@ -92,13 +90,6 @@ class Evaluation:
     def best_of_grid(self) -> Model:
         """Return the student of the grid with the highest ROC-AUC on val."""
         return max(self.roles.grid, key=lambda model: float(self.estimates["val"][model.name]["all", "roc_auc"][0]))
-
-    @cached_property
-    def subgroups(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the detailed models' metrics by group of the holdout, and the gaps between levels."""
-        p = {name: self.holdout[name] for name in self.roles.detailed}
-        replicates, seed = self.settings.replicates, self.settings.seed
-        return subgroup_tables(self.tables["holdout"], p, self.thresholds, replicates=replicates, seed=seed)
 
     def by_model(self, rows: Callable[[str, np.ndarray], pd.DataFrame], names: list[str] | None = None) -> pd.DataFrame:
         """Return the tables that `rows` makes of each model's name and holdout probabilities, below each other.

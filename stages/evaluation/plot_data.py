@@ -9,25 +9,21 @@ from stages.evaluation.evaluation import Evaluation
 from stages.evaluation.scores import HALF, stack
 from stages.evaluation.subgroups import characteristics
 from stages.statistics import decisions
+from stages.statistics.calibration import RAW
 
 EXAMPLES = 8  # images of each kind
 
 
 def plot_data(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     """Return figure -> table, for every figure that is made of labels and probabilities."""
-    sample, detailed = evaluation.samples["holdout"], evaluation.roles.detailed
-    labels, weights = sample.labels, sample.weights
+    labels = evaluation.samples["holdout"].labels
     return {
         "roc": evaluation.by_model(lambda _, p: curves.roc(labels, p)),
         "pr": evaluation.by_model(lambda _, p: curves.precision_recall(labels, p)),
         "thresholds": evaluation.by_model(lambda _, p: curves.thresholds(labels, p)),
         "confidence": evaluation.by_model(lambda _, p: curves.confidence(labels, p)),
         "reliability": evaluation.by_model(lambda name, p: _reliability(evaluation, name, p)),
-        "roc_band": evaluation.by_model(lambda _, p: curves.roc_band(labels, p, weights), detailed),
-        "pr_band": evaluation.by_model(lambda _, p: curves.pr_band(labels, p, weights), detailed),
-        "calibration_curve": evaluation.by_model(lambda name, p: _calibration_curve(evaluation, name, p), detailed),
-        "decision_curve": _decision_curve(evaluation),
-        "risk_coverage": evaluation.by_model(lambda name, p: _risk_coverage(evaluation, name, p), detailed),
+        "bands": _bands(evaluation),
         "examples": _examples(evaluation),
     }
 
@@ -44,10 +40,24 @@ def overview(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _reliability(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.DataFrame:
-    labels, calibrations = evaluation.samples["holdout"].labels, evaluation.calibrations[name]
+    labels, scalings = evaluation.samples["holdout"].labels, {"none": RAW} | evaluation.scalings[name]
     return pd.concat(
-        curves.reliability_bins(labels, scale(p)).assign(calibration=kind) for kind, scale in calibrations.items()
+        curves.reliability_bins(labels, scale(p)).assign(calibration=kind) for kind, scale in scalings.items()
     )
+
+
+def _bands(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the curves with 95 % bands: curve, model (of those shown in detail), x, value, low, high."""
+    sample, detailed = evaluation.samples["holdout"], evaluation.roles.detailed
+    labels, weights = sample.labels, sample.weights
+    bands = {
+        "roc": evaluation.by_model(lambda _, p: curves.roc_band(labels, p, weights), detailed),
+        "precision_recall": evaluation.by_model(lambda _, p: curves.pr_band(labels, p, weights), detailed),
+        "calibration": evaluation.by_model(lambda name, p: _calibration_curve(evaluation, name, p), detailed),
+        "net_benefit": _decision_curve(evaluation),
+        "risk_coverage": evaluation.by_model(lambda name, p: _risk_coverage(evaluation, name, p), detailed),
+    }
+    return stack(bands, "curve")
 
 
 def _calibration_curve(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.DataFrame:
@@ -57,7 +67,7 @@ def _calibration_curve(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.D
 
 def _risk_coverage(evaluation: Evaluation, name: str, p: np.ndarray) -> pd.DataFrame:
     sample, calibrated = evaluation.samples["holdout"], evaluation.decisions[name].calibration(p)
-    return curves.banded("share", decisions.SHARES, decisions.risk_coverage(sample.labels, calibrated, sample.weights))
+    return curves.banded(decisions.SHARES, decisions.risk_coverage(sample.labels, calibrated, sample.weights))
 
 
 def _decision_curve(evaluation: Evaluation) -> pd.DataFrame:
@@ -68,7 +78,7 @@ def _decision_curve(evaluation: Evaluation) -> pd.DataFrame:
     estimates = {name: decisions.net_benefit(sample.labels, values, sample.weights) for name, values in p.items()}
     estimates["treat none"] = np.zeros_like(estimates["treat all"])
     x = decisions.THRESHOLD_PROBABILITIES
-    return stack({name: curves.banded("threshold", x, values) for name, values in estimates.items()}, "model")
+    return stack({name: curves.banded(x, values) for name, values in estimates.items()}, "model")
 
 
 def _examples(evaluation: Evaluation) -> pd.DataFrame:

@@ -23,7 +23,8 @@ BASELINES = {  # labels for people
     "random_forest": "random forest",
     "gradient_boosting": "gradient boosting",
 }
-CONTROL_MODEL = f"student_{CONTROL}"  # by name, as its role is "selected" where both are one
+# If kd.* selects the control, its role is "selected"; so the control is found by name.
+CONTROL_MODEL = f"student_{CONTROL}"
 ENSEMBLE = "teacher_ensemble"  # the mean log odds of several distilling teachers
 TURNS = 4  # quarter turns of a "turned" model
 

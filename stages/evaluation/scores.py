@@ -57,6 +57,20 @@ def stack(tables: Mapping[Any, pd.DataFrame], *columns: str) -> pd.DataFrame:
     return pd.concat(tables, names=list(columns)).reset_index(list(columns)).reset_index(drop=True)
 
 
+def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of several questions as one: their keys are its first column, "-" fills what one lacks."""
+    return blanks_filled(stack(tables, "question"))
+
+
+def blanks_filled(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns with blanks are text, "-" for a blank."""
+    return table.assign(**{name: table[name].map(_cell) for name in table.columns[table.isna().any()]})
+
+
+def _cell(value: float | str) -> str:
+    return "-" if pd.isna(value) else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def _trials(sample: Sample, called: np.ndarray | None) -> dict[str, int]:
     """Return the number of lesions in the denominator of each share, of ppv and npv where it is one model's."""
     denominators = {"sensitivity": sample.labels == 1, "specificity": sample.labels == 0}

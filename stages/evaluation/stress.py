@@ -4,19 +4,30 @@ import numpy as np
 import pandas as pd
 
 from stages.evaluation.evaluation import Evaluation
+from stages.evaluation.scores import joined
+from stages.foundation.splits import UNKNOWN
+from stages.pictures.settings import DRAWN_LESION, UNALTERED
+from stages.pictures.skin import TONES
 from stages.statistics.intervals import bootstrap_weights, interval
 from stages.statistics.metrics import decision_metrics, ranking_metrics, share
-from stages.stress.settings import DRAWN_LESION, UNALTERED
-from stages.stress.skin import TONES
 
-UNKNOWN = "unknown"
+
+def stress(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFrame, skin: pd.DataFrame) -> pd.DataFrame:
+    """Return the three tables below as one."""
+    tables = {
+        "alterations": robustness(evaluation, altered),
+        "refusal": refusal(evaluation, altered, pictures),
+        "skin tones": skin_tones(evaluation, skin),
+    }
+    return joined(tables)
 
 
 def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
-    """Return, by alteration and strength, ROC-AUC, sensitivity, specificity, and what is decided otherwise and refused.
+    """Return ROC-AUC, sensitivity, specificity, changed decisions and refusals by alteration (of) and strength.
 
     altered: image_id, alteration, strength, p_melanoma and distance, of the holdout's images at least. Decisions are
-    those at the operating point, a changed one against that about the unaltered image. Refused images count in all.
+    those at the operating point; "changed": the decision differs from the one on the unaltered image. Refused images
+    count in all.
     """
     sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
     decision, image_ids = evaluation.decisions[name], evaluation.tables["holdout"]["image_id"]
@@ -34,7 +45,7 @@ def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
         metrics |= {metric: share(member, sample.weights) for metric, member in shares.items()}
         rows += [
             {
-                "alteration": alteration,
+                "of": alteration,
                 "strength": strength,
                 "metric": metric,
                 **interval(metrics[metric], trials=lesions),
@@ -65,7 +76,7 @@ def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFram
 
 
 def skin_tones(evaluation: Evaluation, skin: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares of the holdout's images by estimated skin tone.
+    """Return the shares of the holdout's images by estimated skin tone (of).
 
     skin: image_id and typology_angle of those whose skin could be seen.
     """
@@ -76,9 +87,9 @@ def skin_tones(evaluation: Evaluation, skin: pd.DataFrame) -> pd.DataFrame:
         tones[angles >= begins] = tone
     rows = [
         {
-            "tone": tone,
+            "of": tone,
             "from_degrees": TONES.get(tone, "-"),
-            "images": int((tones == tone).sum()),
+            "pictures": int((tones == tone).sum()),
             "metric": "share",
             **interval(share(tones == tone, sample.weights), trials=len(np.unique(sample.lesions))),
         }

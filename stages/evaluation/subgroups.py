@@ -5,14 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from stages.foundation.splits import UNKNOWN
 from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import Metrics, called_share, decision_metrics, ranking_metrics
 
 FEWEST_MELANOMAS = 20  # groups with fewer are marked and left out of the gaps
 METRICS = ("roc_auc", "sensitivity", "specificity")
 COMPARED = ("age", "sex", "site")  # groupings whose levels share no image
-GAPS = ["model", "group", "metric", "largest", "smallest", "value", "low", "high"]
-UNKNOWN = "unknown"
 
 
 def age_band(age: str) -> str:
@@ -45,10 +44,12 @@ def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
         yield "confirmed by", "histology", histology
 
 
-def subgroup_tables(
+def subgroup_table(
     table: pd.DataFrame, p: dict[str, np.ndarray], thresholds: dict[str, float], *, replicates: int, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> pd.DataFrame:
     """Return every model's metrics by group, and for age, sex and site the gap between largest and smallest level.
+
+    A gap is a level, named after the two it lies between, with the images of both.
 
     p: model -> probabilities of the table's images. A group without melanomas, or without other lesions, has no rows
     for the metrics that need them. Gaps are over levels of FEWEST_MELANOMAS or more; as a largest minus a smallest
@@ -56,9 +57,11 @@ def subgroup_tables(
     """
     rows: list[dict[str, object]] = []
     levels: dict[tuple[str, str, str], dict[str, np.ndarray]] = {}
+    images: dict[tuple[str, str], tuple[int, int]] = {}
     for grouping, level, member in groups(table):
         sample = draw_sample(table[member], replicates=replicates, seed=seed)
         melanomas = int(sample.labels.sum())
+        images[grouping, level] = len(sample.labels), melanomas
         few = "few melanomas" if melanomas < FEWEST_MELANOMAS else "-"
         cells = {"group": grouping, "level": level, "images": len(sample.labels), "melanomas": melanomas, "few": few}
         trials = {name: sample.lesions_of(sample.labels == y) for name, y in (("sensitivity", 1), ("specificity", 0))}
@@ -68,8 +71,8 @@ def subgroup_tables(
                 rows.append({"model": model, **cells, "metric": metric, **bounds})
                 if melanomas >= FEWEST_MELANOMAS and grouping in COMPARED:
                     levels.setdefault((model, grouping, metric), {})[level] = estimates
-    gaps = [_gap(*key, by_level) for key, by_level in levels.items() if len(by_level) > 1]
-    return pd.DataFrame(rows), pd.DataFrame(gaps, columns=GAPS)
+    rows += [_gap(*key, by_level, images) for key, by_level in levels.items() if len(by_level) > 1]
+    return pd.DataFrame(rows)
 
 
 def _metrics(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
@@ -87,8 +90,16 @@ def _metrics(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
     return {"sensitivity": called} if labels.any() else {"specificity": 1 - called}
 
 
-def _gap(model: str, grouping: str, metric: str, levels: dict[str, np.ndarray]) -> dict[str, object]:
+def _gap(
+    model: str,
+    grouping: str,
+    metric: str,
+    levels: dict[str, np.ndarray],
+    images: dict[tuple[str, str], tuple[int, int]],
+) -> dict[str, object]:
     values, names = np.stack(list(levels.values())), list(levels)
-    ends = {"largest": names[int(values[:, 0].argmax())], "smallest": names[int(values[:, 0].argmin())]}
+    ends = [names[int(values[:, 0].argmax())], names[int(values[:, 0].argmin())]]
+    count, melanomas = np.sum([images[grouping, name] for name in ends], axis=0)
+    cells = {"group": grouping, "level": f"gap, {' - '.join(ends)}", "images": count, "melanomas": melanomas}
     gap = values.max(axis=0) - values.min(axis=0)
-    return {"model": model, "group": grouping, "metric": metric, **ends, **interval(gap, biased_up=True)}
+    return {"model": model, **cells, "few": "-", "metric": metric, **interval(gap, biased_up=True)}

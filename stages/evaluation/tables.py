@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from stages.evaluation.agreement import agreement_table, outcomes
+from stages.evaluation.agreement import agreement_table, confusion_table, outcomes
 from stages.evaluation.evaluation import Evaluation
 from stages.evaluation.roles import CONTROL_MODEL
-from stages.evaluation.scores import HALF, OPERATING_POINT, consequence_rows, referral_rows, stack, tidy
+from stages.evaluation.scores import HALF, OPERATING_POINT, consequence_rows, joined, referral_rows, stack, tidy
+from stages.evaluation.subgroups import subgroup_table
 from stages.statistics import decisions
 from stages.statistics.calibration import calibration_rows
 from stages.statistics.comparisons import Margins, Pair, comparison_table
@@ -18,12 +19,18 @@ STUDENT, INT8 = "student against teacher", "int8 against fp32"  # families with 
 
 
 def models(evaluation: Evaluation) -> pd.DataFrame:
-    """Return every metric of every model, and of every mean of seeds, on val and holdout, with its interval."""
+    """Return every metric of every model, and of every mean of seeds, on val and holdout, with its interval.
+
+    at: "all" for what needs no threshold, the threshold, or the scaling after which calibration is measured.
+    """
     tables = {}
     for split, sample in evaluation.samples.items():
         for name, estimates in evaluation.estimates[split].items():
             p = evaluation.p[name][split] if name in evaluation.p else None
             tables[name, split] = tidy(sample, p, evaluation.thresholds.get(name), estimates)
+    for name in evaluation.roles.upright:
+        scaled = calibration_rows(evaluation.samples["holdout"], evaluation.holdout[name], evaluation.scalings[name])
+        tables[name, "holdout"] = pd.concat([tables[name, "holdout"], scaled.assign(threshold="-")])
     return stack(tables, "model", "split")
 
 
@@ -50,30 +57,33 @@ def comparisons(evaluation: Evaluation) -> pd.DataFrame:
     return comparison_table(pairs, estimates, sample, evaluation.holdout, claims)
 
 
+def counts(evaluation: Evaluation) -> pd.DataFrame:
+    """Return how many images of the holdout each model decides how, and how often teacher and student are right."""
+    return joined({"outcomes": confusion(evaluation), "agreement": agreement(evaluation)})
+
+
 def confusion(evaluation: Evaluation) -> pd.DataFrame:
-    """Return true and false positives and negatives, at 0.5 and at the operating point."""
-    melanoma = evaluation.samples["holdout"].labels == 1
+    """Return true and false positives and negatives, a row each, at 0.5 and at the operating point."""
+    labels = evaluation.samples["holdout"].labels
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
-        called = np.stack([p >= 0.5, p >= evaluation.thresholds[name]])
-        return pd.DataFrame(
-            {
-                "at": [HALF, OPERATING_POINT],
-                "true_positives": (melanoma & called).sum(axis=1),
-                "false_negatives": (melanoma & ~called).sum(axis=1),
-                "false_positives": (~melanoma & called).sum(axis=1),
-                "true_negatives": (~melanoma & ~called).sum(axis=1),
-            }
-        )
+        cuts = {HALF: 0.5, OPERATING_POINT: evaluation.thresholds[name]}
+        return stack({at: confusion_table(labels, p >= cut) for at, cut in cuts.items()}, "at")
 
     return evaluation.by_model(rows)
 
 
-def calibration(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the calibration metrics before and after each scaling."""
-    return evaluation.by_model(
-        lambda name, p: calibration_rows(evaluation.samples["holdout"], p, evaluation.calibrations[name])
-    )
+def subgroups(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the detailed models' metrics by group of the holdout, and the gaps between levels."""
+    p = {name: evaluation.holdout[name] for name in evaluation.roles.detailed}
+    settings, table = evaluation.settings, evaluation.tables["holdout"]
+    return subgroup_table(table, p, evaluation.thresholds, replicates=settings.replicates, seed=settings.seed)
+
+
+def decided(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the three tables below as one."""
+    tables = {"referral": referral, "consequences": consequences, "repeatability": repeatability}
+    return joined({name: build(evaluation) for name, build in tables.items()})
 
 
 def referral(evaluation: Evaluation) -> pd.DataFrame:
@@ -139,28 +149,10 @@ def agreement(evaluation: Evaluation) -> pd.DataFrame:
     )
 
 
-def wide(models: pd.DataFrame, names: list[str], metrics: list[tuple[str, str]]) -> pd.DataFrame:
-    """Return one row per model with value, low and high of holdout metrics, (at, metric), side by side."""
-    holdout = models[models["split"] == "holdout"].set_index(["model", "at", "metric"])
-    rows = []
-    for name in names:
-        row: dict[str, object] = {"model": name}
-        for at, metric in metrics:
-            cells = holdout.xs((name, at, metric))
-            row |= {metric: cells["value"], f"{metric}_low": cells["low"], f"{metric}_high": cells["high"]}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
 TABLES: dict[str, Callable[[Evaluation], pd.DataFrame]] = {  # file name -> the function that makes the table
     "models": models,
     "comparisons": comparisons,
-    "calibration": calibration,
-    "subgroups": lambda evaluation: evaluation.subgroups[0],
-    "subgroup_gaps": lambda evaluation: evaluation.subgroups[1],
-    "referral": referral,
-    "repeatability": repeatability,
-    "consequences": consequences,
-    "agreement": agreement,
-    "confusion": confusion,
+    "subgroups": subgroups,
+    "decisions": decided,
+    "counts": counts,
 }

@@ -30,7 +30,7 @@ LEVELS = 255  # of an 8-bit number, above 0
 OPERATORS = torch.ops.quantized_decomposed
 SMALLEST = 1e-6  # scale of activations: of a tensor that is constant, or whose range was learned to nothing
 FAINT = 1e-4  # weights: a channel without a larger one is 0, or its bias would not fit 32 bits
-PACE = 100.0  # times the learning rate: the most that an end's logarithm moves in one of Adam's steps
+RANGE_RATE = 100.0  # learning-rate multiplier for the ranges
 
 
 class Activation(nn.Module):
@@ -62,7 +62,7 @@ class Activation(nn.Module):
     def levels(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scale and zero point, (1,) each; the zero point is not rounded."""
         low, high = (
-            end * torch.exp(PACE * moved) for end, moved in zip((self.low, self.high), self.moved, strict=True)
+            end * torch.exp(RANGE_RATE * moved) for end, moved in zip((self.low, self.high), self.moved, strict=True)
         )
         scale = ((high - low) / LEVELS).clamp(min=SMALLEST)
         return scale, -low / scale

@@ -1,22 +1,19 @@
 """The exported file of a quantisation-aware student: real 8-bit arithmetic, and its variants for other processors.
 
-Activations are unsigned, as x86 likes it; Arm's fast kernels take signed ones, which differ by 128 in every zero point,
-and phones' neural processors take 16 bits, 257 steps for each of the 255.
+Activations are unsigned, as x86 likes it; Arm's fast kernels take signed ones, which differ by 128 in every zero point.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from stages.export.settings import Method
 from stages.export.weight_only import largest_value, quantize_weights
 
-UNSIGNED_TO_SIGNED, STEPS = 128, 257
+UNSIGNED_TO_SIGNED = 128
 AWARE_FILE = "aware.onnx"  # of quantization_aware
-SIXTEEN_BITS = 21  # the first version of ONNX's operators whose QuantizeLinear gives them
-_NOTHING = TensorProto()
 Quantization = tuple[np.ndarray, np.ndarray]  # scale and zero point
 
 
@@ -57,37 +54,9 @@ def with_signed_activations(model: onnx.ModelProto) -> onnx.ModelProto:
     return _changed(model, lambda scale, zero: (scale, (zero.astype(np.int32) - UNSIGNED_TO_SIGNED).astype(np.int8)))
 
 
-def with_16_bit_activations(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy with uint16 activations of the same ranges, and 257 times as fine.
-
-    So are the biases, whose scale runtimes want to be the input's times the weight's; where that does not fit 32 bits,
-    they stay as they are.
-    """
-    finer = onnx.ModelProto()
-    finer.CopyFrom(model)
-    for entry in finer.opset_import:
-        entry.version = max(entry.version, SIXTEEN_BITS) if entry.domain == "" else entry.version
-
-    def change(scale: np.ndarray, zero: np.ndarray) -> Quantization:
-        return (scale / STEPS).astype(np.float32), (zero.astype(np.int64) * STEPS).astype(np.uint16)
-
-    changed = _changed(finer, change)
-    tensors = {tensor.name: tensor for tensor in changed.graph.initializer}
-    for node in changed.graph.node:
-        if node.op_type == "DequantizeLinear" and tensors.get(node.input[0], _NOTHING).data_type == TensorProto.INT32:
-            bias, scale = (numpy_helper.to_array(tensors[name]) for name in node.input)
-            finest = _as_int32(bias.astype(np.float64) * STEPS)
-            if finest is not None:
-                for name, array in zip(node.input, (finest, (scale / STEPS).astype(np.float32)), strict=True):
-                    tensors[name].CopyFrom(numpy_helper.from_array(array, name))
-    onnx.checker.check_model(changed, full_check=True)
-    return changed
-
-
 AWARE: dict[Method, Callable[[onnx.ModelProto], onnx.ModelProto]] = {  # from the file of quantization_aware
     "aware_u8s8": lambda model: model,
     "aware_s8s8": with_signed_activations,
-    "aware_u16s8": with_16_bit_activations,
 }
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.dataset.splits import read_split
 from stages.deployment.decision import Decision
 from stages.export.familiarity import farthest
 from stages.export.settings import Gate, Gauge
 from stages.foundation.settings import OperatingPoint
+from stages.foundation.splits import read_split
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import (

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 
-from stages.deployment.session import INPUT, LOGITS
+from stages.foundation.names import INPUT, LOGITS
 
 OPSET = 20
 M = TypeVar("M", bound=nn.Module)

@@ -22,10 +22,10 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from stages.deployment.session import INPUT, LOGITS
 from stages.export.mixed import quantize_mixed
 from stages.export.settings import Method
-from stages.export.weight_only import largest_value, least_squares, quantize_weights
+from stages.export.weight_only import largest_value, quantize_weights
+from stages.foundation.names import INPUT, LOGITS
 
 BATCH = 32  # calibration images read at once
 Quantizer = Callable[[onnx.ModelProto, np.ndarray], onnx.ModelProto]  # (fp32, calibration images) -> int8
@@ -85,17 +85,14 @@ def dynamic(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
         return onnx.load(target)
 
 
-U8, S8, U16 = QuantType.QUInt8, QuantType.QInt8, QuantType.QUInt16
-REDUCED = {"weight_type": S8, "reduce_range": True}  # from -64 to 64, for the reason that LARGEST_REDUCED gives
-MINMAX, PERCENTILE = CalibrationMethod.MinMax, CalibrationMethod.Percentile
+U8, S8 = QuantType.QUInt8, QuantType.QInt8
+# Weights from -64 to 64, for the reason that LARGEST_REDUCED gives.
+REDUCED = {"weight_type": S8, "reduce_range": True, "calibrate_method": CalibrationMethod.MinMax}
 
 LADDER: dict[Method, Quantizer] = {
     "weight_only_mixed": quantize_mixed,
     "weight_only": lambda model, _: quantize_weights(model, largest_value),
-    "weight_only_least_squares": lambda model, _: quantize_weights(model, least_squares),
-    "static_u8s8_minmax": static(activation_type=U8, calibrate_method=MINMAX, **REDUCED),
-    "static_u8s8_percentile": static(activation_type=U8, calibrate_method=PERCENTILE, **REDUCED),
-    "static_s8s8_minmax": static(activation_type=S8, calibrate_method=MINMAX, **REDUCED),
-    "static_u16s8_minmax": static(activation_type=U16, weight_type=S8, calibrate_method=MINMAX),
+    "static_u8s8_minmax": static(activation_type=U8, **REDUCED),
+    "static_s8s8_minmax": static(activation_type=S8, **REDUCED),
     "dynamic": dynamic,
 }

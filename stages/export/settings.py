@@ -11,15 +11,11 @@ from stages.foundation.settings import OperatingPoint
 Method = Literal[
     "weight_only_mixed",
     "weight_only",
-    "weight_only_least_squares",
     "static_u8s8_minmax",
-    "static_u8s8_percentile",
     "static_s8s8_minmax",
-    "static_u16s8_minmax",
     "dynamic",
     "aware_u8s8",
     "aware_s8s8",
-    "aware_u16s8",
 ]
 
 

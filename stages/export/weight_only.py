@@ -77,18 +77,6 @@ def reduced_range(weights: np.ndarray) -> np.ndarray:
     return largest_value(weights, LARGEST_REDUCED)
 
 
-def least_squares(weights: np.ndarray) -> np.ndarray:
-    """Return the scales, from half of `largest_value`'s up to it, of least squared rounding error in each channel."""
-    widest = largest_value(weights)
-    best, least = widest, np.full(len(widest), np.inf)
-    for share in np.linspace(1.0, 0.5, 51, dtype=np.float32):
-        scales = widest * share
-        rounded = round_to_int8(weights, scales) * scales[:, None]
-        error = ((rounded - weights) ** 2).sum(axis=1)
-        best, least = np.where(error < least, scales, best), np.minimum(error, least)
-    return best.astype(np.float32)
-
-
 def round_to_int8(weights: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Return weights, float32 (channels, elements), over scales, (channels,), as the nearest int8 from -127 to 127."""
     return np.rint(weights / scales[:, None]).clip(-LARGEST, LARGEST).astype(np.int8)

@@ -20,7 +20,7 @@ def image_features(image: np.ndarray) -> np.ndarray:
     """Return colour, texture and shape features of one image: uint8 (size, size, 3) to float32 (features,)."""
     grey = rgb2gray(image)
     lesion = _lesion_mask(grey)
-    parts = [_colour(image, lesion), _glcm(grey), _lbp(grey), _hog(grey), _shape(grey, lesion)]
+    parts = [_color(image, lesion), _glcm(grey), _lbp(grey), _hog(grey), _shape(grey, lesion)]
     return np.concatenate(parts).astype(np.float32)
 
 
@@ -31,7 +31,7 @@ def _lesion_mask(grey: np.ndarray) -> np.ndarray:
     return regions == (1 + sizes.argmax()) if len(sizes) else np.ones(grey.shape, bool)
 
 
-def _colour(image: np.ndarray, lesion: np.ndarray) -> np.ndarray:
+def _color(image: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     """Return moments and quantiles of RGB, HSV and Lab, lesion minus skin, and histograms of RGB and HSV."""
     spaces = np.concatenate([image / 255, rgb2hsv(image), rgb2lab(image) / 100], axis=2)  # (size, size, 9)
     skin = spaces[~lesion] if (~lesion).any() else spaces[lesion]
@@ -71,6 +71,6 @@ def _shape(grey: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     mask = region.image
     flips = [np.logical_xor(mask, np.flip(mask, axis)).sum() / area for axis in (0, 1)]
     touching = np.concatenate([lesion[0], lesion[-1], lesion[:, 0], lesion[:, -1]]).mean()
-    centre = np.hypot(*(np.array(region.centroid) - np.array(region.centroid_weighted))) / np.sqrt(area)
+    center = np.hypot(*(np.array(region.centroid) - np.array(region.centroid_weighted))) / np.sqrt(area)
     outline = [area / lesion.size, 4 * np.pi * area / perimeter**2, region.eccentricity, region.solidity, region.extent]
-    return np.array([*outline, *flips, touching, centre])
+    return np.array([*outline, *flips, touching, center])

@@ -1,1 +1,1 @@
-"""What every other folder uses: parameters, files, running a stage, names of models."""
+"""What every other folder uses: parameters, names, files, splits, the opened pack, predictions, running a stage."""

@@ -1,5 +1,6 @@
 """Run a stage as a command: one process a stage, clean interruption, errors as a message and exit status 1."""
 
+import argparse
 import inspect
 import itertools
 import os
@@ -9,19 +10,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 import psutil
 from filelock import FileLock, Timeout
+
+from stages.foundation.progress import position
 
 LOGS = Path("logs")  # untracked: durations differ from run to run
 SECONDS = LOGS / "seconds.csv"
 CHECKPOINTS = Path(".checkpoints")  # of trainings, untracked as well
 POLL_SECONDS = 1.0  # between two checks that the parent process lives
 SHELLS = {"sh", "dash", "bash", "zsh", "fish", "ksh"}  # through which DVC starts a stage; some stay in between
-JOINED = "MELANOMA_KD_TRAINS_TOGETHER"  # set for the processes that torchrun starts for a stage, beside its RANK
 PARENTS = psutil.Process().parents()  # as this module is imported: torch takes seconds, in which dvc may be killed
 
 
@@ -38,28 +42,48 @@ def run(main: Callable[..., None]) -> None:
             f"{stage}: wanted {' '.join(parameters).upper() or 'no argument'}, found {' '.join(arguments) or 'none'}"
         )
     name = "@".join([stage, *arguments])
-    rank = os.environ.get("RANK") if JOINED in os.environ else None
     signal.signal(signal.SIGTERM, _stop)
     LOGS.mkdir(exist_ok=True)
-    if {"DVC_STAGE", JOINED} & set(os.environ):  # started by DVC, or by torchrun
+    if "DVC_STAGE" in os.environ:
         stop_with_parent()
+        if where := position(os.environ["DVC_STAGE"], LOGS / "order"):
+            print(where, flush=True)
     start = time.monotonic()
+    with ending(name):
+        try:
+            with FileLock(LOGS / f"{name.replace(os.sep, '_')}.lock", timeout=0):
+                main(*arguments)
+        except Timeout:
+            raise ValueError("another process is running this stage; wait for it, or end it") from None
+    with SECONDS.open("a", encoding="utf-8") as log:
+        log.write(f"{os.environ.get('DVC_STAGE', name)},{time.monotonic() - start:.1f}\n")
+
+
+def call(command: ModuleType, arguments: list[str] | None = None, *, prog: str) -> None:
+    """Run a command: a module whose docstring is its help, with add_arguments(parser) and main(options).
+
+    Ends with status 1 and a message on an error, with 2 on arguments that the parser refuses, as argparse does.
+    """
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=prog, description=command.__doc__, formatter_class=plain)
+    command.add_arguments(parser)
+    options = parser.parse_args(arguments)
+    with ending(prog.rsplit(maxsplit=1)[-1]):
+        command.main(options)
+
+
+@contextmanager
+def ending(name: str) -> Iterator[None]:
+    """End the process with status 1 and a message that begins with the name, on an error of the user or the system."""
     try:
-        with FileLock(LOGS / f"{name.replace(os.sep, '_')}{f'.rank{rank}' if rank else ''}.lock", timeout=0):
-            main(*arguments)
-    except Timeout:
-        sys.exit(f"{name}: another process is running this stage; wait for it, or end it")
+        yield
     except BrokenPipeError:  # the reader of our output has closed it: `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (ValueError, OSError) as error:
-        sys.exit(f"{stage}: {error}")
+        sys.exit(f"{name}: {error}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted; half-written outputs were removed")
-    if rank:
-        return
-    with SECONDS.open("a", encoding="utf-8") as log:
-        log.write(f"{os.environ.get('DVC_STAGE', name)},{time.monotonic() - start:.1f}\n")
 
 
 def stop_with_parent() -> None:
@@ -93,13 +117,8 @@ def _stop(*_: object) -> NoReturn:
 
 
 def _started_by() -> list[psutil.Process]:
-    """Return the process that started this one: its parent, or the shells between the two and what started these.
-
-    Of one that torchrun started, the stage that started torchrun as well, which watches nobody.
-    """
-    launchers = 1 if JOINED in os.environ else 0
-    shells = itertools.takewhile(_is_shell, PARENTS[launchers:])
-    return PARENTS[: launchers + len(list(shells)) + 1]
+    """Return the process that started this one: its parent, or the shells between the two and what started these."""
+    return PARENTS[: len(list(itertools.takewhile(_is_shell, PARENTS))) + 1]
 
 
 def _is_shell(process: psutil.Process) -> bool:

@@ -28,6 +28,7 @@ GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
 T = TypeVar("T")
 CONTROL = "T1_alpha0"  # a student trained without distillation
 TABLE = "predictions.csv"  # a model's probabilities, below models/<name>/predictions
+INPUT, LOGITS, DISTANCE = "image", "logits", "distance"  # of an exported file
 TURNED = "turned.csv"  # likewise, from the mean logits over four quarter turns of each image
 
 _COUNT = "0|[1-9][0-9]*"  # one teacher has one key: 43, not 043

@@ -1,14 +1,15 @@
 """Sections of params.yaml that stages of several folders read."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from stages.foundation.names import CONTROL, GRID, EachOnce, Teachers
 from stages.foundation.params import Part, Section, Seed
 
 DEMO = "demo"  # data.name of the archive that the pipeline draws
+Target = Literal["dx", "melanoma"]
 
 
 def _number(wanted: str, in_range: Callable[[float], bool]) -> PlainValidator:
@@ -42,14 +43,10 @@ class Selection(Part):
         return f"T{self.temperature}_alpha{self.alpha}"
 
 
-Divergence = Literal["kl", "dist"]
-
-
 class Distilling(Part):
-    """The teachers whose mean logits students learn from, and how a student's divergence from them is measured."""
+    """The teachers whose mean logits students learn from."""
 
     teachers: Teachers
-    loss: Divergence
 
 
 def _quarter_turns(number: int) -> int:
@@ -132,3 +129,25 @@ class Tracking(Section):
     """Where `melanoma-kd track` sends histories and metrics."""
 
     wandb: Literal["disabled", "offline", "online"]
+
+
+class Splits(Section):
+    """train, val: shares of the lesions; the rest is the holdout.
+
+    folds: number of them, of train's lesions for cross-fitting, and of train's and val's for comparing procedures.
+    fold: with a number, this fold of train and val is the run's holdout and the study's holdout is not used.
+    """
+
+    seed: Seed
+    train: float = Field(gt=0, lt=1)
+    val: float = Field(gt=0, lt=1)
+    folds: int = Field(ge=2, le=100)
+    fold: Literal["none"] | Annotated[int, Field(ge=0, le=99)]
+
+    @model_validator(mode="after")
+    def _leave_a_holdout(self) -> Self:
+        if self.train + self.val >= 1:
+            raise ValueError(f"train + val = {self.train + self.val:g} leaves no holdout")
+        if self.fold != "none" and self.fold >= self.folds:
+            raise ValueError(f"fold: wanted none or a number below {self.folds}, found {self.fold}")
+        return self

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.dataset.splits import COLUMNS, DIAGNOSES, METADATA, UNKNOWN
 from stages.foundation.files import sha256_file
+from stages.foundation.splits import COLUMNS, DIAGNOSES, METADATA, UNKNOWN
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 COLLECTION = "dataset"  # a last column that the table from Harvard Dataverse has; Kaggle's has none
@@ -32,7 +32,7 @@ def read_metadata(archive: Path) -> pd.DataFrame:
     """
     path = archive / METADATA
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; the README says how to get an archive and where to put it")
+        raise ValueError(f"{path}: no such file; docs/train.md says how to get an archive and where to put it")
     numbered = _read_rows(path)
     header = numbered[0][1] if numbered else []
     if header == [*COLUMNS, COLLECTION]:

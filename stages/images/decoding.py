@@ -42,8 +42,8 @@ def check_png(source: Path | BinaryIO) -> None:
     Each row is one byte for its filter and then its pixels (PNG specification, 7.2 and 8).
     """
     content = source.read_bytes() if isinstance(source, Path) else _all_bytes(source)
-    width, height, bits, colour, interlaced = struct.unpack(">IIBB2xB", content[16:29])
-    per_pixel = bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    width, height, bits, color, interlaced = struct.unpack(">IIBB2xB", content[16:29])
+    per_pixel = bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     wanted = sum(
         rows * (1 + (columns * per_pixel + 7) // 8)
         for columns, rows in (_passes(width, height) if interlaced else [(width, height)])

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.dataset.pack import DIGEST, MANIFEST, MANIFEST_COLUMNS, PIXELS
 from stages.foundation.files import read_table, saving, sha256_file, write_csv, write_text, writing
+from stages.foundation.pack import DIGEST, MANIFEST, MANIFEST_COLUMNS, PIXELS
 from stages.foundation.progress import track
 from stages.images.archive import raise_all
 from stages.images.decoding import load_rgb, to_square

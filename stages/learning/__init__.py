@@ -1,1 +1,1 @@
-"""Training: the loop, its losses, checkpoints, several processes."""
+"""Training: the loop, its losses, checkpoints."""

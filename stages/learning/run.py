@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from stages.dataset.predictions import RECORD, write_predictions
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import TABLE, TURNED
+from stages.foundation.predictions import RECORD, write_predictions
 from stages.foundation.record import make_record
 from stages.learning.checkpoints import PACKAGES, checkpoint_path, forget_checkpoint
 from stages.learning.losses import class_weights, focal_loss
@@ -65,13 +65,10 @@ def train(
     inputs: list[Path],
     code: tuple[str, ...],
     settings: dict[str, Any],
-) -> Run | None:
-    """Train `model` in place; inputs, code (units of stages/) and settings identify its checkpoint.
-
-    None in the processes that help the first one to train.
-    """
+) -> Run:
+    """Train `model` in place; inputs, code (units of stages/) and settings identify its checkpoint."""
     described = describe_device(device)
-    checkpoint = checkpoint_path(inputs, repr([_for_any_processes(settings), described]), code)
+    checkpoint = checkpoint_path(inputs, repr([settings, described]), code)
     with naming_memory(schedule):
         history = fit(
             model,
@@ -82,8 +79,6 @@ def train(
             device=device,
             checkpoint=checkpoint,
         )
-    if device.rank > 0:
-        return None
     record = make_record(settings, inputs, list(PACKAGES), **described, epochs=len(history))
     return Run(model, pd.DataFrame(history), record, checkpoint)
 
@@ -99,12 +94,6 @@ def naming_memory(schedule: Schedule) -> Iterator[None]:
         raise ValueError(
             f"out of memory: lower batch_size, now {schedule.batch_size}, of teacher or distill, or image.size"
         ) from None
-
-
-def _for_any_processes(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings without the number of processes: a checkpoint of two goes on with one."""
-    compute = {key: value for key, value in settings["compute"].items() if key != "processes"}
-    return {**settings, "compute": compute}
 
 
 def write_run(run: Run, dataset: Dataset, device: Device, architecture: str, *, name: str, kind: str, key: str) -> None:

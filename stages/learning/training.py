@@ -13,7 +13,6 @@ from torch import nn
 from tqdm import tqdm
 
 from stages.learning.checkpoints import load_checkpoint, save_checkpoint
-from stages.learning.processes import gather_logits, share, synchronise
 from stages.networks.device import Device
 from stages.networks.settings import Schedule
 from stages.networks.views import Batch, Examples
@@ -44,26 +43,23 @@ def fit(
 
     Order and dropout are seeded by (seed, epoch), so that a run resumed from the checkpoint gives the same
     weights. ValueError when the loss is not finite. The last checkpoint stays, for the caller to forget once what was
-    trained is saved. Of several processes, the first one validates and writes checkpoints, which serve any number.
+    trained is saved.
     """
     device.place(model)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=schedule.weight_decay, fused=True)
     stateful: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer}
     progress = _resume(checkpoint, stateful)
-    forward = synchronise(model, device.device) if device.processes > 1 else model
     while progress.epoch < schedule.epochs:
         train_loss = train_epoch(
-            forward, model, average, optimizer, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
+            model, average, optimizer, loss, examples, epoch=progress.epoch, schedule=schedule, device=device
         )
-        if device.rank == 0:
-            progress.history.append({"epoch": progress.epoch, "train_loss": train_loss, **validate(average)})
-            print(" ".join(f"{name} {value:.5g}" for name, value in progress.history[-1].items()), flush=True)
+        progress.history.append({"epoch": progress.epoch, "train_loss": train_loss, **validate(average)})
+        print(" ".join(f"{name} {value:.5g}" for name, value in progress.history[-1].items()), flush=True)
         progress.epoch += 1
-        if device.rank == 0:
-            save_checkpoint(
-                checkpoint, {name: part.state_dict() for name, part in stateful.items()} | {"progress": vars(progress)}
-            )
+        save_checkpoint(
+            checkpoint, {name: part.state_dict() for name, part in stateful.items()} | {"progress": vars(progress)}
+        )
     model.load_state_dict(average.state_dict())
     return progress.history
 
@@ -77,7 +73,6 @@ def learning_rate(step: int, steps: int, schedule: Schedule) -> float:
 
 
 def train_epoch(
-    forward: nn.Module,
     model: nn.Module,
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -88,30 +83,26 @@ def train_epoch(
     schedule: Schedule,
     device: Device,
 ) -> float:
-    """Train for one epoch and return its mean loss; forward: the model, or what joins it with other processes'."""
-    forward.train()
-    torch.manual_seed(schedule.seed * 100_003 + epoch + device.rank * 2**40)  # dropout
+    """Train for one epoch and return its mean loss."""
+    model.train()
+    torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
     order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.images.rows))
     batches = np.array_split(order, math.ceil(len(order) / schedule.batch_size))  # equal sizes: none of one image
     view = epoch % examples.view_count
     averages, values, counts = _averaged(average, model)
     total = 0.0
-    quiet = True if device.rank else None  # None: where there is no terminal
-    for number, positions in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=quiet)):
+    for number, positions in enumerate(tqdm(batches, desc=f"epoch {epoch}", leave=False, disable=None)):
         step = epoch * len(batches) + number
         optimizer.param_groups[0]["lr"] = learning_rate(step, schedule.epochs * len(batches), schedule)
-        own = share(len(positions), device.rank, device.processes)
-        batch = examples.batch(positions, view, device.device, shown=own)
+        batch = examples.batch(positions, view, device.device)
         with device.autocast():
-            logits = forward(batch.images).float()
-        if device.processes > 1:
-            logits = gather_logits(logits, len(positions), device.rank, device.processes)
+            logits = model(batch.images).float()
         value = loss(logits, batch)
         if not torch.isfinite(value):
             rate = optimizer.param_groups[0]["lr"]
             raise ValueError(f"loss is {value.item()} at step {step}, learning rate {rate:.3g}; lower learning_rate")
         optimizer.zero_grad()
-        (value * device.processes).backward()  # the gradients are averaged over processes, each of its own share
+        value.backward()
         nn.utils.clip_grad_norm_(model.parameters(), schedule.clip_norm)
         optimizer.step()
         decay = min(schedule.averaging, (1 + step) / (10 + step))
@@ -128,7 +119,8 @@ def _averaged(
 ) -> tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[torch.Tensor, torch.Tensor]]]:
     """Return the averages and the values they follow, of weights and batch-norm statistics, and what is only copied.
 
-    The last are batch norm's counts of batches. The tensors are the modules' own, so they are asked for once an epoch.
+    Integer buffers (num_batches_tracked) are copied, not averaged. The lists are built once an epoch: state_dict() is
+    slow and returns the live tensors.
     """
     pairs = list(zip(average.state_dict().values(), model.state_dict().values(), strict=True))
     moved = [pair for pair in pairs if pair[0].is_floating_point()]

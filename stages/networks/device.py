@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
-from stages.foundation.command import JOINED
 from stages.networks.settings import Compute
 
 
@@ -18,29 +16,23 @@ from stages.networks.settings import Compute
 class Device:
     """What one process computes on.
 
-    mixed: forward passes run in bfloat16 where torch's autocast takes it as safe; rank: of the process among those that
-    train the model together.
+    mixed: forward passes run in bfloat16 where torch's autocast takes it as safe.
     """
 
     device: torch.device
     mixed: bool
-    rank: int = 0
-    processes: int = 1
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context manager for forward passes, in bfloat16 if `mixed`."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed)
 
     def place(self, model: torch.nn.Module) -> torch.nn.Module:
-        """Move a model to the device in channels-last memory, in which convolutions are faster (docs/speed.md)."""
+        """Move a model to the device in channels-last memory, in which convolutions are faster (docs/scale.md)."""
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def open_device(compute: Compute) -> Device:
-    """Return the device the parameters ask for, with its algorithms and number of threads set.
-
-    A process that torchrun started joins the others, each on a GPU of its own.
-    """
+    """Return the device the parameters ask for, with its algorithms and number of threads set."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # makes cuBLAS deterministic, says its manual
     torch.use_deterministic_algorithms(compute.deterministic)
     # Off: filling new memory costs a fifth of the speed, and nothing here reads memory before writing it.
@@ -53,27 +45,16 @@ def open_device(compute: Compute) -> Device:
         raise ValueError("params.yaml: compute.device: wanted cuda, found no usable GPU; auto falls back to the CPU")
     name = "cuda" if compute.device != "cpu" and torch.cuda.is_available() else "cpu"
     mixed = compute.precision == "bf16" or (compute.precision == "auto" and name == "cuda")
-    rank, processes = _join_processes(name)
-    if compute.device == "auto" and name == "cpu" and rank == 0:
+    if compute.device == "auto" and name == "cpu":
         print("compute.device: auto found no GPU and takes the CPU")
-    return Device(torch.device(name), mixed, rank, processes)
-
-
-def _join_processes(device: str) -> tuple[int, int]:
-    """Return this process's rank and the number of processes, 0 and 1 for one that torchrun did not start."""
-    if JOINED not in os.environ:  # a RANK may be of something else that was started around this
-        return 0, 1
-    if device == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if device == "cuda" else "gloo")
-    return dist.get_rank(), dist.get_world_size()
+    return Device(torch.device(name), mixed)
 
 
 def _keep_freed_memory() -> None:
     """Have glibc reuse freed memory instead of returning it to the system; no effect with other C libraries.
 
     Otherwise every tensor above 32 MB is mapped anew and filled with zeros by the system: on a CPU, EfficientNet-B0
-    at 224 px trains at 16.7 instead of 46.2 images/s (docs/speed.md).
+    at 224 px trains at 16.7 instead of 46.2 images/s (docs/scale.md).
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

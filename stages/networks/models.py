@@ -135,7 +135,7 @@ def read_imagenet(url: str, architecture: str) -> dict[str, torch.Tensor]:
             torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
     except (URLError, OSError, RuntimeError) as error:
         raise ValueError(
-            f"init.{architecture}: imagenet: {url} could not be had ({error}); give a local file instead: "
+            f"init.{architecture}: imagenet: {url} could not be downloaded ({error}); give a local file instead: "
             f"init.{architecture}: {{file: <path>.safetensors, sha256: <its hash>}}, or random"
         ) from None
     if not sha256_file(path).startswith(prefix):

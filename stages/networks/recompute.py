@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-# At 224 px and batch 32 their training takes 16 and 21 GB without it: docs/speed.md has all architectures.
+# At 224 px and batch 32 their training takes 16 and 21 GB without it: docs/scale.md has all architectures.
 LARGE = ("efficientnet_b6", "efficientnet_b7")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages.dataset.pack import Pack
+from stages.foundation.pack import Pack
 from stages.networks.device import Device
 from stages.networks.views import Examples, plain_view
 
@@ -40,7 +40,7 @@ def _score(
     logits = []
     for batch in np.array_split(indices, max(1, -(-len(indices) // BATCH))):
         images = load(batch)
-        with device.autocast():  # turn by turn: four at once take four times the memory (docs/speed.md)
+        with device.autocast():  # turn by turn: four at once take four times the memory (docs/scale.md)
             passes = [model(torch.rot90(images, turn, (2, 3))).float() for turn in range(turns)]
         logits.append(torch.stack(passes).mean(dim=0).cpu().numpy())
     return np.concatenate(logits)

@@ -40,7 +40,7 @@ class Schedule(Section):
 
     seed: Seed
     epochs: int = Field(ge=1, le=10_000)
-    batch_size: int = Field(ge=3, le=65_536)  # of 2, an odd number of images leaves one alone
+    batch_size: int = Field(ge=3, le=65_536)  # batch norm needs two; with 2 an odd data set ends in a batch of one
     learning_rate: float = Field(gt=0, le=1)  # at its peak
     weight_decay: float = Field(ge=0, le=10)
     warmup: float = Field(ge=0, lt=1)  # share of all steps
@@ -139,11 +139,9 @@ def read_plan(key: str) -> TeacherPlan:
 class Compute(Threads, extra="forbid"):
     """auto: CUDA with bfloat16 if there is a GPU, else the CPU with fp32: few CPUs compute bfloat16 fast.
 
-    processes: that train one model together, each on a GPU of its own where there are GPUs. deterministic: of equal
-    settings equal bits; without, a GPU takes its fastest algorithms.
+    deterministic: of equal settings equal bits; without, a GPU takes its fastest algorithms.
     """
 
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["auto", "fp32", "bf16"]
-    processes: int = Field(ge=1, le=1024)
     deterministic: bool

@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 import torch
 
-from stages.dataset.pack import Pack
-from stages.dataset.splits import MELANOMA
+from stages.foundation.pack import Pack
+from stages.foundation.splits import MELANOMA
 
 COPIED = 4096  # images at a time
 

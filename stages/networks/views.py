@@ -2,13 +2,12 @@
 
 Dermoscopy has no up or down, so views rotate fully and flip; scale, brightness and contrast change mildly. A share of
 the views may be mixtures with a second image (Zhang et al. 2018, "mixup"), and a square may be cut out (DeVries &
-Taylor 2017). Hue jitter was left out: it costs more than decoding the JPEG and brought nothing (docs/speed.md). As a
+Taylor 2017). Hue jitter was left out: it costs more than decoding the JPEG and brought nothing (docs/scale.md). As a
 view depends on nothing else, a teacher's logits on it are computed once, and the student sees the very view the teacher
 saw (Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent").
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -34,17 +33,13 @@ class Draw:
     shares: torch.Tensor
     holes: torch.Tensor
 
-    def of(self, shown: slice) -> Self:
-        """Return the choices of a part of the images."""
-        return type(self)(self.affine[shown], self.partners[shown], self.shares[shown], self.holes[shown])
-
 
 @dataclass(frozen=True)
 class Batch:
     """One view of some images.
 
-    images: float32 (shown, 3, size, size) in [0, 1], of those that this process computes; targets: each class's share,
-    float32 (batch, classes); positions: of the images in train.csv, int64 (batch,).
+    images: float32 (batch, 3, size, size) in [0, 1]; targets: each class's share, float32 (batch, classes); positions:
+    of the images in train.csv, int64 (batch,).
     """
 
     images: torch.Tensor
@@ -61,8 +56,8 @@ class Examples:
     views: Views
     view_count: int
 
-    def batch(self, positions: np.ndarray, view: int, device: torch.device, *, shown: slice = slice(None)) -> Batch:
-        """Return one view of the images at some positions of train.csv, int64 (batch,); shown: those to render."""
+    def batch(self, positions: np.ndarray, view: int, device: torch.device) -> Batch:
+        """Return one view of the images at some positions of train.csv, int64 (batch,)."""
         images, draw = self.images, draw_view(self.images, positions, view, self.views)
         shares = draw.shares.to(device)
         targets, others = (
@@ -70,7 +65,7 @@ class Examples:
             for rows in (positions, draw.partners)
         )
         return Batch(
-            self._render(positions[shown], draw.of(shown), device),
+            self._render(positions, draw, device),
             others.lerp(targets, shares[:, None]),
             torch.from_numpy(positions).to(device),
             view,
@@ -125,13 +120,13 @@ def render_view(images: torch.Tensor, draw: Draw, cutout: float) -> torch.Tensor
     )
     cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
     grid = _grid(cos * flip, -sin, sin * flip, cos, images.shape[-1])
-    # Contiguous, and not in channels-last memory: sampling is then a third faster on a CPU (docs/speed.md).
+    # Contiguous, and not in channels-last memory: sampling is then a third faster on a CPU (docs/scale.md).
     images = F.grid_sample(images.contiguous(), grid, padding_mode="reflection", align_corners=False)
-    colour = images.mean(dim=(2, 3), keepdim=True)  # (images, 3, 1, 1)
+    color = images.mean(dim=(2, 3), keepdim=True)  # (images, 3, 1, 1)
     if cutout > 0:
-        images = torch.where(_hole(draw.holes.to(images.device), images.shape[-1], cutout), colour, images)
+        images = torch.where(_hole(draw.holes.to(images.device), images.shape[-1], cutout), color, images)
     scale, shift = contrast[..., None], brightness[..., None]
-    offset = colour.mean(dim=1, keepdim=True) * (1 - scale) + shift
+    offset = color.mean(dim=1, keepdim=True) * (1 - scale) + shift
     return torch.addcmul(offset, images, scale).clamp_(0, 1)  # contrast about the mean, then brightness
 
 
@@ -144,7 +139,7 @@ def _grid(xx: torch.Tensor, xy: torch.Tensor, yx: torch.Tensor, yy: torch.Tensor
     """Return where each pixel is sampled, float32 (images, size, size, 2), as F.affine_grid does without translation.
 
     Each argument is an element of the images' matrices, (images, 1, 1). F.affine_grid multiplies whole matrices, which
-    takes seventeen times as long on a CPU (docs/speed.md).
+    takes seventeen times as long on a CPU (docs/scale.md).
     """
     steps = (2 * torch.arange(size, device=xx.device) + 1) / size - 1
     across, down = steps.view(1, 1, size), steps.view(1, size, 1)
@@ -154,8 +149,8 @@ def _grid(xx: torch.Tensor, xy: torch.Tensor, yx: torch.Tensor, yy: torch.Tensor
     return grid
 
 
-def _hole(centres: torch.Tensor, size: int, side: float) -> torch.Tensor:
+def _hole(centers: torch.Tensor, size: int, side: float) -> torch.Tensor:
     """Return the mask of a square around each centre, bool (images, 1, size, size)."""
-    pixel = (torch.arange(size, device=centres.device) + 0.5) / size
-    inside = (pixel - centres[:, :, None]).abs() < side / 2  # (images, 2, size)
+    pixel = (torch.arange(size, device=centers.device) + 0.5) / size
+    inside = (pixel - centers[:, :, None]).abs() < side / 2  # (images, 2, size)
     return inside[:, 0, None, None, :] & inside[:, 1, None, :, None]

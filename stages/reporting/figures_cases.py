@@ -12,8 +12,8 @@ def confusion(table: pd.DataFrame, names: list[str]) -> Figure:
     """Return the counts of decisions: upper row at 0.5, lower row at each model's operating point."""
     with canvas(2.3 * len(names), 4.6, 2, len(names)) as (figure, axes):
         for axis, (at, name) in zip(axes, [(at, n) for at in table["at"].unique() for n in names], strict=True):
-            row = table[(table["model"] == name) & (table["at"] == at)].iloc[0]
-            counts = row[["true_positives", "false_negatives", "false_positives", "true_negatives"]].to_numpy(int)
+            rows = table[(table["model"] == name) & (table["at"] == at)].set_index("outcome")["images"]
+            counts = rows.loc[["true positives", "false negatives", "false positives", "true negatives"]].to_numpy(int)
             shares = counts.reshape(2, 2) / counts.reshape(2, 2).sum(axis=1, keepdims=True)
             axis.imshow(shares, cmap="cividis", vmin=0, vmax=1)
             for (y, x), share in np.ndenumerate(shares):

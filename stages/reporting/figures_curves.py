@@ -12,15 +12,13 @@ from stages.reporting.drawing import INK, LOOKS, canvas, look
 STRESS = {"roc_auc": "ROC-AUC", "changed": "decisions changed", "refused": "images refused"}
 
 
-def bands(
-    table: pd.DataFrame, x: str, *, xlabel: str, ylabel: str, ylim: tuple[float, float | None] = (0, 1)
-) -> Figure:
-    """Return one curve with its 95 % band per model of a table with the columns model, `x`, value, low, high."""
+def bands(table: pd.DataFrame, *, xlabel: str, ylabel: str, ylim: tuple[float, float | None] = (0, 1)) -> Figure:
+    """Return one curve with its 95 % band per model of a table with the columns model, x, value, low, high."""
     with canvas(6.5, 4.6) as (figure, (axis,)):
         for number, (name, curve) in enumerate(table.groupby("model", sort=False)):
             color, line, _ = look(number)
-            axis.plot(curve[x], curve["value"], color=color, linestyle=line, label=str(name))
-            axis.fill_between(curve[x], curve["low"], curve["high"], color=color, alpha=0.12, linewidth=0)
+            axis.plot(curve["x"], curve["value"], color=color, linestyle=line, label=str(name))
+            axis.fill_between(curve["x"], curve["low"], curve["high"], color=color, alpha=0.12, linewidth=0)
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.set_ylim(*ylim)
         axis.grid(alpha=0.3)
@@ -30,7 +28,7 @@ def bands(
 
 def calibration(table: pd.DataFrame) -> Figure:
     """Return the share of melanomas by calibrated probability, smoothed, with a band per model, and the diagonal."""
-    figure = bands(table, "p", xlabel="calibrated probability of melanoma", ylabel="share of melanomas")
+    figure = bands(table, xlabel="calibrated probability of melanoma", ylabel="share of melanomas")
     figure.axes[0].plot([0, 1], [0, 1], color=INK, linewidth=0.7)
     return figure
 
@@ -41,7 +39,7 @@ def robustness(table: pd.DataFrame) -> Figure:
     with canvas(9, 3.2, columns=3) as (figure, axes):
         for axis, (metric, label) in zip(axes, STRESS.items(), strict=True):
             rows = table[(table["metric"] == metric) & (table["strength"] > 0)]
-            for number, (alteration, line) in enumerate(rows.groupby("alteration", sort=False)):
+            for number, (alteration, line) in enumerate(rows.groupby("of", sort=False)):
                 color, style, marker = look(number)
                 x, y = [0, *line["strength"]], [unaltered[metric], *line["value"]]
                 name = str(alteration).replace("_", " ")

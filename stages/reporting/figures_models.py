@@ -5,14 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from stages.reporting.drawing import INK, LOOKS, canvas, intervals, look
-from stages.reporting.labels import METRIC_NAMES, label_of, labels_of, metric_name
-
-DEPLOYMENT = "ROC-AUC on the holdout, with 95 % intervals, against file size and against the time for one image"
-DEPLOYMENT_AXES = {"megabytes": "file size, MB", "ms_p50_1_thread": "time for one image, ms, one thread"}
-RUNTIMES = {"pytorch": "PyTorch", "onnx fp32": "ONNX fp32", "onnx int8": "ONNX int8"}
+from stages.reporting.drawing import INK, LOOKS, canvas, intervals
+from stages.reporting.labels import METRIC_NAMES, labels_of, metric_name
 
 
 def model_comparison(models: pd.DataFrame) -> Figure:
@@ -29,16 +24,32 @@ def model_comparison(models: pd.DataFrame) -> Figure:
 
 
 def comparisons(table: pd.DataFrame) -> Figure:
-    """Return the paired differences in ROC-AUC, with intervals and corrected p."""
-    pairs = table[table["metric"] == "roc_auc"].rename(columns={"difference": "value"})
-    names = [f"{model}\nminus {reference}" for model, reference in zip(pairs["model"], pairs["reference"], strict=True)]
-    with canvas(8, 1 + 0.42 * len(names)) as (figure, (axis,)):
-        intervals(axis, pairs, names)
+    """Return the paired differences in ROC-AUC as a forest: a row a pair, by family; filled where one is shown."""
+    pairs = table[table["metric"] == "roc_auc"]
+    families = {str(name): rows.to_dict("records") for name, rows in pairs.groupby("family", sort=False)}
+    color, _, marker = LOOKS[0]
+    with canvas(6.6, 0.6 + 0.34 * len(pairs) + 0.22 * len(families)) as (figure, (axis,)):
+        y, labels = 0.0, {}  # of the rows and of the families' names
+        for family, rows in families.items():
+            y -= 0.65
+            labels[y] = family
+            for row in rows:
+                y -= 1
+                face = color if row["verdict"] in ("better", "worse") else "none"
+                axis.plot([row["low"], row["high"]], [y, y], color=color, linewidth=1.3)
+                axis.plot(row["difference"], y, marker, color=color, markerfacecolor=face, markersize=5)
+                beside: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 7.5}
+                axis.annotate(f"p = {row['p_holm']:.3f}", (1.01, y), **beside)
+                labels[y] = f"{row['model']}\n- {row['reference']}"
+            y -= 0.2
+        axis.set_yticks(list(labels), list(labels.values()), fontsize=7.5)
+        for text in axis.get_yticklabels():
+            text.set_fontweight("bold" if text.get_text() in families else "normal")
+        axis.set_ylim(y - 0.4, 0)
+        axis.tick_params(axis="y", length=0)
         axis.axvline(0, color=INK, linewidth=0.8)
-        beside: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8}
-        for y, p in zip(np.arange(len(names))[::-1], pairs["p_holm"], strict=True):
-            axis.annotate(f"p = {p:.3f}", (1.01, y), **beside)
-        axis.set_xlabel("difference in ROC-AUC on the holdout (p corrected by Holm within its family)")
+        axis.grid(axis="x", alpha=0.3)
+        axis.set_xlabel("difference in ROC-AUC (filled: shown)")
     return figure
 
 
@@ -84,7 +95,7 @@ def kd_heatmaps(ablation: pd.DataFrame) -> Figure:
 
 def subgroups(table: pd.DataFrame, model: str) -> Figure:
     """Return one model's ROC-AUC, sensitivity and specificity by group; hollow where melanomas are few."""
-    table = table[table["model"] == model]
+    table = table[(table["model"] == model) & ~table["level"].str.startswith("gap, ")]
     groups = table[["group", "level", "images", "melanomas"]].drop_duplicates()
     names = [f"{row.group}: {row.level} ({row.melanomas} of {row.images})" for row in groups.itertuples()]
     y = np.arange(len(groups))[::-1]
@@ -127,31 +138,4 @@ def quantization(table: pd.DataFrame) -> Figure:
             axis.grid(alpha=0.3)
             name = column.removeprefix("val_")
             axis.set_xlabel(headings.get(name, name))
-    return figure
-
-
-def deployment(table: pd.DataFrame, index: pd.DataFrame) -> Figure:
-    """Return ROC-AUC on the holdout, with intervals, against file size and latency, both on log scales.
-
-    table: deployment.csv; its scored rows are drawn, and of the students the selected one alone.
-    """
-    models = [*labels_of(index, kind="teacher"), label_of(index, role="selected")]
-    rows = table[(table["roc_auc"] != "-") & table["model"].isin(models)].to_dict("records")
-    with canvas(10, 4.4, columns=2) as (figure, axes):
-        for axis, (column, label) in zip(axes, DEPLOYMENT_AXES.items(), strict=True):
-            for number, row in enumerate(rows):
-                color, _, marker = look(number)
-                value, low, high = (float(row[name]) for name in ("roc_auc", "roc_auc_low", "roc_auc_high"))
-                name = f"{row['model']}, {RUNTIMES.get(row['runtime'], row['runtime'])}"
-                whiskers = [[value - low], [high - value]]
-                style: Any = {"fmt": marker, "color": color, "capsize": 2, "markersize": 6, "linewidth": 1.2}
-                axis.errorbar(row[column], value, yerr=whiskers, label=name, **style)
-            axis.set(xscale="log", xlabel=label)
-            axis.margins(x=0.08)
-            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.xaxis.set_major_formatter("{x:g}")
-            axis.xaxis.set_minor_formatter(NullFormatter())
-            axis.grid(alpha=0.3)
-        axes[0].set_ylabel("ROC-AUC on the holdout, 95 % interval")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

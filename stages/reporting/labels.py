@@ -36,6 +36,62 @@ def read_table(path: Path, index: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=labels)
 
 
+def read_questions(path: Path, index: pd.DataFrame, column: str = "question", prefix: str = "") -> Tables:
+    """Return a table that holds several, one below the other, as these: a question, or curve, -> its rows.
+
+    Columns that a question has no value in are left out. prefix: of the keys.
+    """
+    table, parts = read_table(path, index), {}
+    for question, rows in table.groupby(column, sort=False):
+        filled = rows.drop(columns=column).loc[:, lambda part: (part != "-").any()]
+        parts[f"{prefix}{question}"] = filled.apply(_numbers).reset_index(drop=True)
+    return parts
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Return a column as numbers where all of it is, but not the thresholds "0.5" beside "operating point"."""
+    try:
+        return column if column.name == "at" else pd.to_numeric(column)
+    except ValueError:
+        return column
+
+
+ABLATION = {  # columns of the original student project's tables: metric -> where it is computed
+    **dict.fromkeys(("roc_auc", "average_precision", "pr_auc", "ece"), "all"),
+    **dict.fromkeys(("f1", "sensitivity", "ppv", "accuracy"), "0.5"),
+}
+
+
+def ablation_table(models: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Return the grid and the control, with T, alpha and the metrics of ABLATION on the holdout."""
+    students = index[(index["kind"] == "student") & index["role"].isin(["grid", "control", "selected"])]
+    table = wide(models, students["label"])
+    table.insert(1, "temperature", students["temperature"].astype(float).to_numpy())
+    table.insert(2, "alpha", students["alpha"].astype(float).to_numpy())
+    return table
+
+
+def baseline_table(models: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Return the baselines with their number of features and the metrics of ABLATION on the holdout."""
+    baselines = index[index["kind"] == "baseline"]
+    table = wide(models, baselines["label"])
+    table.insert(1, "features", baselines["features"].astype(int).to_numpy())
+    return table
+
+
+def wide(models: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Return one row per model with value, low and high of the metrics of ABLATION on the holdout, side by side."""
+    holdout = models[models["split"] == "holdout"].set_index(["model", "at", "metric"]).sort_index()
+    rows = []
+    for label in map(str, labels):
+        row: dict[str, object] = {"model": label}
+        for metric, at in ABLATION.items():
+            cells = holdout.xs((label, at, metric))
+            row |= {metric: cells["value"], f"{metric}_low": cells["low"], f"{metric}_high": cells["high"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def labels_of(index: pd.DataFrame, **values: str) -> list[str]:
     """Return the labels of the models whose columns hold these values, for example `kind="teacher"`."""
     for column, value in values.items():

@@ -45,17 +45,17 @@ class Picture:
     caption: str
 
 
-def render(template: str, **content: Any) -> str:
-    """Return a template of this folder filled in; a name it lacks is an error."""
+def render(template: Path, **content: Any) -> str:
+    """Return a template filled in, which may extend those of this folder; a name it lacks is an error."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=template.endswith(".html.j2"),
+        loader=FileSystemLoader([template.parent, TEMPLATES]),
+        autoescape=template.name.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(**content)
+    return environment.get_template(template.name).render(**content)
 
 
 def pictures(examples: pd.DataFrame, pixels: np.ndarray, heat: np.ndarray) -> dict[str, list[Picture]]:

@@ -19,48 +19,53 @@ DECISIONS = ("sensitivity", "specificity", "ppv", "npv", "f1", "accuracy", "bala
 CALIBRATION_NOTE = (
     "Holdout; 15 bins of equal width (as the study) and of equal mass; slope 1 and intercept 0 are perfect."
 )
+SCALINGS = {"none": "all", "temperature": "temperature", "Platt": "platt"}  # -> models.csv's `at`
+SCALING_NOTE = "Holdout, before (none) and after scaling fitted on val, whose slopes are in model_index.csv."
 THRESHOLDS = {  # of models.csv, each with the note of its table
     "operating point": "Holdout, at the threshold that reaches the wanted sensitivity on val.",
     "0.5": "Holdout, as the study decided.",
 }
 MAYBE = ("standard_error", "smallest_detectable", "p_obuchowski")  # of comparisons.csv: a number, or "-"
-TIDY = {  # tables with the columns metric, value, low and high: title and note
-    "calibration": (
-        "Calibration",
-        "Holdout, before (none) and after scaling fitted on val: log odds times slope plus intercept.",
-    ),
-    "subgroups": ("Subgroups", "Holdout; groups under 20 melanomas are marked."),
-    "subgroup_gaps": (
-        "Gaps between groups",
-        "Largest minus smallest level of 20 melanomas or more; above 0 by chance alone.",
+TIDY = {  # tables with the columns metric, value, low and high: title, file, note
+    "subgroups": (
+        "Subgroups",
+        "subgroups.csv",
+        "Holdout; groups under 20 melanomas are marked. A gap is that of the largest and the smallest level of 20 "
+        "melanomas or more; it is above 0 by chance alone.",
     ),
     "repeatability": (
         "Repeatability",
+        "decisions.csv",
         "Holdout; share of lesions with several images whose decision at the operating point changes with the image.",
     ),
     "consequences": (
         "Consequences",
+        "decisions.csv",
         "Sensitivity and specificity of the holdout's lesions at the operating point, a lesion being the mean of its "
         "images, carried over to other shares of melanomas; net benefit per lesion at params.yaml's threshold "
         "probability.",
     ),
-    "robustness": (
+    "alterations": (
         "Altered images",
+        "stress.csv",
         "Holdout; the exported int8 student, each alteration at five strengths: ROC-AUC; at the operating point "
         "sensitivity, specificity and the share of images whose decision changes; the share that is refused.",
     ),
     "refusal": (
         "Unfamiliar pictures",
+        "stress.csv",
         "Share that the exported int8 student refuses, by the bound on the distance chosen on val. Photographs are "
         "shown whole and by their quarters; intervals draw photographs.",
     ),
-    "skin_tones": (
+    "skin tones": (
         "Estimated skin tones",
+        "stress.csv",
         "Holdout; by the individual typology angle of the images' frames, from so many degrees on. Light, camera and "
         "lesions that fill the picture move it: it describes the archive, not a person.",
     ),
     "referral": (
         "Referral",
+        "decisions.csv",
         "Holdout, with class-conditional conformal bounds from val: melanoma is possible from melanoma_from, another "
         "lesion up to other_up_to; one possible decides, else refer. Coverage: share whose class stays possible.",
     ),
@@ -82,13 +87,14 @@ def report_tables(tables: Tables) -> list[Table]:
     methods = "On val, where the first method that passes the gate is taken; intervals over lesions."
     return [
         *_models(tables["models"]),
+        _calibration(tables["models"]),
         _comparisons(tables["comparisons"]),
-        _plain("Distillation ablation", "kd_ablation.csv", ablation, tables["kd_ablation"]),
-        _plain("scikit-learn baselines", "baselines.csv", features, tables["baselines"]),
+        _plain("Distillation ablation", "models.csv", ablation, tables["ablation"]),
+        _plain("scikit-learn baselines", "models.csv", features, tables["baselines"]),
         _plain("Quantisation", "quantization.csv", methods, tables["quantization"]),
-        _plain("Teacher against student", "agreement.csv", "Both decide at 0.5.", tables["agreement"]),
-        _plain("Decisions, counted", "confusion.csv", "Images of the holdout.", tables["confusion"]),
-        *(tidy_table(title, f"{name}.csv", note, tables[name]) for name, (title, note) in TIDY.items()),
+        _plain("Teacher against student", "counts.csv", "Both decide at 0.5.", tables["agreement"]),
+        _plain("Decisions, counted", "counts.csv", "Images of the holdout.", tables["outcomes"]),
+        *(tidy_table(title, source, note, tables[name]) for name, (title, source, note) in TIDY.items()),
     ]
 
 
@@ -105,6 +111,21 @@ def _models(models: pd.DataFrame) -> list[Table]:
         ]
         tables.append(Table(["model", "threshold", *columns], rows, f"Decisions at {at}", "models.csv", note))
     return tables
+
+
+def _calibration(models: pd.DataFrame) -> Table:
+    scaled = models[models["at"] == "platt"]
+    metrics, names = list(dict.fromkeys(scaled["metric"])), list(dict.fromkeys(scaled["model"]))
+    columns = {metric_name(name): name for name in metrics}
+    tables = [
+        [
+            [name, scaling, *cells]
+            for name, *cells in metric_rows(models, names, {head: (at, metric) for head, metric in columns.items()})
+        ]
+        for scaling, at in SCALINGS.items()
+    ]
+    rows = [row for of_one_model in zip(*tables, strict=True) for row in of_one_model]
+    return Table(["model", "scaling", *columns], rows, "Calibration", "models.csv", SCALING_NOTE)
 
 
 def _comparisons(table: pd.DataFrame) -> Table:

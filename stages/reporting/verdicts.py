@@ -23,6 +23,7 @@ ANSWERS = {  # question -> families of comparisons.csv (the first that has rows)
 }
 VERDICTS = ("better", "no difference shown", "worse")  # of a paired test
 DIFFERENT = ("better", "worse")  # p < .05
+VISIBLE = 0.0005  # what three decimals show: a smaller loss in another metric stands in the card's numbers alone
 SHOWN = {"equivalent": "no: equivalent", "not inferior": "yes: not inferior"}  # claims, as answers
 METRICS = {"average_precision", "log_loss", "ece"}  # said beside ROC-AUC where two models were made to be compared
 LARGE_FAMILIES = {  # ROC-AUC alone is said
@@ -96,7 +97,8 @@ def _compared(question: str, rows: pd.DataFrame, answers: tuple[str, ...]) -> Ve
         answer += f", but within {auc['margin']}"
     elif auc["claim"] in SHOWN and auc["verdict"] not in DIFFERENT:
         answer = f"{SHOWN[auc['claim']]} within {auc['margin']}"
-    if auc["verdict"] != "worse" and any(row["verdict"] == "worse" for row in others):
+    losses = [row for row in others if row["verdict"] == "worse" and abs(row["difference"]) >= VISIBLE]
+    if auc["verdict"] != "worse" and losses:
         answer += ", but see below"
     number = f"{auc['model']} minus {auc['reference']}: ROC-AUC {difference_text(auc)}, p = {auc['p_holm']:.3f}"
     if auc["smallest_detectable"] != "-":

@@ -27,11 +27,10 @@ def fit_platt(labels: np.ndarray, p: np.ndarray) -> Calibration:
 
 
 def calibration_rows(sample: Sample, p: np.ndarray, calibrations: dict[str, Calibration]) -> pd.DataFrame:
-    """Return the calibration metrics of p after each calibration, a row each: slope, intercept, value, low, high."""
+    """Return the calibration metrics of p after each calibration (at), a row each: at, metric, value, low, high."""
     rows = [
         {
-            "calibration": name,
-            **vars(calibration),
+            "at": name,
             "metric": metric,
             **interval(values, bounded=metric not in UNBOUNDED, biased_up=metric in BIASED_UP),
         }

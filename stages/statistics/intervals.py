@@ -61,10 +61,9 @@ def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: in
 def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator) -> Estimates:
     """Return the mean of several trainings' estimates; its replicates draw the trainings, too, with replacement.
 
-    So its intervals say what another training, not only another sample of lesions, would give. Trainings differ by
-    themselves and in what each makes of single lesions. Replicates of lesions hold the second already, so that what the
-    drawn trainings add is shrunk to the first. Drawn means vary by (n - 1) / n of what means of n trainings do, so it
-    is stretched by the root of n / (n - 1).
+    So its intervals say what another training, not only another sample of lesions, would give. The spread between
+    trainings includes sampling noise that the lesion bootstrap already has. Only the rest is added, scaled by
+    sqrt(n / (n - 1)) for n trainings.
     """
     replicates, n = len(next(iter(runs[0].values()))) - 1, len(runs)
     drawn = rng.integers(n, size=(replicates, n))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from conftest import ROOT, write_params
 
 from stages.commands import doctor
+from stages.commands.main import main as melanoma_kd
 from stages.foundation.params import read_params
 
 
@@ -31,29 +33,16 @@ def test_other_versions_are_named(project):
 
 def test_a_gpu_that_is_not_there_and_threads_without_cores(project, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    ((what, remedy),) = faults(doctor.gpu, project, compute={"device": "cuda", "processes": 2, "threads": 1})[:1]
-    assert what == "compute.device: cuda with 2 processes, found 0 GPUs"
+    ((what, remedy),) = faults(doctor.gpu, project, compute={"device": "cuda", "threads": 1})
+    assert what == "compute.device: cuda, found no GPU"
     assert "compute.device=auto" in remedy
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     ((what, remedy),) = faults(doctor.gpu, project, compute={"threads": 8})
-    assert what == "compute: 8 threads, 1 processes, on 4 cores"
+    assert (what, remedy) == ("compute.threads: 8, on 4 cores", "dvc exp run -S compute.threads=4")
     (project / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: A (UUID: a)'\n")
     (project / "nvidia-smi").chmod(0o755)
     monkeypatch.setattr(shutil, "which", lambda _: str(project / "nvidia-smi"))
-    two = {"processes": 2, "threads": 1}
-    assert faults(doctor.gpu, project, compute=two)[0][0] == "compute.processes: 2, found 1 GPUs"
-    assert faults(doctor.gpu, project, compute=two | {"device": "cpu"}) == []
-    assert faults(doctor.gpu, project, compute={"threads": 2}) == []
-
-
-def test_fewer_gpus_than_processes(project, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/nvidia-smi")
-    listed = subprocess.CompletedProcess([], 0, "GPU 0: NVIDIA H100\n", "")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: listed)
-    for device in ("auto", "cuda"):
-        ((what, _),) = faults(doctor.gpu, project, compute={"device": device, "processes": 2})
-        assert what.endswith("found 1 GPUs")
-    assert faults(doctor.gpu, project, compute={"device": "auto", "processes": 1}) == []
+    assert faults(doctor.gpu, project, compute={"device": "cuda", "threads": 8}) == []
 
 
 @pytest.fixture
@@ -90,7 +79,7 @@ def test_an_archive_that_is_missing(project):
     assert faults(doctor.archive, project) == []
     ((what, remedy),) = faults(doctor.archive, project, data={"name": "ham10000"})
     assert "HAM10000_metadata.csv: no such file" in what
-    assert remedy == "put or link an archive at data/raw/ham10000 (README: HAM10000)"
+    assert remedy == "put or link an archive at data/raw/ham10000 (docs/train.md)"
 
 
 def test_start_weights_that_are_others(project):
@@ -167,12 +156,22 @@ def test_a_lock_that_dvc_was_killed_in_writing(repository, left):
     assert remedy == "git checkout HEAD -- dvc.lock"
 
 
+@pytest.mark.slow
 def test_a_workspace_with_faults_ends_with_their_number():
     process = subprocess.run(
-        [sys.executable, "-m", "stages.commands.doctor"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "stages.commands.main", "doctor"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     names = [line.split("  ")[0] for line in process.stdout.splitlines() if not line.startswith(" ")]
-    assert names[1:4] == ["gpu", "disk", "cache and remote"]
-    mended = process.stdout.count("mend it: ")
-    assert process.returncode == bool(mended)
-    assert process.stderr == (f"doctor: {mended} faults\n" if mended else "")
+    assert names == [name.replace("_", " ") for name in doctor.CHECKS]
+    faults = re.fullmatch(r"doctor: ([0-9]+) faults\n", process.stderr)
+    assert process.returncode == bool(faults)
+    assert bool(faults) == bool(process.stderr)
+
+
+def test_checks_can_be_named_and_models_that_are_not_made_are_no_fault(repository, capsys):
+    melanoma_kd(["doctor", "gpu", "models"])
+    shown = capsys.readouterr().out
+    assert re.search(r"^gpu +well$", shown, re.MULTILINE)
+    assert "train_teacher@resnet18: missing\n" + " " * 22 + "dvc repro train_teacher@resnet18" in shown
+    with pytest.raises(SystemExit, match=r"^doctor: no check gpus; wanted some of environment, gpu, "):
+        melanoma_kd(["doctor", "gpus"])

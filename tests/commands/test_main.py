@@ -1,50 +1,54 @@
 """The console command: it teaches, runs what it names, and says what it does not know."""
 
-import subprocess
-import sys
+from importlib import import_module
 
 import pytest
-from conftest import ROOT
 
-from stages.commands.main import COMMANDS, PARSES, usage
-
-
-def run(*arguments):
-    argv = [sys.executable, "-m", "stages.commands.main", *arguments]
-    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+from stages.commands.main import COMMANDS, GROUPS, REMOVED, main, usage
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
-def test_help_names_every_command(arguments):
-    process = run(*arguments)
-    assert process.returncode == 0
-    assert all(f"  {name} " in process.stdout for name in COMMANDS)
-    assert process.stdout.strip() == usage().strip()
+def test_help_names_every_command_by_group(arguments, capsys):
+    main(arguments) if arguments else main(["--help"])
+    shown = capsys.readouterr().out
+    assert shown.strip() == usage().strip()
+    assert [shown.index(f"\n{title}\n") for title in GROUPS] == sorted(shown.index(f"\n{title}\n") for title in GROUPS)
+    assert all(f"  {name} " in shown for name in COMMANDS)
+    assert len(COMMANDS) <= 12
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_each_command_says_what_it_reads_and_writes(name):
-    process = run(name, "--help")
-    assert process.returncode == 0
-    says, _, options = process.stdout.partition("usage: ")
+def test_each_command_says_what_it_reads_and_writes(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: melanoma-kd {name} [-h]")
+    says = (import_module(f"stages.commands.{COMMANDS[name]}").__doc__ or "").strip()
     assert f"melanoma-kd {name}" in says
-    assert len(says.splitlines()) >= 3
-    assert bool(options) == (name in PARSES)
-    assert not options or options.startswith(f"melanoma-kd {name} [-h]")
+    assert says in shown
 
 
-def test_a_command_with_options_shows_its_own():
-    assert "--format" in run("predict", "--help").stdout
+def test_a_command_with_options_shows_its_own(capsys):
+    with pytest.raises(SystemExit):
+        main(["predict", "--help"])
+    assert "--format" in capsys.readouterr().out
 
 
 def test_an_unknown_command_is_one_line_and_the_list():
-    process = run("predicct")
-    assert process.returncode == 1
-    assert process.stderr.startswith("melanoma-kd: no command 'predicct'\n")
-    assert "Traceback" not in process.stderr
+    with pytest.raises(SystemExit, match=r"^melanoma-kd: no command 'predicct'\n"):
+        main(["predicct"])
 
 
-def test_an_argument_too_many_is_a_sentence():
-    process = run("summarize", "all")
-    assert process.returncode == 1
-    assert process.stderr == "summarize: wanted no argument, found all\n"
+@pytest.mark.parametrize("name", sorted(REMOVED))
+def test_a_removed_command_says_in_a_line_what_to_use(name):
+    assert name not in COMMANDS
+    with pytest.raises(SystemExit, match=rf"^melanoma-kd: {name} is no command any more; use: .+$"):
+        main([name])
+
+
+def test_an_argument_too_many_is_a_sentence(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["track", "all"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("melanoma-kd track: error: unrecognized arguments: all\n")

@@ -13,19 +13,20 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from conftest import ODD_EXIF, ROOT
+from conftest import ODD_EXIF, ROOT, question
 from PIL import Image
 
 from stages.commands import predict
-from stages.dataset.pack import open_pack
-from stages.deployment.answering import answer_files
+from stages.commands.answering import answer_files
+from stages.commands.main import main as melanoma_kd
 from stages.deployment.deployed import Deployed, open_deployed
 from stages.deployment.metadata import KEY, metadata_of, write_metadata
+from stages.foundation.pack import open_pack
 
 
 def run(*argv, stdin=None):
     return subprocess.run(
-        [sys.executable, "-m", "stages.commands.predict", *map(str, argv)],
+        [sys.executable, "-m", "stages.commands.main", "predict", *map(str, argv)],
         cwd=ROOT,
         input=stdin,
         capture_output=True,
@@ -86,12 +87,11 @@ def test_predict_is_packing_and_scoring(finished, sensitive):
 def test_calibration_and_band_are_the_evaluations(finished, model, image):
     (row,) = rows(run("--model", model, "--format", "csv", image))
     p = float(row["p_melanoma"])
-    scaling = pd.read_csv(finished / "metrics/demo/evaluation/calibration.csv")
-    scaling = scaling.query("model == 'student_int8' and calibration == 'platt'")
-    slope, intercept = scaling.iloc[0][["slope", "intercept"]]
+    index = pd.read_csv(finished / "metrics/demo/evaluation/model_index.csv").set_index("model")
+    slope, intercept = index.loc["student_int8", ["platt_slope", "platt_intercept"]].astype(float)
     expected = 1 / (1 + np.exp(-(slope * np.log(p / (1 - p)) + intercept)))
     assert float(row["calibrated"]) == pytest.approx(expected, abs=1e-3)
-    bounds = pd.read_csv(finished / "metrics/demo/evaluation/referral.csv").query("model == 'student_int8'").iloc[0]
+    bounds = question(finished, "decisions", "referral").query("model == 'student_int8'").iloc[0]
     melanoma, other = p >= bounds["melanoma_from"], p <= bounds["other_up_to"]
     assert row["band"] == ("refer" if melanoma == other else "suspicious" if melanoma else "benign")
 
@@ -151,7 +151,17 @@ def test_a_linked_folder_is_named(model, tmp_path, image):
 
 def test_a_name_is_no_formula_in_a_spreadsheet(model, folder, monkeypatch):
     process = subprocess.run(
-        [sys.executable, "-m", "stages.commands.predict", "--model", str(model), "--format", "csv", "=formula.jpg"],
+        [
+            sys.executable,
+            "-m",
+            "stages.commands.main",
+            "predict",
+            "--model",
+            str(model),
+            "--format",
+            "csv",
+            "=formula.jpg",
+        ],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"},
         capture_output=True,
@@ -273,7 +283,7 @@ def test_an_option_out_of_range_is_named(model, image):
 
 
 def test_a_reader_that_closes_the_pipe_ends_it_quietly(model, image):
-    argv = [sys.executable, "-m", "stages.commands.predict", "--model", str(model), "--format", "json"]
+    argv = [sys.executable, "-m", "stages.commands.main", "predict", "--model", str(model), "--format", "json"]
     many = [str(image)] * 3000  # more than a pipe holds
     with subprocess.Popen([*argv, *many], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
@@ -287,7 +297,7 @@ def test_names_in_another_encoding_come_through(model, image, tmp_path):
     with open(name, "wb") as file:  # noqa: PTH123 - a name that is no text
         file.write(b"no image")
     process = subprocess.run(
-        [sys.executable, "-m", "stages.commands.predict", "--model", str(model), name],
+        [sys.executable, "-m", "stages.commands.main", "predict", "--model", str(model), name],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         capture_output=True,
@@ -350,14 +360,14 @@ def refusing(sensitive, tmp_path):
 
 def test_an_unfamiliar_picture_gets_no_probability_unless_it_is_asked_for(finished, refusing, capsys):
     path = str(next((finished / "data/raw/demo").rglob("*.jpg")))
-    predict.main([path, "--format", "json", "--model", str(refusing)])
+    melanoma_kd(["predict", path, "--format", "json", "--model", str(refusing)])
     row = json.loads(capsys.readouterr().out)
     assert set(row) == {"file", "decision", "distance"}
     assert row["decision"] == "refused"
-    predict.main([path, "--format", "json", "--show-refused", "--model", str(refusing)])
+    melanoma_kd(["predict", path, "--format", "json", "--show-refused", "--model", str(refusing)])
     row = json.loads(capsys.readouterr().out)
     assert (row["decision"], row["p_melanoma"] > 0) == ("refused", True)
-    predict.main([path, "--model", str(refusing)])
+    melanoma_kd(["predict", path, "--model", str(refusing)])
     assert "not a dermatoscopic image this model knows" in capsys.readouterr().out
 
 
@@ -365,7 +375,7 @@ def test_a_lower_prevalence_lowers_the_calibrated_probability_alone(finished, se
     path = str(next((finished / "data/raw/demo").rglob("*.jpg")))
     rows = []
     for prevalence in ("0.5", "0.02"):
-        predict.main([path, "--format", "json", "--prevalence", prevalence, "--model", str(sensitive)])
+        melanoma_kd(["predict", path, "--format", "json", "--prevalence", prevalence, "--model", str(sensitive)])
         rows.append(json.loads(capsys.readouterr().out))
     odds = [row["calibrated"] / (1 - row["calibrated"]) for row in rows]
     assert odds[0] / odds[1] == pytest.approx(49, rel=1e-6)

@@ -5,11 +5,11 @@ import sys
 import pytest
 from conftest import write_params
 
-from stages.commands import track
+from stages.commands.main import main as melanoma_kd
 
 
 def test_disabled_sends_nothing(tiny, capsys):
-    track.main()
+    melanoma_kd(["track"])
     assert "nothing sent" in capsys.readouterr().out
     assert not (tiny / "wandb").exists()
 
@@ -17,8 +17,8 @@ def test_disabled_sends_nothing(tiny, capsys):
 def test_without_the_extra_it_says_so(tiny, monkeypatch):
     write_params(tiny, tracking={"wandb": "offline"})
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ValueError, match=r"pip install '\.\[wandb\]'"):
-        track.main()
+    with pytest.raises(SystemExit, match=r"pip install '\.\[wandb\]'"):
+        melanoma_kd(["track"])
 
 
 @pytest.mark.filterwarnings("ignore")  # wandb's own
@@ -26,7 +26,7 @@ def test_offline_keeps_every_run_in_a_folder(tiny, monkeypatch, capsys):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_SILENT", "true")
     write_params(tiny, tracking={"wandb": "offline"})
-    track.main()
+    melanoma_kd(["track"])
     assert "11 histories: offline" in capsys.readouterr().out
     assert (
         len(list((tiny / "wandb").glob("offline-run-*/*.wandb"))) == 12

@@ -17,7 +17,7 @@ from conftest import ROOT
 from PIL import Image
 
 from stages.commands import predict, web
-from stages.deployment.answering import answer_files
+from stages.commands.answering import answer_files
 from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import metadata_of, write_metadata
 
@@ -78,7 +78,7 @@ def page(site, browser):
 @pytest.fixture
 def gpu_page(site):
     """The page in a browser that computes WebGPU on the processor; skipped where it has none."""
-    from stages.commands.screenshots import start_browser  # noqa: PLC0415
+    from tools.pictures import start_browser  # noqa: PLC0415
 
     try:
         driver = start_browser("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--use-vulkan=swiftshader")
@@ -230,7 +230,7 @@ def test_the_camera_gives_the_square_within_the_guide(site):
     """Chromium's artificial camera is a coloured clock: what is answered does not matter, but that it is."""
     from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
 
-    from stages.commands.screenshots import start_browser  # noqa: PLC0415
+    from tools.pictures import start_browser  # noqa: PLC0415
 
     try:
         driver = start_browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")

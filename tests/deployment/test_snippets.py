@@ -1,4 +1,4 @@
-"""docs/deployment.md's Python, run as it is printed there."""
+"""docs/use.md's Python, run as it is printed there."""
 
 import re
 
@@ -8,12 +8,12 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from stages.commands import export_mobile
-from stages.deployment.answering import answer_files
+from stages.commands.answering import answer_files
+from stages.commands.main import main as melanoma_kd
 from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import RELEASED, metadata_of, write_metadata
 
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/deployment.md").read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/use.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
 def photograph(transparent):
@@ -31,7 +31,7 @@ def run_onnx(model, folder, photo):
     code = (
         BLOCKS[0].replace("models/released/student_int8.onnx", str(model)).replace("photo.jpg", f"{folder}/photo.jpg")
     )
-    exec(compile(code, "docs/deployment.md", "exec"), names)  # noqa: S102 - our own documentation
+    exec(compile(code, "docs/use.md", "exec"), names)  # noqa: S102 - our own documentation
     student = open_deployed(model, threads=1)
     (answer,) = answer_files(student, [f"{folder}/photo.jpg"], 1)
     return names, answer, student.metadata.decision
@@ -60,7 +60,7 @@ def test_the_onnx_snippet_refuses_what_predict_refuses(tiny):
 
 def test_the_litert_snippet_gives_what_the_pipeline_reads(tiny):
     interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="the extra `edge` is not installed")
-    export_mobile.main(["litert"])
+    melanoma_kd(["export_mobile", "litert"])
     file = tiny / "build/mobile/demo/litert/student_fp32.tflite"
     size = open_deployed(file, threads=1).metadata.frame.size
     image = np.random.default_rng(0).random((1, 3, size, size), np.float32)

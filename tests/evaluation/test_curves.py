@@ -42,7 +42,7 @@ def test_bands_hold_their_curve_and_start_and_end_where_it_does():
     assert (roc["low"] <= roc["value"]).mean() > 0.95
     assert (roc["value"] <= roc["high"]).mean() > 0.95
     assert roc["value"].iloc[-1] == 1
-    assert np.trapezoid(roc["value"], roc["false_positive_rate"]) > 0.7
+    assert np.trapezoid(roc["value"], roc["x"]) > 0.7
     pr = curves.pr_band(labels, p, weights)
     assert abs(pr["value"].iloc[-1] - labels[p >= p[labels == 1].min()].mean()) < 1e-9  # all melanomas found
     assert (pr["low"] <= pr["high"]).all()
@@ -60,8 +60,8 @@ def test_the_smoothed_calibration_curve_of_a_calibrated_model_is_the_diagonal_an
     labels = (rng.uniform(size=20_000) < p).astype(int)
     weights = np.vstack([np.ones(20_000), rng.multinomial(20_000, np.full(20_000, 1 / 20_000), 50)])
     curve = curves.calibration_curve(labels, p, weights)
-    well_filled = curve[curve["p"] < 0.5]  # above, a few hundred images are left
-    assert np.abs(well_filled["value"] - well_filled["p"]).max() < 0.03
+    well_filled = curve[curve["x"] < 0.5]  # above, a few hundred images are left
+    assert np.abs(well_filled["value"] - well_filled["x"]).max() < 0.03
     assert ((curve["low"] <= curve["value"]) & (curve["value"] <= curve["high"])).mean() > 0.9
     halved = curves.calibration_curve(labels, p / 2, weights)
-    assert np.interp(0.2, halved["p"], halved["value"]) > 0.35
+    assert np.interp(0.2, halved["x"], halved["value"]) > 0.35

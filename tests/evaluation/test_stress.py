@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import question
 
 from stages.statistics.metrics import share
 
@@ -18,7 +19,7 @@ def test_a_share_of_many_images_does_not_overflow_the_weights_bytes():
 
 
 def test_unaltered_images_change_nothing(tiny):
-    table = pd.read_csv(tiny / "metrics/demo/evaluation/robustness.csv").set_index(["alteration", "strength", "metric"])
+    table = question(tiny, "stress", "alterations").set_index(["of", "strength", "metric"])
     models = pd.read_csv(tiny / "metrics/demo/evaluation/models.csv", dtype={"at": str})
     models = models.query("model == 'student_int8' and split == 'holdout'").set_index(["at", "metric"])
     assert table.loc[("none", 0, "changed"), "value"] == 0
@@ -30,8 +31,8 @@ def test_unaltered_images_change_nothing(tiny):
 
 
 def test_every_alteration_has_five_strengths_and_every_number_an_interval(tiny):
-    table = pd.read_csv(tiny / "metrics/demo/evaluation/robustness.csv")
-    counts = table[table["alteration"] != "none"].groupby("alteration")["strength"].agg(["nunique", "size"])
+    table = question(tiny, "stress", "alterations")
+    counts = table[table["of"] != "none"].groupby("of")["strength"].agg(["nunique", "size"])
     assert (counts["nunique"] == 5).all()
     assert (counts["size"] == 25).all()
     assert (table["low"] <= table["value"]).all()
@@ -39,10 +40,10 @@ def test_every_alteration_has_five_strengths_and_every_number_an_interval(tiny):
 
 
 def test_refusals_are_counted_with_the_files_own_bound(tiny):
-    stress, metrics = tiny / "models/demo/predictions/stress", tiny / "metrics/demo/evaluation"
+    stress = tiny / "models/demo/predictions/stress"
     farthest = pd.read_json(tiny / "models/demo/predictions/onnx/decisions.json")["student_int8"]["farthest"]
     pictures = pd.read_csv(stress / "pictures.csv")
-    table = pd.read_csv(metrics / "refusal.csv").set_index("of")
+    table = question(tiny, "stress", "refusal").set_index("of")
     for kind, group in pictures.groupby("kind"):
         assert table.loc[kind, "pictures"] == len(group)
         assert table.loc[kind, "low"] <= table.loc[kind, "value"] <= table.loc[kind, "high"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from stages.evaluation.subgroups import age_band, groups, subgroup_tables
+from stages.evaluation.subgroups import age_band, groups, subgroup_table
 
 RNG = np.random.default_rng(0)
 N = 400
@@ -40,12 +40,12 @@ def test_each_grouping_holds_each_image_once():
 
 
 @pytest.fixture(scope="module")
-def tables():
-    return subgroup_tables(TABLE, {"m": P}, {"m": 0.4}, replicates=200, seed=0)
+def rows():
+    return subgroup_table(TABLE, {"m": P}, {"m": 0.4}, replicates=200, seed=0)
 
 
-def test_numbers_are_those_of_the_group_alone(tables):
-    rows = tables[0].set_index(["group", "level", "metric"])
+def test_numbers_are_those_of_the_group_alone(rows):
+    rows = rows.set_index(["group", "level", "metric"])
     female = TABLE["sex"] == "female"
     row = rows.loc[("sex", "female", "roc_auc")]
     assert row["value"] == pytest.approx(roc_auc_score(TABLE["melanoma"][female], P[female]))
@@ -54,21 +54,23 @@ def test_numbers_are_those_of_the_group_alone(tables):
     assert rows.loc[("sex", "female", "sensitivity"), "value"] == np.mean(P[female & (TABLE["melanoma"] == 1)] >= 0.4)
 
 
-def test_small_groups_are_marked_and_left_out_of_the_gaps(tables):
-    rows, gaps = tables
+def test_small_groups_are_marked_and_left_out_of_the_gaps(rows):
+    gaps = rows[rows["level"].str.startswith("gap, ")]
     marks = rows.drop_duplicates(["group", "level"]).set_index(["group", "level"])["few"]
     assert marks["sex", "unknown"] == "few melanomas"
     assert marks["sex", "female"] == "-"
     gap = gaps.set_index(["group", "metric"]).loc[("sex", "roc_auc")]
     values = rows.set_index(["group", "level", "metric"])["value"]
     assert gap["value"] == pytest.approx(abs(values["sex", "female", "roc_auc"] - values["sex", "male", "roc_auc"]))
-    assert {gap["largest"], gap["smallest"]} == {"female", "male"}
+    assert set(gap["level"].removeprefix("gap, ").split(" - ")) == {"female", "male"}
+    sizes = rows.drop_duplicates(["group", "level"]).set_index(["group", "level"])["images"]
+    assert gap["images"] == sizes["sex", "female"] + sizes["sex", "male"]
     assert "site" not in set(gaps["group"])  # one level has no gap
 
 
 def test_a_group_of_one_class_has_no_roc_auc():
     only = TABLE.assign(sex=np.where(TABLE["melanoma"] == 1, "female", "male"))
-    rows = subgroup_tables(only, {"m": P}, {"m": 0.4}, replicates=100, seed=0)[0]
+    rows = subgroup_table(only, {"m": P}, {"m": 0.4}, replicates=100, seed=0)
     by_sex = rows[rows["group"] == "sex"].groupby("level")["metric"].apply(set)
     assert by_sex.to_dict() == {"female": {"sensitivity"}, "male": {"specificity"}}
 
@@ -76,7 +78,7 @@ def test_a_group_of_one_class_has_no_roc_auc():
 def test_patients_with_both_kinds_of_lesions_leave_no_number_that_is_none():
     """Of two patients the bootstrap may draw the one without a harmless lesion twice."""
     table = TABLE.head(3).assign(melanoma=[1, 0, 1], lesion_id=["p1", "p1", "p2"], dx=["mel", "nv", "mel"], age="45.0")
-    rows, _ = subgroup_tables(table, {"m": np.array([0.9, 0.1, 0.8])}, {"m": 0.5}, replicates=50, seed=0)
+    rows = subgroup_table(table, {"m": np.array([0.9, 0.1, 0.8])}, {"m": 0.5}, replicates=50, seed=0)
     assert "all" not in set(rows["group"])
     assert len(rows) > 0
     assert np.isfinite(rows[["value", "low", "high"]].to_numpy(float)).all()

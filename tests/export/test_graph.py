@@ -8,7 +8,7 @@ import torch
 from stages.deployment.deployed import run_of, score_pixels
 from stages.deployment.session import open_session
 from stages.export.graph import count_costs, export_onnx, fold_batch_norms, shorten_names
-from stages.export.weight_only import largest_value, least_squares, quantize_weights, round_to_int8
+from stages.export.weight_only import largest_value, quantize_weights, round_to_int8
 from stages.foundation.names import STUDENT
 from stages.networks.models import build_model
 from stages.networks.views import plain_view
@@ -88,16 +88,6 @@ def test_a_scale_maps_the_largest_weight_to_127():
     values = round_to_int8(weights, scales)
     assert values.tolist() == [[64, -127], [127, 0], [0, 0]]
     assert np.abs(values * scales[:, None] - weights).max() <= scales.max() / 2 + 1e-7
-
-
-def test_least_squares_errs_less_and_clips_what_stands_apart():
-    rng = np.random.default_rng(0)
-    weights = np.append(rng.normal(0, 0.1, (4, 400)), [[1.0], [0.1], [3.0], [0.0]], axis=1).astype(np.float32)
-    errors = []
-    for scales in (largest_value(weights), least_squares(weights)):
-        errors.append(((round_to_int8(weights, scales) * scales[:, None] - weights) ** 2).sum(axis=1))
-    assert (errors[1] <= errors[0]).all()
-    assert errors[1].sum() < errors[0].sum()
 
 
 def test_costs_are_the_published_ones():

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from stages.demo.synthesis import Lesion, render
 from stages.features.handcrafted import image_features
+from stages.pictures.synthesis import Lesion, render
 
 
 def lesion_image() -> np.ndarray:

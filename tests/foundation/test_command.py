@@ -1,6 +1,6 @@
 """A failing stage prints one message and exits with 1; one process a stage; clean interruption (faults 1, 5, 8)."""
 
-import os
+import json
 import signal
 import subprocess
 import sys
@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from stages.foundation import command
+from stages.foundation.progress import position
 
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"}
 WRITER = """
@@ -43,6 +44,25 @@ def test_a_users_error_is_a_message(project):
     assert process.stderr.startswith("prepare_splits: data/raw/demo/HAM10000_metadata.csv: no such file")
     assert "Traceback" not in process.stderr
     assert not (project / "data").exists()
+
+
+def test_under_dvc_a_stage_says_which_of_how_many_it_is(tmp_path, monkeypatch):
+    """In the order of dvc repro, which is asked once for each content of dvc.yaml and params.yaml."""
+    for argv in (["git", "init", "-q"], ["dvc", "init", "-q"]):
+        subprocess.run(argv, cwd=tmp_path, check=True)
+    stages = {name: {"cmd": "true", "deps": deps} for name, deps in (("last", ["b"]), ("first", ["a"]))}
+    stages["first"]["outs"] = ["b"]
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    monkeypatch.chdir(tmp_path)
+    cache = tmp_path / "order"
+    assert position("first", cache) == "stage 1 of 2"
+    assert position("last", cache) == "stage 2 of 2"
+    assert position("another", cache) == ""
+    written = cache.read_text()
+    cache.write_text(written.replace("first\n", "first\nmiddle\n"))
+    assert position("last", cache) == "stage 3 of 3"  # not asked again
+    (tmp_path / "params.yaml").write_text("a: 1")
+    assert position("last", cache) == "stage 2 of 2"
 
 
 def test_seconds_go_to_an_untracked_log(project):
@@ -135,29 +155,12 @@ def test_a_stage_whose_dvc_was_killed_as_it_loaded_stops(tmp_path):
     assert not list(tmp_path.glob("*out.txt"))
 
 
-def test_a_process_of_torchrun_stops_with_the_stage_that_started_torchrun(tmp_path):
-    (tmp_path / "writer.py").write_text(WRITER)
-    (tmp_path / "torchrun.py").write_text(
-        "import os, subprocess, sys, time\n"
-        f"subprocess.Popen({STARTS['alone']}, env=os.environ | {{'RANK': '0', '{command.JOINED}': '1'}})\n"
-        "time.sleep(60)"
-    )
-    with started(tmp_path, "[sys.executable, 'torchrun.py']") as (stage, torchrun):
-        wait_for((tmp_path / ".partial-out.txt").exists)
-        stage.kill()
-    try:
-        wait_for(lambda: not (tmp_path / ".partial-out.txt").exists())
-        assert not has_ended(torchrun)
-    finally:
-        os.kill(int(torchrun.name), signal.SIGKILL)
-
-
 @pytest.mark.parametrize(("arguments", "message"), [([], "found none"), (["a", "b"], "found a b")])
-def test_a_stage_without_its_key_or_with_one_too_many_says_so(project, arguments, message):
-    argv = [sys.executable, "-m", "stages.train_teacher", *arguments]
-    process = subprocess.run(argv, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert process.returncode == 1
-    assert process.stderr == f"train_teacher: wanted KEY, {message}\n"
+def test_a_stage_without_its_key_or_with_one_too_many_says_so(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["stages/train_teacher.py", *arguments])
+    with pytest.raises(SystemExit, match=rf"^train_teacher: wanted KEY, {message}$"):
+        command.run(lambda key: None)
 
 
 def test_a_reader_that_closes_the_pipe_ends_it_quietly(project):

@@ -5,7 +5,7 @@ import os
 import pytest
 from PIL import Image
 
-from stages.dataset.splits import METADATA
+from stages.foundation.splits import METADATA
 from stages.images.archive import find_images, read_metadata
 
 HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from stages.dataset.pack import Pack
 from stages.foundation import record
+from stages.foundation.pack import Pack
 from stages.learning import checkpoints
 from stages.learning.checkpoints import checkpoint_path, forget_checkpoint
 from stages.learning.run import naming_memory
@@ -29,7 +29,7 @@ LABELS = torch.arange(20) % 2
 
 @pytest.fixture(scope="module")
 def device():
-    return open_device(Compute(device="cpu", precision="fp32", threads=2, processes=1, deterministic=True))
+    return open_device(Compute(device="cpu", precision="fp32", threads=2, deterministic=True))
 
 
 def examples() -> Examples:

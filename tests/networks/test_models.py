@@ -185,7 +185,7 @@ def test_torchvisions_weights_are_fetched_checked_and_kept(server):
 def test_unreachable_weights_say_what_to_do_and_are_never_random(server):
     address = server.as_uri()
     server.unlink()
-    with pytest.raises(ValueError, match=r"could not be had .*give a local file instead: init\.net: \{file:"):
+    with pytest.raises(ValueError, match=r"could not be downloaded .*give a local file instead: init\.net: \{file:"):
         read_imagenet(address, "net")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.dataset.pack import Pack
+from stages.foundation.pack import Pack
 from stages.networks.device import Device
 from stages.networks.models import build_model
 from stages.networks.scoring import score_images

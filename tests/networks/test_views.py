@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from stages.dataset.pack import Pack
+from stages.foundation.pack import Pack
 from stages.networks import train_images, views
 from stages.networks.settings import Views
 from stages.networks.train_images import TrainImages
@@ -156,14 +156,6 @@ def test_a_memory_mapped_array_is_copied_whole(tmp_path, monkeypatch):
     np.save(tmp_path / "pixels.npy", PIXELS)
     copied = train_images.copy_to(np.load(tmp_path / "pixels.npy", mmap_mode="r"), CPU)
     assert np.array_equal(copied.numpy(), PIXELS)
-
-
-def test_a_part_of_a_batch_is_that_part_of_the_whole():
-    examples = Examples(IMAGES, VIEWS, 1)
-    whole, part = examples.batch(EVERY, 0, CPU), examples.batch(EVERY, 0, CPU, shown=slice(2, 5))
-    assert torch.equal(part.images, whole.images[2:5])
-    assert torch.equal(part.targets, whole.targets)
-    assert torch.equal(part.positions, whole.positions)
 
 
 def test_the_grid_is_torchs():

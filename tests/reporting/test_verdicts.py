@@ -49,6 +49,13 @@ def test_a_loss_elsewhere_is_never_hidden_behind_roc_auc():
     assert "Specificity at the operating point -0.0100, p = 0.400: worse" in cards[2].number
 
 
+def test_a_loss_that_three_decimals_do_not_show_is_in_the_numbers_alone():
+    tiny = {"verdict": "worse", "difference": -0.0004}
+    cards = verdicts(comparisons(specificity=tiny), models(0.94, 0.9, 0.98), INDEX, 0.95)
+    assert cards[2].answer == "no loss shown"
+    assert "Specificity at the operating point -0.0004, p = 0.400: worse" in cards[2].number
+
+
 @pytest.mark.parametrize(
     ("reached", "answer"), [((0.85, 0.8, 0.9), "no, it misses more"), ((0.99, 0.96, 1.0), "it finds more")]
 )

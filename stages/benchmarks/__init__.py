@@ -1,1 +1,0 @@
-"""Measurements on this machine; nothing that must be reproducible depends on them."""

@@ -1,0 +1,68 @@
+"""An exported file's numbers on a labelled archive, with its own threshold and calibration: nothing is fitted anew."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from stages.deployment.decision import Decision
+from stages.evaluation import curves
+from stages.evaluation.scores import consequence_rows, referral_rows, score, stack, tidy
+from stages.evaluation.subgroups import subgroup_table
+from stages.foundation.settings import Evaluate
+from stages.statistics.calibration import RAW, calibration_rows
+from stages.statistics.intervals import Sample, draw_sample, interval
+from stages.statistics.metrics import share
+
+TABLES = ("metrics", "calibration", "shares", "consequences", "subgroups", "bands")
+ALL, ANSWERED = "all", "not refused"  # images that the metrics are of
+
+
+def external_tables(
+    table: pd.DataFrame, decision: Decision, settings: Evaluate, prevalences: Sequence[float]
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of an external validation, by name: TABLES.
+
+    table: of a `Labelled`, melanomas and other lesions among them, with p_melanoma and distance; settings: of the
+    bootstrap over its lesions or patients; prevalences: of melanoma, that predictive values are computed for.
+    ValueError where a replicate lacks a class.
+    """
+    p, refused = table["p_melanoma"].to_numpy(), decision.refused(table["distance"].to_numpy())
+    sample = draw_sample(table, replicates=settings.replicates, seed=settings.seed)
+    if not sample.has_both_classes:
+        raise ValueError("too few patients with other lesions alone: a bootstrap over patients may draw none")
+    estimates = score(sample, p, decision.threshold)
+    metrics = {ALL: tidy(sample, p, decision.threshold, estimates)}
+    answered = table[~refused]
+    if refused.any():
+        part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
+        if part.has_both_classes:
+            metrics[ANSWERED] = tidy(part, q, decision.threshold, score(part, q, decision.threshold))
+    lesions, called = table["lesion"].to_numpy(), p >= decision.threshold
+    calibrations = {"none": RAW, "as in the file": decision.calibration}
+    bands = {
+        "roc": curves.roc_band(sample.labels, p, sample.weights),
+        "calibration": curves.calibration_curve(sample.labels, decision.calibration(p), sample.weights),
+    }
+    return {
+        "metrics": stack(metrics, "images"),
+        "calibration": calibration_rows(sample, p, calibrations).rename(columns={"at": "calibration"}),
+        "shares": shares(sample, p, refused, decision),
+        "consequences": consequence_rows(sample, lesions, called, settings.threshold_probability, prevalences),
+        "subgroups": subgroups(table, p, decision.threshold, settings),
+        "bands": stack(bands, "curve"),
+    }
+
+
+def shares(sample: Sample, p: np.ndarray, refused: np.ndarray, decision: Decision) -> pd.DataFrame:
+    """Return the shares of images in each band of referral and of those refused, and the coverage of both classes."""
+    bounds = interval(share(refused, sample.weights), trials=len(np.unique(sample.lesions)))
+    beyond = pd.DataFrame([{"metric": "refused", **bounds}])
+    return pd.concat([referral_rows(sample, decision.referral, p), beyond], ignore_index=True)
+
+
+def subgroups(table: pd.DataFrame, p: np.ndarray, threshold: float, settings: Evaluate) -> pd.DataFrame:
+    """Return the metrics by age, sex, site and label, of the groups that the archive names."""
+    described = table.assign(dx=table["label"], dx_type="unknown")
+    rule = {"replicates": settings.replicates, "seed": settings.seed}
+    return subgroup_table(described, {"file": p}, {"file": threshold}, **rule).drop(columns="model")

@@ -1,1 +1,0 @@
-"""The files between stages: split tables, the pack of decoded images, prediction tables."""

@@ -1,1 +1,0 @@
-"""Synthetic dermoscopy, for a demonstration without patients' images."""

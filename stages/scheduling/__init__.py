@@ -1,1 +1,0 @@
-"""Running the pipeline on several machines: tasks from DVC's graph, a worker's clone of the code, Dask's scheduler."""

@@ -1,0 +1,1 @@
+"""What maintainers run, through `make`: benchmarks, what documents are drawn from, pictures. Not installed."""

@@ -1,0 +1,69 @@
+"""Keep a finished run's tables and what they were made from, so that a clone shows them and it can be run again.
+
+    make keep-run
+
+Reads params.yaml, dvc.lock, logs/seconds.csv and the tables of metrics/<name> and plots/<name>, which DVC caches and
+Git ignores. Writes metrics/<name>/run, which Git holds: evaluation/, curves/, history/ and quantization.csv as they
+are, params.yaml as it is, dvc.lock without the stages that last ran on another data set (with both put back in place,
+`dvc repro` runs again what has changed since) and seconds.csv, the last duration that each stage in that lock had in
+this working tree ("-" for one that never ran here). Hardware and versions stand in evaluation/model_index.csv.
+"""
+
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from stages.foundation import command
+from stages.foundation.files import write_csv, write_text, writing
+from stages.foundation.params import PARAMS, read_params, read_yaml
+from stages.foundation.settings import DEMO, Data
+
+LOCK = Path("dvc.lock")
+KEPT = {"evaluation": "metrics/{name}/evaluation", "curves": "plots/{name}/data", "history": "plots/{name}/history"}
+SYNTHESIZE = "synthesize_demo"  # names no data set: it draws the demo's
+
+
+@dataclass(frozen=True)
+class Params:
+    data: Data
+
+
+def last_seconds(log: list[str], stages: list[str]) -> pd.DataFrame:
+    """Return (stage, seconds) of these stages, from lines "<stage>,<seconds>" of which the last of a stage counts."""
+    seconds = dict(line.rsplit(",", 1) for line in log)
+    return pd.DataFrame({"stage": stages, "seconds": [seconds.get(name, "-") for name in stages]})
+
+
+def lock_of(lock: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a dvc.lock without the stages that ran on another data set."""
+    runs = {
+        stage: entry
+        for stage, entry in lock["stages"].items()
+        if entry.get("params", {}).get(PARAMS.name, {}).get("data.name", name) == name
+        and (stage != SYNTHESIZE or name == DEMO)
+    }
+    return lock | {"stages": runs}
+
+
+def main() -> None:
+    name = read_params(Params).data.name
+    log = command.SECONDS.read_text(encoding="utf-8").splitlines() if command.SECONDS.is_file() else []
+    lock = lock_of(read_yaml(LOCK), name)
+    seconds = last_seconds(log, list(lock["stages"]))
+    with writing(Path("metrics", name, "run")) as (folder,):
+        folder.mkdir()
+        shutil.copy(PARAMS, folder / PARAMS.name)
+        write_text(folder / LOCK.name, yaml.safe_dump(lock, sort_keys=False, width=math.inf))
+        write_csv(folder / "seconds.csv", seconds)
+        for kept, source in KEPT.items():
+            shutil.copytree(Path(source.format(name=name)), folder / kept)
+        shutil.copy(Path("metrics", name, "quantization.csv"), folder)
+
+
+if __name__ == "__main__":
+    command.run(main)

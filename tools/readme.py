@@ -1,0 +1,96 @@
+"""Rewrite the parts of README.md and docs/ that are drawn from tracked files, and README's figure.
+
+    make readme
+
+A part stands between <!-- name --> and <!-- /name -->. The stages are DVC's own diagram of dvc.yaml for the demo, and
+stay as they are while params.yaml names other data, which no stage draws; the results are HAM10000's, from
+metrics/ham10000: the evaluation's tables, quantisation's, and what `compare_published`, `compare` and
+`benchmark` put beside them, and in docs/results.md, from metrics/ham10000_architectures, those of the short run that
+trained every architecture once. The demo's numbers stay out: they mean nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from networkx import DiGraph, transitive_reduction
+
+from stages.foundation import command
+from stages.foundation.files import write_text, writing
+from stages.foundation.params import read_params
+from stages.foundation.settings import DEMO, Data
+from tools.readme_parts import (
+    architecture_table,
+    comparison_table,
+    difference_table,
+    fold_table,
+    headline_figure,
+    headline_table,
+    method_table,
+    model_table,
+    runtime_table,
+)
+from tools.results import Results
+
+README = Path("README.md")
+RESULTS, USE = Path("docs/results.md"), Path("docs/use.md")
+FIGURE = Path("docs/figures/headline.svg")
+HAM10000, EVERY_ARCHITECTURE = Path("metrics/ham10000"), Path("metrics/ham10000_architectures")
+
+
+@dataclass(frozen=True)
+class Params:
+    data: Data
+
+
+def diagram() -> str:
+    """Return DVC's flowchart of dvc.yaml in Mermaid, a sweep as one box, without the arrows that others imply."""
+    graph = command.dvc("dag", "--md", "--collapse-foreach-matrix")
+    if graph.returncode != 0:
+        raise ValueError(f"dvc dag: {graph.stderr.strip()}")
+    names = dict(re.findall(r'(node\d+)\["([^"]+)"\]', graph.stdout))
+    arrows = [(names[writer], names[reader]) for writer, reader in re.findall(r"(node\d+)-->(node\d+)", graph.stdout)]
+    direct = sorted(transitive_reduction(DiGraph(arrows)).edges)
+    return "\n".join(["```mermaid", "flowchart LR", *(f"    {a} --> {b}" for a, b in direct), "```"])
+
+
+def replace_part(text: str, name: str, content: str) -> str:
+    """Return the text with what stands between the part's two markers replaced; ValueError without the markers."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"wanted the markers <!-- {name} --> and <!-- /{name} -->")
+    return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
+
+
+def render(results: Results, architectures: Results) -> dict[Path, str]:
+    """Return the new text of README.md, docs/results.md and the figure, by path; the rest of each file is kept."""
+    of_demo = read_params(Params).data.name == DEMO
+    parts = {
+        README: ({"stages": diagram()} if of_demo else {}) | {"results": headline_table(results)},
+        RESULTS: {
+            "models": model_table(results),
+            "folds": fold_table(results.folder / "procedures.csv"),
+            "shown": difference_table(results, significant=True),
+            "not shown": difference_table(results, significant=False),
+            "comparisons": comparison_table(results.comparisons),
+            "architectures": architecture_table(architectures),
+            "runtimes": runtime_table(results),
+        },
+        USE: {"methods": method_table(results.folder / "run/quantization.csv")},
+    }
+    texts = {FIGURE: headline_figure(results)}
+    for path, contents in parts.items():
+        texts[path] = path.read_text(encoding="utf-8")
+        for name, content in contents.items():
+            texts[path] = replace_part(texts[path], name, content)
+    return texts
+
+
+def main() -> None:
+    for path, text in render(Results(HAM10000), Results(EVERY_ARCHITECTURE)).items():
+        with writing(path) as (partial,):
+            write_text(partial, text)
+
+
+if __name__ == "__main__":
+    command.run(main)

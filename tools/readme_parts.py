@@ -1,0 +1,181 @@
+"""The parts of README.md and docs/ that are drawn from a finished run's tables, in Markdown."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from stages.foundation.names import ARCHITECTURES, parse_student, parse_teacher
+from stages.foundation.params import PARAMS, read_yaml
+from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, on_white
+from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, metric_text, teacher_of
+from stages.reporting.page import Columns, Table, metric_rows
+from stages.reporting.report_tables import HEADLINE_HEADS
+from stages.reporting.verdicts import DIFFERENT, claim_text
+from tools.results import Results
+
+PAIRED = (
+    "Paired, on the same images of the holdout: the first minus the second, with a 95 % interval and p by the "
+    "bootstrap over lesions (Holm within each family of tests); **better** or **worse** where a difference is shown. "
+    "Of ECE and Brier score less is better."
+)
+SPEED_HEADS = ["MB", "ms, p50 (p95)"]
+
+
+def principal(results: Results) -> dict[str, str]:
+    """Return the models that README shows, by label -> what people call them."""
+    teachers, index = len(labels_of(results.index, role="distilling")), results.index
+    return {
+        teacher_of(index): f"teachers, mean of {teachers}" if teachers > 1 else "teacher",
+        label_of(index, role="selected"): "student, distilled",
+        results.int8: "the same, int8 weights: the released file",
+        labels_of(index, role="control")[0]: "control: the student without a teacher",
+        results.published_student: "student of the original study",
+    }
+
+
+def headline_table(results: Results) -> str:
+    """Return README's table: ROC-AUC, size and time, all in one runtime, and a sentence on the machine."""
+    sizes, rows = results.onnx(), []
+    for (label, name), (_, auc) in zip(
+        principal(results).items(),
+        metric_rows(results.models, principal(results), {"ROC-AUC": ("all", "roc_auc")}),
+        strict=True,
+    ):
+        rows.append([name, auc, *sizes.get(label, ["-", "-"])])
+    table = Table(["model", "ROC-AUC (95 % interval)", "MB", "ms"], rows).markdown()
+    path = results.folder / "machine.json"
+    if not path.is_file():
+        return table
+    machine = json.loads(path.read_text(encoding="utf-8"))
+    where = f"{machine['processor']} with {machine['instruction_set']}"
+    return f"{table}\n\nms: one image, one thread, onnxruntime, {where}."
+
+
+def headline_figure(results: Results) -> str:
+    """Return the same as a picture: an interval each, the teachers' as a band behind."""
+    names = principal(results)
+    models = results.models.query("split == 'holdout' and at == 'all' and metric == 'roc_auc'").set_index("model")
+    rows = models.loc[[name for name in names if name in models.index], ["value", "low", "high"]].astype(float)
+    with canvas(7.2, 2.1) as (figure, (axis,)):
+        intervals(axis, rows, [names[str(label)] for label in rows.index])
+        axis.axvspan(*rows.iloc[0][["low", "high"]], alpha=0.08, color=LOOKS[0][0], linewidth=0)
+        axis.set_xlabel("ROC-AUC on the holdout, 95 % interval")
+    return on_white(as_svg(figure, "ROC-AUC of teachers, student, released file, control and published student"))
+
+
+def timed_rows(results: Results, names: list[str], columns: Columns) -> list[list[str]]:
+    """Return name, these metrics, size and time of some models, "-" where `benchmark` did not measure a model."""
+    speed = results.speed()
+    return [[name, *cells, *speed.get(name, ["-", "-"])] for name, *cells in results.rows(names, columns)]
+
+
+def architecture_table(results: Results) -> str:
+    """Return start weights, ROC-AUC, average precision, size and time of a run's teachers and selected student.
+
+    A start is "random", "imagenet" or the name of a file, as in the run's own parameters.
+    """
+    init = read_yaml(results.folder / "run" / PARAMS.name)["init"]
+    starts = {
+        label: Path(start["file"]).name if isinstance(start, dict) else start
+        for label, start in results.index.set_index("label")["architecture"].map(init).items()
+    }
+    names = [*labels_of(results.index, kind="teacher"), label_of(results.index, role="selected")]
+    columns = {name: HEADLINE_HEADS[name] for name in ("ROC-AUC", "average precision")}
+    rows = [[name, starts[name], *cells] for name, *cells in timed_rows(results, names, columns)]
+    return Table(["model", "start", *columns, *SPEED_HEADS], rows).markdown()
+
+
+def runtime_table(results: Results) -> str:
+    """Return size, memory and speed of every file that `benchmark` timed, teachers and the selected student."""
+    table, repeated = results.deployment(), labels_of(results.index, role="grid")  # who have the selected one's times
+    rows = []
+    for row in table[~table["model"].isin(repeated)].to_dict("records"):
+        times = [f"{row[f'ms_p50_{n}']:.2f} ({row[f'ms_p95_{n}']:.2f})" for n in ("1_thread", "all_threads")]
+        sizes = [f"{row['megabytes']:.2f}", f"{row['peak_megabytes']:.1f}"]
+        ratio = f"{row['times_fp32_1_thread']:.2f}"
+        rows.append([row["model"], row["runtime"], *sizes, *times, ratio, f"{row['images_per_second_1_thread']:.0f}"])
+    heads = ["model", "runtime", "MB", "peak MB", "ms, one thread", "ms, all threads", "of ONNX fp32", "images/s"]
+    return Table(heads, rows).markdown()
+
+
+def method_table(path: Path) -> str:
+    """Return what each quantisation method changes on val, its size, and whether it passes the gate or was taken.
+
+    path: of quantization.csv.
+    """
+    rows = []
+    for row in pd.read_csv(path).query("method not in ['pytorch', 'fp32']").to_dict("records"):
+        change, low, high = (row[f"roc_auc_change{end}"] for end in ("", "_low", "_high"))
+        difference = difference_text({"difference": change, "low": low, "high": high})
+        passes = "yes, taken" if row["chosen"] == "yes" else row["passes"]
+        rows.append([f"`{row['method']}`", difference, f"{row['val_ece']:.4f}", f"{row['megabytes']:.3f}", passes])
+    return Table(["method", "ROC-AUC against fp32", "ECE", "MB", "passes"], rows).markdown()
+
+
+def difference_table(results: Results, *, significant: bool) -> str:
+    """Return a row per pair of `principal_pairs` and metric, of those whose verdict is better or worse, or of others.
+
+    Of the others, ROC-AUC and average precision alone are listed: what the pair was compared for. Where a margin is
+    set, what is shown of it stands beside the verdict.
+    """
+    rows = []
+    for (model, reference), pair in principal_pairs(results).groupby(["model", "reference"], sort=False):
+        different = pair["verdict"].isin(DIFFERENT)
+        shown = pair[different if significant else ~different & pair["metric"].isin(["roc_auc", "average_precision"])]
+        for row in shown.to_dict("records"):
+            interval = f"{row['low']:+.4f} to {row['high']:+.4f}"
+            verdict = f"{row['verdict']}{claim_text(row)}"
+            rows.append([f"{model} - {reference}", metric_text(row), f"{row['difference']:+.4f}", interval, verdict])
+    return Table(["first - second", "metric", "difference", "95 % interval", "verdict"], rows).markdown()
+
+
+def principal_pairs(results: Results) -> pd.DataFrame:
+    """Return the comparisons README lists: with teacher, control, fp32, best baseline, published student."""
+    table = results.comparisons
+    auc = results.models.query("split == 'holdout' and at == 'all' and metric == 'roc_auc'").set_index("model")["value"]
+    best = auc.loc[labels_of(results.index, kind="baseline")].idxmax()
+    families = ["student against teacher", "distillation against control, all seeds", "int8 against fp32"]
+    principal = table["family"].isin(families) | table["reference"].isin([best, results.published_student])
+    return table[principal & table["at"].isin(["all", "operating point"])]
+
+
+def fold_table(path: Path) -> str:
+    """Return what `melanoma-kd compare` found, a row per pair of ways of training and metric, in a single pass."""
+    if not path.is_file():
+        return "Distilling against training alone, over the folds of train and val: not measured yet."
+    rows = []
+    for ways, table in pd.read_csv(path).query("turns == 1").groupby(["changed", "reference_changed"], sort=False):
+        first, by_metric = table.iloc[0], table.set_index("metric").to_dict("index")
+        way, reference = ("" if name == "-" else f", {name}" for name in ways)
+        against = "training alone" if ways[0] == ways[1] else f"the same{reference}"
+        student = parse_student(first["model"])
+        architectures = Counter(parse_teacher(key).architecture for key in first["teachers"].split())
+        teachers = " and ".join(f"{count} {ARCHITECTURES[name]}" for name, count in architectures.items())
+        pair = f"distilling (T={student.T:g} α={student.alpha:g}, from {teachers}{way}) - {against}"
+        size = f"{first['folds']} folds, {first['seeds']} seeds, {first['size']} px"
+        for name in ("log_loss", "average_precision", "roc_auc"):
+            row = by_metric[name]
+            rows.append([pair, size, metric_name(name), difference_text(row), row["verdict"]])
+    return Table(["first - second", "of", "metric", "difference (95 % interval)", "verdict"], rows).markdown()
+
+
+def comparison_table(comparisons: pd.DataFrame) -> str:
+    """Return the whole table of paired tests: a row per pair, a column per metric that no threshold decides."""
+    metrics = ["roc_auc", "average_precision", "brier_score", "ece"]
+    rows = []
+    for (model, reference), pair in comparisons.query("at == 'all'").groupby(["model", "reference"], sort=False):
+        cells = dict.fromkeys(metrics, "-")
+        for row in pair.to_dict("records"):
+            verdict = f": **{row['verdict']}**" if row["verdict"] in DIFFERENT else ""
+            cells[row["metric"]] = difference_text(row, f", p = {row['p_holm']:.3f}") + verdict
+        rows.append([str(model), str(reference), *(cells[name] for name in metrics)])
+    head = ["model", "against", *(f"{metric_name(name)}, difference" for name in metrics)]
+    return f"{PAIRED}\n\n{Table(head, rows).markdown()}"
+
+
+def model_table(results: Results) -> str:
+    """Return the headline numbers of every model on the holdout, published ones first."""
+    rows = results.rows([*results.published, *results.index["label"]], HEADLINE_HEADS)
+    return Table(["model", *HEADLINE_HEADS], rows).markdown()
