@@ -11,7 +11,8 @@ from conftest import ROOT
 from stages.commands.main import COMMANDS
 from stages.commands.main import main as melanoma_kd
 from stages.foundation.names import ARCHITECTURES, STUDENT
-from tools.readme import EVERY_ARCHITECTURE, HAM10000, render, replace_part
+from stages.reporting.labels import label_of, labels_of
+from tools.readme import EVERY_ARCHITECTURE, HAM10000, diagram, render, replace_part
 from tools.readme_parts import (
     architecture_table,
     comparison_table,
@@ -19,7 +20,9 @@ from tools.readme_parts import (
     fold_table,
     headline_figure,
     headline_table,
+    method_table,
     model_table,
+    runtime_table,
 )
 from tools.results import Results
 
@@ -120,6 +123,47 @@ def test_the_folds_are_said_in_rows_or_that_they_were_not_measured(tmp_path):
     pairs = [line.split(" | ")[0] for line in fold_table(tmp_path / "procedures.csv").splitlines()[2::3]]
     assert pairs[0].endswith("1 EfficientNet-B0, a=1) - training alone")
     assert pairs[1].endswith("1 EfficientNet-B0, a=2) - the same, a=1")
+
+
+def test_every_file_that_was_timed_has_its_row_and_no_time_stands_twice(at_root):
+    results = Results(HAM10000)
+    lines = [line.strip("| ").split(" | ") for line in runtime_table(results).splitlines()[2:]]
+    timed = results.deployment()
+    files = {(row["model"], row["runtime"]) for row in timed.to_dict("records")}
+    shown = [(model, runtime) for model, runtime, *_ in lines]
+    assert len(set(shown)) == len(shown)
+    selected = label_of(results.index, role="selected")
+    assert {model for model, _ in files} - {model for model, _ in shown} == set(labels_of(results.index, role="grid"))
+    assert {runtime for model, runtime in shown if model == selected} > {"pytorch", "onnx fp32", "onnx int8"}
+    (released,) = [cells for model, runtime, *cells in lines if (model, runtime) == (selected, "onnx int8")]
+    row = timed[(timed["model"] == selected) & (timed["runtime"] == "onnx int8")].iloc[0]
+    assert released[2] == f"{row['ms_p50_1_thread']:.2f} ({row['ms_p95_1_thread']:.2f})"
+
+
+def test_the_diagram_has_every_stage_and_no_arrow_that_others_imply(at_root):
+    drawn = diagram()
+    for arrow in (
+        "synthesize_demo --> prepare_splits",
+        "train_teacher --> soft_labels",
+        "distill --> quantization_aware",
+    ):
+        assert arrow in drawn
+    assert "train_teacher --> evaluate_holdout" not in drawn  # by way of soft_labels, distill and quantize
+    assert "report -->" not in drawn
+
+
+def test_the_method_that_was_taken_and_those_that_failed_are_said(tmp_path):
+    head = "method,roc_auc_change,roc_auc_change_low,roc_auc_change_high,val_ece,megabytes,passes,chosen"
+    rows = [
+        "fp32,0,0,0,0.02,6.1,no,no",
+        "a,-0.03,-0.04,-0.02,0.021,1.6,no,no",
+        "b,0.001,-0.002,0.004,0.03,1.65,yes,yes",
+    ]
+    (tmp_path / "quantization.csv").write_text("\n".join([head, *rows]))
+    assert method_table(tmp_path / "quantization.csv").splitlines()[2:] == [
+        "| `a` | -0.0300 (-0.0400 to -0.0200) | 0.0210 | 1.600 | no |",
+        "| `b` | +0.0010 (-0.0020 to +0.0040) | 0.0300 | 1.650 | yes, taken |",
+    ]
 
 
 @pytest.fixture
