@@ -10,6 +10,8 @@ import yaml
 from conftest import copy_project, write_params
 from projects import RAN, Project, results
 
+from stages.foundation.names import HEADLINE
+
 pytestmark = pytest.mark.slow
 
 
@@ -103,6 +105,8 @@ def test_metrics_and_plots_speak_dvc(project):
     shown = project.dvc("metrics", "show")
     assert "roc_auc" in shown
     assert max(map(len, shown.splitlines())) <= 120
+    table = project.dvc("exp", "show", "--csv", "--only-changed", "--drop", "^[^:]*/[^:]*$")  # as docs/train.md has it
+    assert all(name in table.splitlines()[0] for name in HEADLINE)
     difference = project.dvc("metrics", "diff", "HEAD", "hotter")
     assert "headline.json" in difference
     project.dvc("plots", "diff", "HEAD", "hotter", "-o", "difference")
