@@ -38,7 +38,10 @@ class Project:
         return RAN.findall(self.dvc(*words))
 
     def commit(self) -> None:
-        for words in (["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "run"]):
+        for words in (
+            ["add", "-A"],
+            ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "run", "--allow-empty"],
+        ):
             subprocess.run(["git", *words], cwd=self.folder, check=True)
 
     def results(self) -> dict[str, str]:

