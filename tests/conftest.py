@@ -46,8 +46,14 @@ TINY: dict[str, Any] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files that run whole pipelines first, so that none is left to one worker while the others are done."""
+    """Put files that run whole pipelines first, so that none is left to one worker while the others are done.
+
+    Slow tests have longer than pyproject.toml's timeout.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(1200))  # seconds, with the pipeline that a first test waits for
     items.sort(key=lambda item: (item.path.name != "test_repro.py", item.path not in slow))  # the longest of all
 
 
