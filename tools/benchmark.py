@@ -2,12 +2,11 @@
 
     make benchmark
 
-Reads models/<name>/teachers and students, and models/<name>/onnx. Writes
-metrics/<name>/deployment.csv and machine.json. A leaf: its times differ from run to run, so no stage reads it and DVC
-does not track it. Close everything else first. Of the student every method of quantisation is timed.
+Reads models/<name>/teachers and students, and models/<name>/onnx. Writes metrics/<name>/deployment.csv and
+machine.json. A leaf: its times differ from run to run, so no stage reads it and DVC does not track it. Close everything
+else first. Of the student every method of quantisation is timed.
 """
 
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from stages.commands.machine import usable_cores
 from stages.commands.mobile.timing import interleaved
 from stages.export.graph import count_costs, export_onnx
 from stages.export.weight_only import largest_value, quantize_weights
@@ -147,8 +147,7 @@ def machine(every: int) -> dict[str, Any]:
 
 def main() -> None:
     params = read_params(Params)
-    every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    classes = len(classes_of(params.target))
+    every, classes = usable_cores(), len(classes_of(params.target))
     rows = [
         {"model": candidate.name, **row}
         for candidate in track(read_models(params), len(params.teachers) + 1, "models")

@@ -3,8 +3,8 @@
     make pictures
 
 Reads plots/<name>/report/report.html, data/raw/<name> (two pictures for the page) and the released student. Writes
-docs/figures/report.png and page.png. Needs Chromium with its driver, and the extra
-melanoma-kd[dev]. Pictures of HAM10000 may not be shown here: it refuses every data.name but demo.
+docs/figures/report.png and page.png. Needs Chromium with its driver, and the extra melanoma-kd[dev]. Pictures of
+HAM10000 may not be shown here: it refuses every data.name but demo.
 """
 
 import shutil

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from stages.commands.cluster.results import default_remote
+from stages.commands.machine import usable_cores, visible_gpus
 from stages.commands.state import Finding, lock, models
 from stages.foundation import command
 from stages.foundation.files import PARTIAL, sha256_file
@@ -68,13 +68,10 @@ def _version(name: str) -> str | None:
 
 def gpu(params: Params) -> Iterator[Finding]:
     """A GPU that is asked for and not there; more threads than cores."""
-    tool = shutil.which("nvidia-smi")
-    listed = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False).stdout if tool else ""
-    count = len(listed.splitlines())
-    if params.compute.device == "cuda" and not count:
+    gpus, cores = visible_gpus(), usable_cores()
+    if params.compute.device == "cuda" and not gpus:
         yield Finding("compute.device: cuda, found no GPU", "dvc exp run -S compute.device=auto")
-    cores = os.cpu_count() or 1
-    if count == 0 and params.compute.threads > cores:
+    if not gpus and params.compute.threads > cores:
         wanted = f"compute.threads: {params.compute.threads}, on {cores} cores"
         yield Finding(wanted, f"dvc exp run -S compute.threads={cores}")
 

@@ -32,11 +32,12 @@ def test_other_versions_are_named(project):
 
 
 def test_a_gpu_that_is_not_there_and_threads_without_cores(project, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     ((what, remedy),) = faults(doctor.gpu, project, compute={"device": "cuda", "threads": 1})
     assert what == "compute.device: cuda, found no GPU"
     assert "compute.device=auto" in remedy
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)))
     ((what, remedy),) = faults(doctor.gpu, project, compute={"threads": 8})
     assert (what, remedy) == ("compute.threads: 8, on 4 cores", "dvc exp run -S compute.threads=4")
     (project / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: A (UUID: a)'\n")

@@ -14,8 +14,8 @@ from dask_jobqueue.sge import SGECluster
 from dask_jobqueue.slurm import SLURMCluster
 from distributed import Client, LocalCluster, as_completed
 
-from stages.commands.cluster.cores import visible_gpus
 from stages.commands.cluster.graph import Task
+from stages.commands.machine import visible_gpus
 from stages.foundation.params import read_yaml
 
 BATCH_SYSTEMS = (LSFCluster, PBSCluster, SGECluster, SLURMCluster)

@@ -88,16 +88,21 @@ def priorities(tasks: Iterable[Task], seconds: Callable[[str], float]) -> dict[s
     return longest
 
 
+def names_of(stage: str) -> set[str]:
+    """Return the names by which `dvc repro` takes a stage: its own and its group's."""
+    return {stage, stage.partition("@")[0]}
+
+
 def _graph(repo: Repo, targets: list[str]) -> nx.DiGraph:
     """Return DVC's graph, from a stage to those it depends on, of the targets and what they depend on."""
     graph = repo.index.graph
     if not targets:
         return graph
-    names = {name for stage in graph for name in (stage.name, stage.name.partition("@")[0])}
+    names = {name for stage in graph for name in names_of(stage.name)}
     unknown = sorted(set(targets) - names)
     if unknown:
         raise ValueError(f"no stage {', '.join(unknown)}; dvc stage list names all")
-    stages = [stage for stage in graph if {stage.name, stage.name.partition("@")[0]} & set(targets)]
+    stages = [stage for stage in graph if names_of(stage.name) & set(targets)]
     return graph.subgraph(set(stages).union(*(nx.descendants(graph, stage) for stage in stages)))
 
 

@@ -23,10 +23,10 @@ from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 from filelock import FileLock, Timeout
 
 from stages.commands.cluster.clone import REFS, SCRATCH, Source, check_committed, environment, git, open_clone, snapshot
-from stages.commands.cluster.cores import check_cores
 from stages.commands.cluster.durations import expected_seconds, read_seconds
 from stages.commands.cluster.graph import Task, check_folders, make_tasks, priorities, split_stages
 from stages.commands.cluster.results import default_remote, forget_lost, push_results, remember
+from stages.commands.machine import check_cores
 from stages.commands.options import count
 from stages.foundation.params import PARAMS, read_params
 from stages.foundation.settings import Data
@@ -79,12 +79,14 @@ def run(options: argparse.Namespace) -> None:
             [*options.set_param, *sweep[PARAMS.name]]
             for sweep in get_hydra_sweeps({PARAMS.name: [options.experiments]})
         ]
-        tasks = [task for changes in experiments for task in prepare_experiment(changes, targets, source)]
-        run_on_cluster(tasks, source, options)
-        for changes in experiments:
-            finish_experiment(changes, targets, source)
-        if before is not None:  # the workspace ran nothing
-            LOCK.write_bytes(before)
+        try:
+            tasks = [task for changes in experiments for task in prepare_experiment(changes, targets, source)]
+            run_on_cluster(tasks, source, options)
+            for changes in experiments:
+                finish_experiment(changes, targets, source)
+        finally:
+            if before is not None:  # the workspace ran nothing, whatever failed in a clone
+                LOCK.write_bytes(before)
     else:
         if options.set_param:
             apply_overrides(PARAMS, options.set_param)

@@ -16,7 +16,7 @@ from dvc.exceptions import DvcException
 from filelock import FileLock
 
 from stages.commands.cluster.clone import SCRATCH, Source, environment, open_clone
-from stages.commands.cluster.graph import make_tasks, split_stages
+from stages.commands.cluster.graph import make_tasks, names_of, split_stages
 from stages.commands.cluster.results import check_restorable, push_results
 from stages.foundation import command
 
@@ -52,16 +52,13 @@ def work(commit: str, stage: str, source: Source, scratch: Path) -> None:
         os.environ.update(environment(), DVC_SITE_CACHE_DIR=str(clone / ".dvc/tmp/site"))
         command.CHECKPOINTS.mkdir(exist_ok=True)
         before, names = split_stages(clone, [stage])
-        if stage not in {name for task in names for name in (task, task.partition("@")[0])}:
+        if not any(stage in names_of(name) for name in names):
             raise ValueError(f"{stage} runs on the head, not on workers; dvc repro {stage}")
         # Forced: of an earlier worker, killed as it checked out, a half-copied file may lie among the data.
         dvc("pull" if source.remote else "checkout", "--force", *before)
         for task in make_tasks(clone, commit, [stage], source.destination):
             with FileLock(command.CHECKPOINTS / f"{task.key}.lock"):
-                if stage not in (
-                    task.stage,
-                    task.stage.partition("@")[0],
-                ):  # it needs this one, which was made elsewhere
+                if stage not in names_of(task.stage):  # it needs this one, which was made elsewhere
                     check_restorable(task.stage, source.destination, pull=bool(source.remote))
                 dvc("repro", "--single-item", *source.pulling, task.stage)
         if not source.cache:
