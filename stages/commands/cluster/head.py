@@ -75,10 +75,8 @@ def run(options: argparse.Namespace) -> None:
     before = LOCK.read_bytes() if LOCK.is_file() else None
     forget_lost(ROOT, split_stages(ROOT, targets)[1])
     if options.experiments:
-        experiments = [
-            [*options.set_param, *sweep[PARAMS.name]]
-            for sweep in get_hydra_sweeps({PARAMS.name: [options.experiments]})
-        ]
+        sweeps = get_hydra_sweeps({PARAMS.name: [options.experiments]})
+        experiments = [[*options.set_param, *sweep[PARAMS.name]] for sweep in sweeps]
         try:
             tasks = [task for changes in experiments for task in prepare_experiment(changes, targets, source)]
             run_on_cluster(tasks, source, options)
