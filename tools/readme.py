@@ -19,17 +19,7 @@ from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
-from tools.readme_parts import (
-    architecture_table,
-    comparison_table,
-    difference_table,
-    fold_table,
-    headline_figure,
-    headline_table,
-    method_table,
-    model_table,
-    runtime_table,
-)
+from tools import readme_parts
 from tools.results import Results
 
 README = Path("README.md")
@@ -66,19 +56,19 @@ def render(results: Results, architectures: Results) -> dict[Path, str]:
     """Return the new text of README.md, docs/results.md and the figure, by path; the rest of each file is kept."""
     of_demo = read_params(Params).data.name == DEMO
     parts = {
-        README: ({"stages": diagram()} if of_demo else {}) | {"results": headline_table(results)},
+        README: ({"stages": diagram()} if of_demo else {}) | {"results": readme_parts.headline_table(results)},
         RESULTS: {
-            "models": model_table(results),
-            "folds": fold_table(results.folder / "procedures.csv"),
-            "shown": difference_table(results, significant=True),
-            "not shown": difference_table(results, significant=False),
-            "comparisons": comparison_table(results.comparisons),
-            "architectures": architecture_table(architectures),
-            "runtimes": runtime_table(results),
+            "models": readme_parts.model_table(results),
+            "folds": readme_parts.fold_table(results.folder / "procedures.csv"),
+            "shown": readme_parts.difference_table(results, significant=True),
+            "not shown": readme_parts.difference_table(results, significant=False),
+            "comparisons": readme_parts.comparison_table(results.comparisons),
+            "architectures": readme_parts.architecture_table(architectures),
+            "runtimes": readme_parts.runtime_table(results),
         },
-        USE: {"methods": method_table(results.folder / "run/quantization.csv")},
+        USE: {"methods": readme_parts.method_table(results.folder / "run/quantization.csv")},
     }
-    texts = {FIGURE: headline_figure(results)}
+    texts = {FIGURE: readme_parts.headline_figure(results)}
     for path, contents in parts.items():
         texts[path] = path.read_text(encoding="utf-8")
         for name, content in contents.items():
