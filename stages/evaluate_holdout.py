@@ -2,8 +2,9 @@
 
     python -m stages.evaluate_holdout
 
-predictions.csv holds labels and probabilities, from which all metrics can be recomputed; model_index.csv says what each
-model is. "The study" is the original student project whose README this project started from.
+predictions.csv and images.csv hold what all metrics can be recomputed from; model_index.csv says what each model is.
+headline.json holds val's numbers, by which choices may be made, holdout.json those of the holdout. "The study" is the
+original student project whose README this project started from.
 """
 
 import hashlib
@@ -15,21 +16,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.deployment.decision import Decision
 from stages.evaluation.evaluation import Evaluation, Predictions
+from stages.evaluation.frozen import IMAGES, PREDICTIONS, image_table, prediction_table
 from stages.evaluation.plot_data import overview, plot_data
-from stages.evaluation.roles import ENSEMBLE, Roles, index_table, roles_of
-from stages.evaluation.scores import blanks_filled
+from stages.evaluation.roles import CONTROL_MODEL, ENSEMBLE, Model, Roles, index_table, roles_of
+from stages.evaluation.scores import ALL, WITHIN, blanks_filled
 from stages.evaluation.stress import stress
 from stages.evaluation.tables import TABLES
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import HEADLINE, TABLE, TURNED, Teachers
 from stages.foundation.params import read_params
-from stages.foundation.predictions import DECISIONS, IDS, RECORD, read_predictions, read_record
+from stages.foundation.predictions import DECISIONS, IDS, RECORD, as_written, read_predictions, read_record
 from stages.foundation.probability import mean_probability
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd
-from stages.foundation.splits import SPLITS, check_classes, check_disjoint, read_split
+from stages.foundation.splits import SOURCE, SPLITS, check_classes, check_disjoint, read_sources, read_split
 
 STRESS = ("altered", "pictures", "skin")  # tables of stress_test
 
@@ -43,8 +44,9 @@ class Params:
     evaluate: Evaluate
 
 
-def read_all(folder: Path, roles: Roles, scored: dict[str, pd.DataFrame]) -> Predictions:
-    """Return every model's probabilities of the scored images; the ensemble's are those of the mean log odds."""
+def read_all(folder: Path, roles: Roles, splits: dict[str, pd.DataFrame]) -> Predictions:
+    """Return every model's probabilities of val and holdout; the ensemble's are those of the mean log odds."""
+    scored, train = {name: splits[name] for name in ("val", "holdout")}, splits["train"]
     image_ids = {split: list(table["image_id"]) for split, table in scored.items()}
 
     def read(path: Path) -> dict[str, np.ndarray]:
@@ -52,20 +54,29 @@ def read_all(folder: Path, roles: Roles, scored: dict[str, pd.DataFrame]) -> Pre
 
     def ensemble(table: str) -> dict[str, np.ndarray]:
         members = [read(Path("teachers", key, table)) for key in roles.names("distilling")]
-        return {split: mean_probability([member[split] for member in members]) for split in scored}
+        return {split: as_written(mean_probability([member[split] for member in members])) for split in scored}
 
-    return {
-        model.name: ensemble(TURNED if model.kind == "turned" else TABLE)
-        if model.key == ENSEMBLE
-        else read(model.predictions)
-        for model in roles.models
-    }
+    def of(model: Model) -> dict[str, np.ndarray]:
+        if model.kind == "source":
+            return {split: source_alone(train, table) for split, table in scored.items()}
+        if model.key == ENSEMBLE:
+            return ensemble(TURNED if model.kind == "turned" else TABLE)
+        return read(model.predictions)
+
+    return {model.name: of(model) for model in roles.models}
 
 
-def describe_models(evaluation: Evaluation, records: dict[str, Any]) -> pd.DataFrame:
+def source_alone(train: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
+    """Return the share of melanoma in train of each image's source, of all of train where train has no such source."""
+    shares = train.groupby(SOURCE)["melanoma"].mean()
+    return as_written(table[SOURCE].map(shares).fillna(train["melanoma"].mean()).to_numpy())
+
+
+def describe_models(evaluation: Evaluation, records: dict[str, Any], farthest: dict[str, float]) -> pd.DataFrame:
     """Return model_index.csv: what each model is, its scalings fitted on val, and the run it is from; blanks are "-".
 
-    records: of the models that were trained. The hashes are of parameters and of inputs.
+    records: of the models that were trained. The hashes are of parameters and of inputs. farthest: of the models that
+    refuse pictures, the distance from which on they do.
     """
     rows = []
     for row in index_table(evaluation.roles).to_dict("records"):
@@ -74,6 +85,7 @@ def describe_models(evaluation: Evaluation, records: dict[str, Any]) -> pd.DataF
             temperature, platt = scalings["temperature"], scalings["platt"]
             row |= {"temperature_slope": temperature.slope, "platt_slope": platt.slope}
             row |= {"platt_intercept": platt.intercept}
+        row |= {"farthest": farthest.get(row["model"], np.nan)}
         rows.append(row | (describe_run(record) if record else {}))
     return blanks_filled(pd.DataFrame(rows))
 
@@ -89,34 +101,35 @@ def describe_run(record: dict[str, Any]) -> dict[str, Any]:
     return {**{key: record[key] for key in keys if key in record}, **hashed, "versions": versions}
 
 
-def headline(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the selected student's holdout metrics, and the student of the grid with the highest ROC-AUC on val."""
+def headline(evaluation: Evaluation, megabytes: float) -> dict[str, Any]:
+    """Return what choices may be made by: the selected student's metrics on val, and the released file's size.
+
+    best: the student of the grid with the highest ROC-AUC on val; gain: in the primary metric, over the control.
+    """
     selected, best = evaluation.roles.one("selected"), evaluation.best_of_grid
     print(f"selected {selected}; best of the grid on val: {best.name}")
-    estimates = evaluation.estimates["holdout"][selected]
-    return {
-        "val_best": best.key,  # which student is selected stands in params.yaml
-        **{name: round(float(estimates[key][0]), 4) for name, key in HEADLINE.items()},
-    }
+    estimates, control = (evaluation.estimate("val", name) for name in (selected, CONTROL_MODEL))
+    primary = evaluation.primary
+    keys = {"roc_auc_within": (WITHIN, "roc_auc"), "roc_auc": (ALL, "roc_auc"), "log_loss": (ALL, "log_loss")}
+    values = {name: round(float(estimates[key][0]), 4) for name, key in keys.items() if key in estimates}
+    gain = round(float(estimates[primary][0] - control[primary][0]), 4)
+    return {"val": {"best": best.key, **values, "gain": gain}, "megabytes": megabytes}
+
+
+def holdout_headline(evaluation: Evaluation) -> dict[str, float]:
+    """Return the selected student's main metrics on the holdout, by which nothing is to be chosen."""
+    estimates = evaluation.estimate("holdout", evaluation.roles.one("selected"))
+    return {name: round(float(estimates[key][0]), 4) for name, key in HEADLINE.items() if key in estimates}
 
 
 def read_splits(processed: Path) -> dict[str, pd.DataFrame]:
-    """Return the three split tables; ValueError if a lesion is in two, or val or holdout lacks a class."""
-    splits = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
+    """Return the three split tables with SOURCE; ValueError if a lesion is in two, or val or holdout lacks a class."""
+    tables = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
+    splits = {name: read_sources(processed / "sources.csv", table) for name, table in tables.items()}
     check_disjoint(splits)
     for name in ("val", "holdout"):
         check_classes(splits[name], f"{name}.csv")
     return splits
-
-
-def prediction_table(scored: dict[str, pd.DataFrame], p: Predictions) -> pd.DataFrame:
-    """Return one row per image of val and holdout: ids, label, split and each model's probability."""
-    columns = ["image_id", "lesion_id", "melanoma"]
-    tables = [
-        table[columns].assign(split=name, **{model: values[name] for model, values in p.items()})
-        for name, table in scored.items()
-    ]
-    return pd.concat(tables, ignore_index=True)
 
 
 def main() -> None:
@@ -124,30 +137,36 @@ def main() -> None:
     folder = Path("models", params.data.name, "predictions")
     splits = read_splits(Path("data/processed", params.data.name))
     scored = {name: splits[name] for name in ("val", "holdout")}
-    method = read_record(folder / "onnx" / RECORD)["method"]
-    roles = roles_of(params.teachers, params.kd, params.baselines, method)
-    p = read_all(folder, roles, scored)
-    trained = [model for model in roles.models if model.kind not in ("ensemble", "turned")]
+    exported = read_record(folder / "onnx" / RECORD)
+    known = pd.concat(splits.values())[SOURCE].nunique() > 1
+    roles = roles_of(params.teachers, params.kd, params.baselines, exported["method"], sources=known)
+    p = read_all(folder, roles, splits)
+    trained = [model for model in roles.models if model.kind not in ("ensemble", "turned", "source")]
     records = {model.name: read_record((folder / model.predictions).with_name(RECORD)) for model in trained}
-    exported = {name: Decision(**values) for name, values in read_record(folder / "onnx" / DECISIONS).items()}
-    evaluation = Evaluation(scored, p, roles, params.evaluate, exported)
-    headline_metrics = headline(evaluation)
-    tables = {"model_index": describe_models(evaluation, records)}
+    evaluation = Evaluation(scored, p, roles, params.evaluate)
+    int8 = roles.one("int8")
+    farthest = read_record(folder / "onnx" / DECISIONS)[int8]["farthest"]
+    tables = {"model_index": describe_models(evaluation, records, {int8: farthest})}
     tables |= {name: build(evaluation) for name, build in TABLES.items()}
     stressed = (pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS, keep_default_na=False) for stem in STRESS)
-    tables["stress"] = stress(evaluation, *stressed)
+    tables["stress"] = stress(evaluation, farthest, *stressed)
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
     outputs = {metrics / f"evaluation/{stem}.csv": table for stem, table in tables.items()}
     figures = plot_data(evaluation) | {"data_overview": overview(splits)}
     outputs |= {plots / f"data/{stem}.csv": table for stem, table in figures.items()}
-    frozen = metrics / "evaluation/predictions.csv"
-    with writing(metrics / "headline.json", frozen, *outputs) as (partial, frozen_partial, *partials):
-        write_json(partial, headline_metrics)
+    outputs |= {metrics / "evaluation" / IMAGES: image_table(splits)}
+    summaries = {"headline": headline(evaluation, exported["megabytes"]), "holdout": holdout_headline(evaluation)}
+    frozen = metrics / "evaluation" / PREDICTIONS
+    written = [metrics / f"{name}.json" for name in summaries]
+    with writing(*written, frozen, *outputs) as (partial, holdout_partial, frozen_partial, *partials):
+        for path, summary in zip((partial, holdout_partial), summaries.values(), strict=True):
+            write_json(path, summary)
         write_csv(frozen_partial, prediction_table(scored, p))
         for path, table in zip(partials, outputs.values(), strict=True):
             write_csv(path, table, digits=6)
     estimates = evaluation.estimates["holdout"]
-    summary = {model: {name: estimates[model][key][0] for name, key in HEADLINE.items()} for model in p}
+    shown = {name: key for name, key in HEADLINE.items() if key in estimates[next(iter(p))]}
+    summary = {model: {name: estimates[model][key][0] for name, key in shown.items()} for model in p}
     print(pd.DataFrame(summary).T.round(4).to_string())
 
 

@@ -2,7 +2,8 @@
 
     python -m stages.prepare_splits
 
-Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv and split_metadata.json. Each lesion of
+Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv, sources.csv with the clinic and camera of
+every image, which no training reads, and split_metadata.json. Each lesion of
 train.csv is in one of splits.folds folds, for cross-fitting. With the archive HAM10000, seed 42 and 70/15/15 the splits
 are those of the study, the original student project whose README this project started from, image for image.
 With splits.fold: k, the study's train and val are split again: fold k becomes the holdout. The study's own holdout is
@@ -20,7 +21,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from stages.foundation import command, files
 from stages.foundation.params import read_params
 from stages.foundation.settings import Data, Splits
-from stages.foundation.splits import MELANOMA, SPLIT_COLUMNS, SPLITS, UNKNOWN
+from stages.foundation.splits import MELANOMA, SOURCE, SPLIT_COLUMNS, SPLITS, UNKNOWN
 from stages.images.archive import content_hashes, find_images, read_metadata
 
 FEWEST_LESIONS = 2  # of each class in each split
@@ -113,8 +114,8 @@ def main() -> None:
     params = read_params(Params)
     archive = Path("data/raw", params.data.name)
     processed = Path("data/processed", params.data.name)
-    table = read_metadata(archive)
-    table = table.assign(melanoma=(table["dx"] == MELANOMA).astype(int), fold=-1)[SPLIT_COLUMNS]
+    archived = read_metadata(archive)
+    table = archived.assign(melanoma=(archived["dx"] == MELANOMA).astype(int), fold=-1)[SPLIT_COLUMNS]
     groups = group_lesions(table, content_hashes(find_images(archive, table["image_id"]).values()))
     members = split_groups(groups, table["melanoma"], params.splits)
     in_train = groups.isin(members["train"])
@@ -124,7 +125,8 @@ def main() -> None:
     shared = [sorted(set(rows)) for _, rows in table["lesion_id"].groupby(groups) if rows.nunique() > 1]
     metadata = describe(tables, shared, params.splits)
     print({name: counts["images"] for name, counts in metadata["splits"].items()}, f"sharing an image: {shared}")
-    targets = [processed / f"{name}.csv" for name in SPLITS]
+    tables["sources"] = archived[["image_id", SOURCE]]
+    targets = [processed / f"{name}.csv" for name in tables]
     with files.writing(*targets, processed / "split_metadata.json") as partials:
         for partial, content in zip(partials, tables.values(), strict=False):
             files.write_csv(partial, content)

@@ -146,6 +146,7 @@ def main() -> None:
     check_export(table, "pytorch")
     chosen = {FP32: "fp32", INT8: choose(table, params.quantize.gate)}
     run: dict[str, Any] = {"student": params.kd.selected, "device": "cpu", "threads": threads, "method": chosen[INT8]}
+    run["megabytes"] = round(sizes[chosen[INT8]] / 1e6, 4)
     record = make_record(dump_params(params), inputs, PACKAGES, **run, **count_costs(student, size))
     targets = (models / "onnx", models / "predictions/onnx", Path("metrics", params.data.name, "quantization.csv"))
     with writing(*targets) as (folder, predictions, metrics):

@@ -51,7 +51,7 @@ CARD_INT8 = {
 CARD_WHOLE = {"alterations": "Altered images", "refusal": "Unfamiliar pictures", "skin_tones": "Estimated skin tones"}
 NEXT = """
 The report: {report}
-    dvc metrics show                    the student's headline numbers
+    dvc metrics show                    val's numbers, by which to choose
     dvc plots show                      every table and curve as one page
     dvc exp run -S kd.temperature=2     change one number; what it touches runs again, no more"""
 ORIGINS = {"ham10000": "Tschandl et al. 2018", DEMO: "drawn by the pipeline"}  # of images
@@ -130,7 +130,7 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
         "size": size,
         "classes": ", ".join(classes_of(params.target)),
         "findings": findings(tables["comparisons"]),
-        "verdicts": verdicts(tables["comparisons"], models, index, params.evaluate.sensitivity),
+        "verdicts": verdicts(tables["comparisons"], models, tables["subgroups"], index, params.evaluate.sensitivity),
         "headline": headline(tables, labels_of(index, detail="yes")),
     }
 
@@ -149,7 +149,7 @@ def main() -> None:
     pack = open_pack(Path("data/processed", name, "pack"))
     rows = pack.rows(list(tables["examples"]["image_id"]))
     pack.verify(rows)
-    best = json.loads(Path("metrics", name, "headline.json").read_text(encoding="utf-8"))["val_best"]
+    best = json.loads(Path("metrics", name, "headline.json").read_text(encoding="utf-8"))["val"]["best"]
     description = describe(tables, index, best, params, pack.size)
     page_tables = report_tables(tables)
     int8 = {table.title: rows_of(table, label_of(index, role="int8")) for table in page_tables}

@@ -26,7 +26,7 @@ os.environ["DVC_NO_ANALYTICS"] = "1"  # of any new repository: tests report to n
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # dvc's stages run `python`
 
 TINY: dict[str, Any] = {
-    "demo": {"lesions": 60, "melanoma_share": 0.4, "width": 64, "height": 48},
+    "demo": {"lesions": 60, "cameras": {"standard": 0.3, "second": 0.5}, "width": 64, "height": 48},
     "image": {"size": 32},
     "views": {"mixtures": 0.5, "cutout": 0.3},
     "compute": {"threads": 1},

@@ -15,7 +15,7 @@ from stages.foundation.names import GRID
 from stages.foundation.probability import log_odds
 from stages.foundation.settings import Baselines, Kd
 from stages.reporting.labels import ablation_table, baseline_table, read_index, read_table
-from stages.statistics.metrics import threshold_at_sensitivity
+from stages.statistics.ranking import threshold_at_sensitivity
 
 TRAINED = [
     "resnet18", "student_T1_alpha0.5", "student_T1_alpha0.9", "student_T2_alpha0.5", "student_T2_alpha0.9",
@@ -107,6 +107,7 @@ def test_comparisons_are_those_that_were_asked_for(tiny):
     selected, control = "student_T1_alpha0.5", "student_T1_alpha0"
     assert {
         ("student against teacher", selected, "resnet18"),
+        ("student against teacher, all seeds", f"{selected}, mean of 3 seeds", "resnet18"),
         ("distillation against control", selected, control),
         (
             "distillation against control, all seeds",

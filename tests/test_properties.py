@@ -18,13 +18,8 @@ from stages.foundation.params import read_params
 from stages.foundation.settings import Splits
 from stages.prepare_splits import group_lesions, split_groups
 from stages.statistics.intervals import bootstrap_weights
-from stages.statistics.metrics import (
-    calibration_metrics,
-    decision_metrics,
-    ranking_metrics,
-    threshold_at_sensitivity,
-    unit_weights,
-)
+from stages.statistics.metrics import calibration_metrics, decision_metrics
+from stages.statistics.ranking import ranking_metrics, threshold_at_sensitivity, unit_weights
 
 settings.register_profile("bounded", max_examples=60, deadline=None, derandomize=True)
 settings.load_profile("bounded")

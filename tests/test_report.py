@@ -106,7 +106,11 @@ def test_it_opens_with_the_verdict_and_says_no_more_than_the_tests(page, finishe
     ]
     assert page.index("verdicts") < page.index('id="selected-student"')
     comparisons = pd.read_csv(finished / "metrics/demo/evaluation/comparisons.csv").query("metric == 'roc_auc'")
-    families = ["student against teacher", "distillation against control, all seeds", "int8 against fp32"]
+    families = [
+        "student against teacher, all seeds",
+        "distillation against control, all seeds",
+        "int8 against fp32",
+    ]
     for (_, answer, number), family in zip(cards, families, strict=False):
         row = comparisons[comparisons["family"] == family].iloc[0]
         assert ("better" in answer or "worse" in answer) == (row["verdict"] in ("better", "worse"))

@@ -7,7 +7,7 @@ import yaml
 from conftest import ROOT
 
 from stages import synthesize_demo
-from stages.foundation.splits import COLUMNS, DIAGNOSES, METADATA
+from stages.foundation.splits import COLUMNS, DIAGNOSES, METADATA, SOURCE
 from stages.images.archive import find_images, read_metadata
 from stages.pictures.drawn_archive import PARTS, draw_lesion
 from stages.pictures.settings import Demo
@@ -22,7 +22,7 @@ def demo() -> Demo:
 def test_the_archive_is_in_ham10000s_layout(tiny):
     archive = tiny / "data/raw/demo"
     table = read_metadata(archive)
-    assert (archive / METADATA).read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert (archive / METADATA).read_text().splitlines()[0] == ",".join([*COLUMNS, SOURCE])
     assert len(find_images(archive, table["image_id"])) == len(table)
     assert sorted(path.name for path in archive.iterdir()) == [*PARTS, METADATA]
 
@@ -31,7 +31,7 @@ def test_the_committed_demo_has_the_proportions_of_ham10000(demo):
     drawn = [draw_lesion(number, demo) for number in range(demo.lesions)]
     rows = pd.DataFrame([row | {"shots": shots} for _, row, shots in drawn])
     assert set(rows["dx"]) == set(DIAGNOSES)
-    assert (rows["dx"] == "mel").mean() == pytest.approx(demo.melanoma_share, abs=0.04)
+    assert (rows["dx"] == "mel").groupby(rows[SOURCE]).mean().to_dict() == pytest.approx(demo.cameras, abs=0.05)
     others = rows["dx"][rows["dx"] != "mel"].value_counts(normalize=True)
     assert others["nv"] == pytest.approx(6705 / 8902, abs=0.05)  # HAM10000's images without melanomas
     assert others["bkl"] == pytest.approx(1099 / 8902, abs=0.04)

@@ -40,10 +40,11 @@ def main(options: argparse.Namespace) -> None:
     if options.folder.exists():
         raise ValueError(f"{options.folder} is there already")
     own = read_params(Params).demo
-    wanted = own.model_dump() | {"seed": options.seed, "lesions": options.lesions}
+    share = sum(own.cameras.values()) / len(own.cameras)
+    wanted = own.model_dump() | {"seed": options.seed, "lesions": options.lesions, "cameras": {options.camera: share}}
     demo = checked(Demo, wanted, path=Path("options"))
     with writing(options.folder) as (folder,):
-        table = draw_archive(folder, demo, options.camera)
+        table = draw_archive(folder, demo)
     print(f"{len(table)} synthetic images of {demo.lesions} lesions in {options.folder}; they mean nothing clinically")
 
 

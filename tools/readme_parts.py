@@ -9,7 +9,7 @@ import pandas as pd
 from stages.foundation.names import ARCHITECTURES, parse_student, parse_teacher
 from stages.foundation.params import PARAMS, read_yaml
 from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, on_white
-from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, metric_text, teacher_of
+from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, metric_text, p_text, teacher_of
 from stages.reporting.page import Columns, Table, metric_rows
 from stages.reporting.report_tables import HEADLINE_HEADS
 from stages.reporting.verdicts import DIFFERENT, claim_text
@@ -17,9 +17,18 @@ from tools.results import Results
 
 PAIRED = (
     "Paired, on the same images of the holdout: the first minus the second, with a 95 % interval and p by the "
-    "bootstrap over lesions (Holm within each family of tests); **better** or **worse** where a difference is shown. "
-    "Of ECE and Brier score less is better."
+    "bootstrap over lesions (Holm: ROC-AUC within sources over the pairs of a family, the other metrics of a pair "
+    "together); **better** or **worse** where a difference is shown. Of log loss less is better."
 )
+PLACES = {"within sources": "ROC-AUC within one source", "all": "over all images"}  # README's first table
+ALONE = "the source alone, no image"
+LISTED = [  # the metrics of "shown" and "not shown"
+    ("within sources", "roc_auc"),
+    *(("all", name) for name in ("roc_auc", "average_precision", "mean_specificity", "log_loss", "ece")),
+    *((at, "log_loss") for at in ("platt", "platt from the holdout")),
+    ("operating point", "sensitivity"),
+    ("operating point", "specificity"),
+]
 SPEED_HEADS = ["MB", "ms, p50 (p95)"]
 
 
@@ -36,15 +45,11 @@ def principal(results: Results) -> dict[str, str]:
 
 
 def headline_table(results: Results) -> str:
-    """Return README's table: ROC-AUC, size and time, all in one runtime, and a sentence on the machine."""
-    sizes, rows = results.onnx(), []
-    for (label, name), (_, auc) in zip(
-        principal(results).items(),
-        metric_rows(results.models, principal(results), {"ROC-AUC": ("all", "roc_auc")}),
-        strict=True,
-    ):
-        rows.append([name, auc, *sizes.get(label, ["-", "-"])])
-    table = Table(["model", "ROC-AUC (95 % interval)", "MB", "ms"], rows).markdown()
+    """Return README's table: ROC-AUC within and over sources, size and time in one runtime, and the machine."""
+    sizes, names = results.onnx(), principal(results) | dict.fromkeys(labels_of(results.index, kind="source"), ALONE)
+    found = metric_rows(results.models, names, {name: (at, "roc_auc") for at, name in PLACES.items()})
+    rows = [[names[label], *cells, *sizes.get(label, ["-", "-"])] for label, *cells in found]
+    table = Table(["model", *PLACES.values(), "MB", "ms"], rows).markdown()
     path = results.folder / "machine.json"
     if not path.is_file():
         return table
@@ -54,15 +59,17 @@ def headline_table(results: Results) -> str:
 
 
 def headline_figure(results: Results) -> str:
-    """Return the same as a picture: an interval each, the teachers' as a band behind."""
-    names = principal(results)
-    models = results.models.query("split == 'holdout' and at == 'all' and metric == 'roc_auc'").set_index("model")
+    """Return ROC-AUC within sources as a picture: an interval each, the teachers' as a band behind."""
+    names, within = principal(results), "split == 'holdout' and at == 'within sources' and metric == 'roc_auc'"
+    models = results.models.query(within).set_index("model")
     rows = models.loc[[name for name in names if name in models.index], ["value", "low", "high"]].astype(float)
     with canvas(7.2, 2.1) as (figure, (axis,)):
         intervals(axis, rows, [names[str(label)] for label in rows.index])
         axis.axvspan(*rows.iloc[0][["low", "high"]], alpha=0.08, color=LOOKS[0][0], linewidth=0)
-        axis.set_xlabel("ROC-AUC on the holdout, 95 % interval")
-    return on_white(as_svg(figure, "ROC-AUC of teachers, student, released file, control and published student"))
+        axis.set_xlabel("ROC-AUC within one clinic and camera, holdout, 95 % interval")
+    return on_white(
+        as_svg(figure, "ROC-AUC within sources of teachers, student, released file, control and published student")
+    )
 
 
 def timed_rows(results: Results, names: list[str], columns: Columns) -> list[list[str]]:
@@ -123,7 +130,7 @@ def difference_table(results: Results, *, significant: bool) -> str:
     rows = []
     for (model, reference), pair in principal_pairs(results).groupby(["model", "reference"], sort=False):
         different = pair["verdict"].isin(DIFFERENT)
-        shown = pair[different if significant else ~different & pair["metric"].isin(["roc_auc", "average_precision"])]
+        shown = pair[different if significant else ~different]
         for row in shown.to_dict("records"):
             interval = f"{row['low']:+.4f} to {row['high']:+.4f}"
             verdict = f"{row['verdict']}{claim_text(row)}"
@@ -134,11 +141,14 @@ def difference_table(results: Results, *, significant: bool) -> str:
 def principal_pairs(results: Results) -> pd.DataFrame:
     """Return the comparisons README lists: with teacher, control, fp32, best baseline, published student."""
     table = results.comparisons
-    auc = results.models.query("split == 'holdout' and at == 'all' and metric == 'roc_auc'").set_index("model")["value"]
+    within = "split == 'holdout' and at == 'within sources' and metric == 'roc_auc'"
+    auc = results.models.query(within).set_index("model")["value"].astype(float)
     best = auc.loc[labels_of(results.index, kind="baseline")].idxmax()
-    families = ["student against teacher", "distillation against control, all seeds", "int8 against fp32"]
+    families = ["student against teacher", "student against teacher, all seeds"]
+    families += ["distillation against control, all seeds", "int8 against fp32"]
     principal = table["family"].isin(families) | table["reference"].isin([best, results.published_student])
-    return table[principal & table["at"].isin(["all", "operating point"])]
+    listed = pd.Series(list(zip(table["at"], table["metric"], strict=True)), table.index).isin(LISTED)
+    return table[principal & listed]
 
 
 def fold_table(path: Path) -> str:
@@ -163,15 +173,16 @@ def fold_table(path: Path) -> str:
 
 def comparison_table(comparisons: pd.DataFrame) -> str:
     """Return the whole table of paired tests: a row per pair, a column per metric that no threshold decides."""
-    metrics = ["roc_auc", "average_precision", "brier_score", "ece"]
+    places = [("within sources", "roc_auc"), *(("all", name) for name in ("roc_auc", "average_precision", "log_loss"))]
     rows = []
-    for (model, reference), pair in comparisons.query("at == 'all'").groupby(["model", "reference"], sort=False):
-        cells = dict.fromkeys(metrics, "-")
+    for (model, reference), pair in comparisons.groupby(["model", "reference"], sort=False):
+        cells = dict.fromkeys(places, "-")
         for row in pair.to_dict("records"):
             verdict = f": **{row['verdict']}**" if row["verdict"] in DIFFERENT else ""
-            cells[row["metric"]] = difference_text(row, f", p = {row['p_holm']:.3f}") + verdict
-        rows.append([str(model), str(reference), *(cells[name] for name in metrics)])
-    head = ["model", "against", *(f"{metric_name(name)}, difference" for name in metrics)]
+            cells[row["at"], row["metric"]] = difference_text(row, f", {p_text(row['p_holm'])}") + verdict
+        rows.append([str(model), str(reference), *(cells[place] for place in places)])
+    names = (metric_text({"at": at, "metric": metric}) for at, metric in places)
+    head = ["model", "against", *(f"{name}, difference" for name in names)]
     return f"{PAIRED}\n\n{Table(head, rows).markdown()}"
 
 

@@ -7,12 +7,14 @@ import { load } from "./model.js";
 import { canvasOf, readPicture } from "./picture.js";
 
 const MOST = 50; // pictures at once
-const CALLED = { melanoma: "At or above the operating point: suspected melanoma", other: "Below the operating point" };
 const BANDS = {
-  benign: "The probability is lower than that of almost all melanomas the bounds were set with.",
-  refer: "In between, where melanomas and harmless lesions both are: the model leaves it open.",
-  suspicious: "The probability is higher than that of almost all harmless lesions the bounds were set with.",
+  "melanoma unlikely": "The probability is lower than that of almost all melanomas the bounds were set with.",
+  "cannot tell": "In between, where melanomas and other lesions both are: the model leaves it open.",
+  "melanoma suspected": "The probability is higher than that of almost all other lesions the bounds were set with.",
 };
+const CALLED = { flagged: "At or above the operating point.", "not flagged": "Below the operating point." };
+const SCOPE = "It looks for melanoma alone: basal cell carcinoma and other skin cancers count as other.";
+const capital = text => text[0].toUpperCase() + text.slice(1);
 const UNFAMILIAR = "Not a dermatoscopic image this model knows";
 const element = id => document.getElementById(id);
 const say = text => { element("status").textContent = text; };
@@ -71,8 +73,8 @@ function button(label, title) {
 function explain(model, title, square, { p, distance }, { article, picture, text }) {
   const { facts } = model, found = decide(p, facts.decision), share = percentage(found.calibrated);
   Object.assign(article.dataset, { p, ...found });
-  const said = `${CALLED[found.decision]}. Calibrated probability ${share}. Band: ${found.band}.`;
-  text.append(make("p", CALLED[found.decision], "answer"), gauge(found.calibrated, facts.decision, said), make("p", `Band: ${found.band}. ${BANDS[found.band]}`, "quiet"));
+  const said = `${capital(found.band)}. Calibrated probability ${share}. ${CALLED[found.decision]}`;
+  text.append(make("p", capital(found.band), "answer"), gauge(found.calibrated, facts.decision, said), make("p", `${BANDS[found.band]} ${CALLED[found.decision]} ${SCOPE}`, "quiet"));
   const details = make("details"), where = button("Where the answer comes from", title);
   details.append(make("summary", "Numbers"), make("p", `Calibrated ${share}; as the model gives it ${p.toFixed(4)}; operating point ${facts.decision.threshold.toFixed(4)}, chosen on validation images to find ${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas; distance from the training images ${distance.toFixed(2)}.`, "quiet"));
   where.addEventListener("click", async () => {

@@ -20,7 +20,7 @@ export function decide(p, decision) {
   const melanoma = p >= decision.melanoma_from, other = p <= decision.other_up_to;
   return {
     calibrated: calibrate(p, decision),
-    decision: p >= decision.threshold ? "melanoma" : "other",
-    band: melanoma === other ? "refer" : melanoma ? "suspicious" : "benign",
+    decision: p >= decision.threshold ? "flagged" : "not flagged",
+    band: melanoma === other ? "cannot tell" : melanoma ? "melanoma suspected" : "melanoma unlikely",
   };
 }

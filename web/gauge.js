@@ -20,9 +20,9 @@ export function gauge(calibrated, decision, label) {
   const svg = part("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label, class: "gauge" });
   const at = p => place(calibrate(p, decision));
   const [from, to] = [decision.melanoma_from, decision.other_up_to].sort((a, b) => a - b).map(at);
-  const bands = [["benign", 8, from], ["refer", from, to], ["suspicious", to, WIDTH - 8]];
+  const bands = [["unlikely", 8, from], ["cannot tell", from, to], ["suspected", to, WIDTH - 8]];
   for (const [name, left, right] of bands) {
-    svg.append(part("rect", { x: left, y: 26, width: Math.max(0, right - left), height: 16, class: name }));
+    svg.append(part("rect", { x: left, y: 26, width: Math.max(0, right - left), height: 16, class: name.replace(" ", "-") }));
     if (right - left > 7 * name.length) svg.append(part("text", { x: right - 6, y: 38, class: "band", "text-anchor": "end" }, name));
   }
   const anchor = tick => (tick === LOW ? "start" : tick === HIGH ? "end" : "middle");

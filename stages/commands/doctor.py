@@ -1,10 +1,11 @@
 """Say what is wrong with this workspace, and the command that mends it; the exit status is then 1.
 
-    melanoma-kd doctor [CHECK...]
+    melanoma-kd doctor [CHECK...] | --recompute NAME
 
 Looks at the environment, the GPU, the disk, DVC's cache and remote, the archive, start weights, dvc.lock, at what
 killed runs left behind, and at which models are not made yet, which is no fault. Changes nothing. `doctor lock` alone
 needs no data: it refuses a dvc.lock that does not belong to this code, these parameters and the committed numbers.
+--recompute makes the tables of metrics/NAME again from its frozen predictions, and compares them cell by cell.
 """
 
 import argparse
@@ -22,11 +23,12 @@ from dvc.repo import Repo
 
 from stages.commands.cluster.results import default_remote
 from stages.commands.machine import usable_cores, visible_gpus
+from stages.commands.recomputed import recompute
 from stages.commands.state import Finding, lock, models
 from stages.foundation import command
 from stages.foundation.files import PARTIAL, sha256_file
 from stages.foundation.params import read_params
-from stages.foundation.settings import DEMO, Data
+from stages.foundation.settings import DEMO, Data, Evaluate
 from stages.foundation.splits import METADATA
 from stages.images.archive import find_images, read_metadata
 from stages.images.settings import Image
@@ -45,6 +47,11 @@ class Params:
     image: Image
     init: Init
     compute: Compute
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    evaluate: Evaluate
 
 
 def environment(_: Params) -> Iterator[Finding]:
@@ -155,6 +162,7 @@ CHECKS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recompute", metavar="NAME", help="a run's tables from its predictions: demo, ham10000, ...")
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=f"some of {', '.join(CHECKS)}; by default all")
 
 
@@ -162,8 +170,13 @@ def main(options: argparse.Namespace) -> None:
     if unknown := set(options.checks) - set(CHECKS):
         raise ValueError(f"no check {', '.join(sorted(unknown))}; wanted some of {', '.join(CHECKS)}")
     params, faults = read_params(Params), 0
-    for name in options.checks or CHECKS:
-        findings = list(CHECKS[name](params))
+    checks = {name: CHECKS[name] for name in options.checks or CHECKS}
+    if options.recompute:
+        kept, settings = Path("metrics", options.recompute, "run"), read_params(Evaluated).evaluate
+        run = kept if kept.is_dir() else kept.parent
+        checks = {"recompute": lambda _: recompute(run, settings)}
+    for name, check in checks.items():
+        findings = list(check(params))
         faults += sum(finding.fault for finding in findings)
         lines = [line for finding in findings for line in (finding.what, f"    {finding.remedy}")] or ["well"]
         for head, line in zip([name.replace("_", " "), *[""] * len(lines)], lines, strict=False):

@@ -3,7 +3,8 @@
     melanoma-kd predict IMAGE... | FOLDER | -        (- reads one image from standard input)
 
 The model file's own metadata says how images are squared, where the threshold lies, how p is calibrated and how far a
-picture may be from the training images. Bad files are reported and skipped; the exit status is then 1. Research only:
+picture may be from the training images. It looks for melanoma alone: basal cell carcinoma and other skin cancers count
+as other. Bad files are reported and skipped; the exit status is then 1. Research only:
 not a medical device.
 """
 
@@ -22,7 +23,7 @@ from tqdm import tqdm
 
 from stages.commands.answering import STDIN, SUFFIXES, Answer, answer_files, images_in
 from stages.commands.options import count, share
-from stages.deployment.decision import Decision
+from stages.deployment.decision import FLAGGED, NOT_FLAGGED, Decision
 from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import RELEASED
 
@@ -34,8 +35,8 @@ WHY = "not a dermatoscopic image this model knows"
 class Row:
     """One image: p as the model gives it, calibrated p, decision at the operating point, band; or what is wrong.
 
-    decision: "melanoma", "other", or "refused" for a picture too far from the training images to be answered about;
-    distance: from them, about 1 for one of theirs, None from a file that does not tell it.
+    decision: "flagged", "not flagged", or "refused" for a picture too far from the training images to be answered
+    about; distance: from them, about 1 for one of theirs, None from a file that does not tell it.
     """
 
     file: str
@@ -71,7 +72,7 @@ def row_of(answer: Answer, decision: Decision, *, prevalence: float | None = Non
     if refused and not show_refused:
         return Row(answer.file, decision=REFUSED, distance=distance)
     calibrated = decision.calibration(p) if prevalence is None else decision.at_prevalence(p, prevalence)
-    called = REFUSED if refused else "melanoma" if decision.called(p)[0] else "other"
+    called = REFUSED if refused else FLAGGED if decision.called(p)[0] else NOT_FLAGGED
     return Row(
         answer.file,
         answer.p_melanoma,
@@ -97,9 +98,9 @@ def write(rows: Iterable[Row], style: str) -> int:
         elif row.error:
             print(f"{row.file}: {row.error}", file=sys.stderr)
         elif row.p_melanoma is None:
-            print(f"{'-':>8} {'-':>8}  {row.decision:9}{'-':11}{row.file}: {WHY}")
+            print(f"{'-':>8} {'-':>8}  {row.decision:13}{'-':20}{row.file}: {WHY}")
         else:
-            print(f"{row.p_melanoma:8.4f} {row.calibrated:8.4f}  {row.decision:9}{row.band:11}{row.file}")
+            print(f"{row.p_melanoma:8.4f} {row.calibrated:8.4f}  {row.decision:13}{row.band:20}{row.file}")
     return failed
 
 
@@ -129,7 +130,7 @@ def main(options: argparse.Namespace) -> None:
     student = open_deployed(options.model, options.threads)
     files = find_images(options.images)
     if options.format == "table":
-        print(f"{'p':>8} {'calibr.':>8}  {'decision':9}{'band':11}file", file=sys.stderr)
+        print(f"{'p':>8} {'calibr.':>8}  {'decision':13}{'band':20}file", file=sys.stderr)
     progress = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
     rows = (
         row_of(answer, student.metadata.decision, prevalence=options.prevalence, show_refused=options.show_refused)

@@ -7,6 +7,9 @@ import numpy as np
 from stages.foundation.params import Section
 from stages.foundation.probability import log_odds
 
+SUSPECTED, CANNOT_TELL, UNLIKELY = "melanoma suspected", "cannot tell", "melanoma unlikely"  # bands of p
+FLAGGED, NOT_FLAGGED = "flagged", "not flagged"  # at or above the operating point, and below it
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -28,9 +31,9 @@ class Referral:
     other_up_to: float
 
     def bands(self, p: np.ndarray) -> np.ndarray:
-        """Return "benign", "suspicious", or "refer" where both classes are possible or neither: text (images,)."""
+        """Return SUSPECTED, UNLIKELY, or CANNOT_TELL where both classes are possible or neither: text (images,)."""
         melanoma, other = p >= self.melanoma_from, p <= self.other_up_to
-        return np.where(melanoma == other, "refer", np.where(melanoma, "suspicious", "benign"))
+        return np.where(melanoma == other, CANNOT_TELL, np.where(melanoma, SUSPECTED, UNLIKELY))
 
 
 class Decision(Section):
@@ -68,7 +71,7 @@ class Decision(Section):
         return 1 / (1 + np.exp(-(log_odds(self.calibration(p)) + shift)))
 
     def called(self, p: np.ndarray) -> np.ndarray:
-        """Return whether each image is called melanoma at the operating point, bool (images,)."""
+        """Return whether each image is flagged as a melanoma at the operating point, bool (images,)."""
         return p >= self.threshold
 
     def refused(self, distance: np.ndarray) -> np.ndarray:

@@ -6,15 +6,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from stages.foundation.probability import log_odds
 from stages.statistics.blocks import by_blocks
-from stages.statistics.metrics import (
-    BINS,
-    cumulative_counts,
-    decision_metrics,
-    equal_width,
-    point_estimate,
-    reliability,
-    unit_weights,
-)
+from stages.statistics.metrics import BINS, decision_metrics, equal_width, point_estimate, reliability
+from stages.statistics.ranking import cumulative_counts, unit_weights
 
 THRESHOLDS = np.linspace(0, 1, 101)
 GRID = np.linspace(0, 1, 51)  # of false positive rates and of sensitivities, where bands are computed

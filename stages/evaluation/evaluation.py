@@ -1,7 +1,7 @@
 """An evaluation: val and holdout, every model's frozen probabilities of them, and what is fitted on val."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,12 +9,15 @@ import pandas as pd
 
 from stages.deployment.decision import Calibration, Decision
 from stages.evaluation.roles import Model, Roles
-from stages.evaluation.scores import score, stack
+from stages.evaluation.scores import ALL, WITHIN, score, stack
 from stages.foundation.settings import Evaluate
 from stages.statistics.calibration import fit_temperature
+from stages.statistics.comparisons import FINER_REPLICATES
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import Estimates, Sample, draw_sample, mean_over_seeds
+from stages.statistics.refits import Refits, refit
 
+PRIMARY = {"within_sources": (WITHIN, "roc_auc"), "pooled": (ALL, "roc_auc")}  # evaluate.primary -> its key
 Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
 
 
@@ -22,32 +25,40 @@ Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
 class Evaluation:
     """Labels and probabilities of all models on val and holdout, and what is computed from them, each once.
 
-    tables: val's and holdout's, with SPLIT_COLUMNS; p: of their images, in their order. exported: the decision stored
-    in each ONNX file; other models' are fitted here, in the same way. Estimates alone cover the means of several seeds,
-    too.
+    tables: val's and holdout's, with the columns of `images`; p: of their images, in their order. Estimates alone cover
+    the means of several seeds, too.
     """
 
     tables: dict[str, pd.DataFrame]
     p: Predictions
     roles: Roles
     settings: Evaluate
-    exported: dict[str, Decision]
+    _estimates: dict[tuple[str, str, str | None], Estimates] = field(
+        default_factory=dict, init=False
+    )  # each is computed once
+    _refits: dict[str, Refits] = field(default_factory=dict, init=False)
 
     @cached_property
     def samples(self) -> dict[str, Sample]:
         replicates, seed = self.settings.replicates, self.settings.seed
-        return {split: draw_sample(table, replicates=replicates, seed=seed) for split, table in self.tables.items()}
+        seeds = {"val": [seed, 1], "holdout": [seed]}  # unlike ones: a threshold's noise is independent of the rest
+        return {
+            split: draw_sample(table, replicates=replicates, seed=seeds[split]) for split, table in self.tables.items()
+        }
 
     @cached_property
     def decisions(self) -> dict[str, Decision]:
-        """Return each model's threshold, Platt scaling and referral bounds, fitted on val."""
+        """Return each model's threshold, Platt scaling and referral bounds, fitted on val as an exported file's are."""
         labels, settings = self.samples["val"].labels, self.settings
-        fitted = {
-            name: fit_decision(labels, p["val"], sensitivity=settings.sensitivity, coverage=settings.coverage)
-            for name, p in self.p.items()
-            if name not in self.exported
-        }
-        return fitted | self.exported
+        rule = {"sensitivity": settings.sensitivity, "coverage": settings.coverage}
+        return {name: fit_decision(labels, p["val"], **rule) for name, p in self.p.items()}
+
+    def refits(self, name: str) -> Refits:
+        """Return what each replicate of val would have chosen in place of a model's decision."""
+        if name not in self._refits:
+            val, p = self.samples["val"], self.p[name]["val"]
+            self._refits[name] = refit(val, p, self.decisions[name], self.settings.coverage)
+        return self._refits[name]
 
     @cached_property
     def thresholds(self) -> dict[str, float]:
@@ -68,19 +79,39 @@ class Evaluation:
     @cached_property
     def estimates(self) -> dict[str, dict[str, Estimates]]:
         """Return split -> model, or mean of a student's seeds -> every metric with its replicates."""
-        return {split: self._estimate(split) for split in self.tables}
+        names = [*self.p, *self.roles.repeats, *self.roles.turned_repeats]
+        return {split: {name: self.estimate(split, name) for name in names} for split in self.tables}
 
-    def _estimate(self, split: str) -> dict[str, Estimates]:
-        sample = self.samples[split]
-        single = {name: score(sample, p[split], self.thresholds[name]) for name, p in self.p.items()}
-        groups = self.roles.repeats | self.roles.turned_repeats
-        return single | {
-            name: mean_over_seeds(
-                [single[model.name] for model in group],
-                np.random.default_rng(self.settings.seed),  # equal for all: the turned are the same trainings
-            )
-            for name, group in groups.items()
-        }
+    @cached_property
+    def finer(self) -> "Evaluation":
+        """Return the same evaluation with FINER_REPLICATES."""
+        return replace(self, settings=self.settings.model_copy(update={"replicates": FINER_REPLICATES}))
+
+    def estimate(self, split: str, name: str, only: str | None = None) -> Estimates:
+        """Return every metric of a model, or of a mean of a student's seeds, with its replicates; only: see `score`."""
+        key = split, name, only
+        if key not in self._estimates:
+            self._estimates[key] = self._estimate(*key)
+        return self._estimates[key]
+
+    def _estimate(self, split: str, name: str, only: str | None) -> Estimates:
+        for groups in (self.roles.repeats, self.roles.turned_repeats):
+            if name in groups:
+                members = [self.estimate(split, model.name, only) for model in groups[name]]
+                # Seeds of one student are drawn apart from those of another; over four turns they are the same.
+                return mean_over_seeds(members, np.random.default_rng([self.settings.seed, list(groups).index(name)]))
+        refits = None if only in (WITHIN, ALL) else self.refits(name)
+        return score(self.samples[split], self.p[name][split], self.thresholds[name], refits, only)
+
+    def deciding(self, name: str, farthest: float) -> Decision:
+        """Return the decision of an exported file, which refuses pictures from this distance on."""
+        return self.decisions[name].model_copy(update={"farthest": farthest})
+
+    @property
+    def primary(self) -> tuple[str, str]:
+        """Return the primary metric's key: within sources where these are known, if evaluate.primary wants it."""
+        known = all(sample.compares_within_sources for sample in self.samples.values())
+        return PRIMARY[self.settings.primary if known else "pooled"]
 
     @property
     def holdout(self) -> dict[str, np.ndarray]:

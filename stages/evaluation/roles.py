@@ -26,6 +26,7 @@ BASELINES = {  # labels for people
 # If kd.* selects the control, its role is "selected"; so the control is found by name.
 CONTROL_MODEL = f"student_{CONTROL}"
 ENSEMBLE = "teacher_ensemble"  # the mean log odds of several distilling teachers
+SOURCE_ALONE = "source_alone"  # knows nothing of an image but which clinic and camera it is from
 TURNS = 4  # quarter turns of a "turned" model
 
 
@@ -34,9 +35,9 @@ class Model:
     """One row of model_index.csv.
 
     key: of the model's files; label: for people; temperature, alpha and seed: None where a model has none. kind:
-    teacher, ensemble, student, onnx, baseline, turned (the same model over four quarter turns) or mean (of a student's
-    seeds). role: distilling (teachers), ensemble, selected, control, grid, repeat (students), fp32, int8 (ONNX files),
-    or "-".
+    teacher, ensemble, student, onnx, baseline, source (its share of melanoma in train), turned (the same model over
+    four quarter turns) or mean (of a student's seeds). role: distilling (teachers), ensemble, selected, control, grid,
+    repeat (students), fp32, int8 (ONNX files), or "-".
     """
 
     key: str
@@ -91,7 +92,7 @@ class Roles:
 
     @property
     def baselines(self) -> list[str]:
-        return [model.name for model in self.models if model.kind == "baseline"]
+        return [model.name for model in self.models if model.kind in ("baseline", "source")]
 
     @property
     def detailed(self) -> list[str]:
@@ -128,10 +129,11 @@ class Roles:
         return {f"student_{group[0].key}, mean of {len(group)} seeds{ending}": group for group in several}
 
 
-def roles_of(teachers: list[str], kd: Kd, baselines: Baselines, method: str = "") -> Roles:
+def roles_of(teachers: list[str], kd: Kd, baselines: Baselines, method: str = "", *, sources: bool = False) -> Roles:
     """Return every model that these parameters train and export, with its role.
 
-    method: of the int8 file; where it has int8 weights but computes in float, its label says so.
+    method: of the int8 file; where it has int8 weights but computes in float, its label says so. sources: whether the
+    images' clinics and cameras are known, which then are a model, too: SOURCE_ALONE.
     """
     trained = [_teacher(key, kd) for key in teachers]
     if len(kd.teachers) > 1:
@@ -147,7 +149,8 @@ def roles_of(teachers: list[str], kd: Kd, baselines: Baselines, method: str = ""
         weights = " weights" if precision == "int8" and method.startswith("weight_only") else ""
         key, label = f"student_{precision}", f"student ONNX {precision}{weights}"
         models.append(Model(key, label, "onnx", STUDENT, selected.T, selected.alpha, role=precision))
-    return Roles(models + [Model(name, BASELINES[name], "baseline", name) for name in baselines.models])
+    models += [Model(name, BASELINES[name], "baseline", name) for name in baselines.models]
+    return Roles(models + [Model(SOURCE_ALONE, "the source alone", "source", "-")] * sources)
 
 
 def _teacher(key: str, kd: Kd) -> Model:

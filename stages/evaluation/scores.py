@@ -1,12 +1,11 @@
 """All metrics of one model on one split, with their bootstrap replicates, and the tidy table of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.deployment.decision import Referral
 from stages.statistics import decisions
 from stages.statistics.intervals import Estimates, Sample, exact_bound, interval
 from stages.statistics.metrics import (
@@ -14,39 +13,75 @@ from stages.statistics.metrics import (
     UNBOUNDED,
     calibration_metrics,
     decision_metrics,
-    ranking_metrics,
-    share,
+    redrawn_decision_metrics,
 )
+from stages.statistics.ranking import Metrics, ranking_metrics, within_roc_auc
+from stages.statistics.refits import Refits, recalibrated_metrics
 
 HALF, OPERATING_POINT, ALL = "0.5", "operating point", "all"  # the threshold a metric is taken at; all: none
+WITHIN, PLATT = "within sources", "platt"  # over the pairs of one source; after Platt scaling
+GIVEN = "given"  # beginning of the key of a metric whose threshold or scaling no replicate chooses anew
 
 
-def score(sample: Sample, p: np.ndarray, threshold: float) -> Estimates:
-    """Return ranking and calibration metrics, and decision metrics at 0.5 and at the operating point's threshold."""
+def score(
+    sample: Sample, p: np.ndarray, threshold: float, refits: Refits | None = None, only: str | None = None
+) -> Estimates:
+    """Return ranking and calibration metrics, and decision metrics at 0.5 and at the operating point's threshold.
+
+    refits: what each replicate of val would have chosen. With them, replicates at the operating point and after Platt
+    scaling have a choice of their own, and those that hold the choice fixed come besides, as GIVEN. only: where the
+    metrics are taken that alone are wanted, by default all.
+    """
     labels, weights = sample.labels, sample.weights
-    metrics = {
-        ALL: ranking_metrics(labels, p, weights) | calibration_metrics(labels, p, weights),
-        HALF: decision_metrics(labels, p, 0.5, weights),
-        OPERATING_POINT: decision_metrics(labels, p, threshold, weights),
+    groups: dict[str, Callable[[], Metrics]] = {
+        ALL: lambda: ranking_metrics(labels, p, weights) | calibration_metrics(labels, p, weights),
+        HALF: lambda: decision_metrics(labels, p, 0.5, weights),
+        OPERATING_POINT: lambda: decision_metrics(labels, p, threshold, weights),
     }
-    return {(at, name): values for at, group in metrics.items() for name, values in group.items()}
+    if sample.compares_within_sources:
+        groups[WITHIN] = lambda: {"roc_auc": within_roc_auc(labels, p, sample.sources, weights)}
+    if refits is not None:
+        cuts, lines = {"thresholds": refits.thresholds}, {"slopes": refits.slopes, "intercepts": refits.intercepts}
+        groups |= {
+            f"{GIVEN} {OPERATING_POINT}": groups[OPERATING_POINT],
+            OPERATING_POINT: lambda: redrawn_decision_metrics(labels, p, weights, **cuts),
+            f"{GIVEN} {PLATT}": lambda: recalibrated_metrics(labels, p, weights, **fixed(lines)),
+            PLATT: lambda: recalibrated_metrics(labels, p, weights, **lines),
+        }
+    wanted = groups if only is None else [only, f"{GIVEN} {only}"]
+    return {(at, name): values for at in groups if at in wanted for name, values in groups[at]().items()}
+
+
+def fixed(chosen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return what was chosen in place of what each replicate would choose; both float (1 + replicates,)."""
+    return {name: np.full_like(values, values[0]) for name, values in chosen.items()}
+
+
+def bounds_of(estimates: Estimates, key: tuple[str, str], **how: Any) -> dict[str, float]:
+    """Return value, low and high of a metric, and low_given and high_given, NaN where nothing is chosen on val."""
+    at, metric = key
+    given = estimates.get((f"{GIVEN} {at}", metric))
+    held = {"low": np.nan, "high": np.nan} if given is None else interval(given, **how)
+    return interval(estimates[key], **how) | {"low_given": held["low"], "high_given": held["high"]}
+
+
+def asked(estimates: Estimates) -> list[tuple[str, str]]:
+    """Return the keys of the estimates but those of GIVEN choices."""
+    return [key for key in estimates if not key[0].startswith(GIVEN)]
 
 
 def tidy(sample: Sample, p: np.ndarray | None, threshold: float | None, estimates: Estimates) -> pd.DataFrame:
     """Return the estimates of `score`, a row each: at, threshold ("-" where none is used), metric, value, low, high.
 
-    p and threshold: None for a mean of seeds, each of which has its own.
+    p and threshold: None for a mean of seeds, each of which has its own. low_given and high_given: with the threshold
+    or scaling held fixed, NaN where there is none.
     """
     thresholds = {HALF: 0.5} if threshold is None else {HALF: 0.5, OPERATING_POINT: threshold}
     trials = {at: _trials(sample, None if p is None else p >= thresholds[at]) for at in (HALF, OPERATING_POINT)}
     rows = []
-    for (at, metric), values in estimates.items():
-        bounds = interval(
-            values,
-            bounded=metric not in UNBOUNDED,
-            biased_up=metric in BIASED_UP,
-            trials=trials.get(at, {}).get(metric, 0),
-        )
+    for at, metric in asked(estimates):
+        how = {"bounded": metric not in UNBOUNDED, "biased_up": metric in BIASED_UP}
+        bounds = bounds_of(estimates, (at, metric), **how, trials=trials.get(at, {}).get(metric, 0))
         cut = f"{thresholds[at]:.9g}" if at in thresholds else "-"
         rows.append({"at": at, "threshold": cut, "metric": metric, **bounds})
     return pd.DataFrame(rows)
@@ -79,45 +114,77 @@ def _trials(sample: Sample, called: np.ndarray | None) -> dict[str, int]:
     return {name: sample.lesions_of(member) for name, member in denominators.items()}
 
 
-def referral_rows(sample: Sample, rule: Referral, p: np.ndarray) -> pd.DataFrame:
+def referral_rows(sample: Sample, p: np.ndarray, refits: Refits) -> pd.DataFrame:
     """Return the coverage of both classes and the shares of images in each band, a row each, with their intervals."""
     melanomas, others = (sample.lesions_of(sample.labels == y) for y in (1, 0))
-    trials = {"coverage_melanoma": melanomas, "referred_melanoma": melanomas, "coverage_other": others}
-    metrics = decisions.referral_metrics(sample.labels, p, rule, sample.weights)
+    trials = {"coverage_melanoma": melanomas, "cannot_tell_melanoma": melanomas, "coverage_other": others}
+    redrawn = {"melanoma_from": refits.melanoma_from, "other_up_to": refits.other_up_to}
+    estimates = {
+        (at, metric): values
+        for at, bounds in {ALL: redrawn, f"{GIVEN} {ALL}": fixed(redrawn)}.items()
+        for metric, values in decisions.referral_metrics(sample.labels, p, sample.weights, **bounds).items()
+    }
     lesions = len(np.unique(sample.lesions))
     return pd.DataFrame(
-        [{"metric": name, **interval(values, trials=trials.get(name, lesions))} for name, values in metrics.items()]
+        [
+            {"metric": metric, **bounds_of(estimates, (at, metric), trials=trials.get(metric, lesions))}
+            for at, metric in asked(estimates)
+        ]
     )
 
 
 def consequence_rows(
-    sample: Sample, lesions: np.ndarray, called: np.ndarray, threshold_probability: float, prevalences: Sequence[float]
+    sample: Sample, lesions: np.ndarray, p: np.ndarray, refits: Refits, costs: float, prevalences: Sequence[float]
 ) -> pd.DataFrame:
     """Return predictive values, net benefit and counts among 1,000 lesions, by prevalence.
 
-    lesions: of the images, (images,); called: which of them are called melanoma. A lesion counts once, as the mean of
-    its images. Where all melanomas were found, or none, the interval reaches to what the exact bound of that
-    sensitivity would mean; likewise the specificity.
+    lesions: of the images, (images,). A lesion counts once, as the mean of its images' decisions. costs: the threshold
+    probability of net benefit. Where all melanomas were found, or none, the interval reaches to what the exact bound
+    of that sensitivity would mean; likewise the specificity.
     """
-    keys = 2 * np.unique(lesions, return_inverse=True)[1] + sample.labels  # a name with images of both classes is two
-    _, first, index, images = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    found, melanoma, weights = np.bincount(index, called) / images, sample.labels[first] == 1, sample.weights[:, first]
-    shares = {
-        "sensitivity": share(found[melanoma], weights[:, melanoma]),
-        "specificity": share(1 - found[~melanoma], weights[:, ~melanoma]),
-    }
+    redrawn, given = lesion_decisions(sample, lesions, p, refits)
+    rows = []
+    for prevalence in prevalences:
+        results = {
+            at: [
+                decisions.consequences(
+                    case["sensitivity"], case["specificity"], prevalence=prevalence, threshold_probability=costs
+                )
+                for case in cases
+            ]
+            for at, cases in {"": _cases(sample, redrawn), "_given": _cases(sample, given)}.items()
+        }
+        for metric in results[""][0]:
+            cells: dict[str, Any] = {"prevalence": prevalence, "metric": metric}
+            for at, cases in results.items():
+                bounds = [interval(values[metric], bounded=metric in ("ppv", "npv")) for values in cases]
+                cells |= {"value": bounds[0]["value"]}
+                cells |= {
+                    f"low{at}": min(row["low"] for row in bounds),
+                    f"high{at}": max(row["high"] for row in bounds),
+                }
+            rows.append(cells)
+    return pd.DataFrame(rows)
+
+
+def lesion_decisions(sample: Sample, lesions: np.ndarray, p: np.ndarray, refits: Refits) -> tuple[Metrics, Metrics]:
+    """Return the decision metrics by lesion, the mean of its images' decisions: redrawn, and with the threshold given.
+
+    A lesion with images of both classes is two.
+    """
+    keys = 2 * np.unique(lesions, return_inverse=True)[1] + sample.labels
+    _, index, images = np.unique(keys, return_inverse=True, return_counts=True)
+    weights = sample.weights / images[index]
+    redrawn = redrawn_decision_metrics(sample.labels, p, weights, thresholds=refits.thresholds)
+    given = decision_metrics(sample.labels, p, float(refits.thresholds[0]), weights)
+    redrawn, given = ({name: shares.round(12) for name, shares in each.items()} for each in (redrawn, given))
+    return redrawn, given
+
+
+def _cases(sample: Sample, shares: Metrics) -> list[Metrics]:
+    """Return sensitivity and specificity, and where replicates say nothing of one's interval, its exact bound, too."""
     cases = [shares]
     for metric, trials in _trials(sample, None).items():
         if (bound := exact_bound(shares[metric], trials)) is not None:
             cases.append(shares | {metric: np.full_like(shares[metric], bound)})
-    rows = []
-    for prevalence in prevalences:
-        results = [
-            decisions.consequences(**case, prevalence=prevalence, threshold_probability=threshold_probability)
-            for case in cases
-        ]
-        for metric in results[0]:
-            bounds = [interval(values[metric], bounded=metric in ("ppv", "npv")) for values in results]
-            low, high = min(row["low"] for row in bounds), max(row["high"] for row in bounds)
-            rows.append({"prevalence": prevalence, "metric": metric, **bounds[0], "low": low, "high": high})
-    return pd.DataFrame(rows)
+    return cases

@@ -9,20 +9,23 @@ from stages.foundation.splits import UNKNOWN
 from stages.pictures.settings import DRAWN_LESION, UNALTERED
 from stages.pictures.skin import TONES
 from stages.statistics.intervals import bootstrap_weights, interval
-from stages.statistics.metrics import decision_metrics, ranking_metrics, share
+from stages.statistics.metrics import redrawn_decision_metrics, share
+from stages.statistics.ranking import ranking_metrics
 
 
-def stress(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFrame, skin: pd.DataFrame) -> pd.DataFrame:
-    """Return the three tables below as one."""
+def stress(
+    evaluation: Evaluation, farthest: float, altered: pd.DataFrame, pictures: pd.DataFrame, skin: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the three tables below as one. farthest: the distance from which on the exported student refuses."""
     tables = {
-        "alterations": robustness(evaluation, altered),
-        "refusal": refusal(evaluation, altered, pictures),
+        "alterations": robustness(evaluation, farthest, altered),
+        "refusal": refusal(evaluation, farthest, altered, pictures),
         "skin tones": skin_tones(evaluation, skin),
     }
     return joined(tables)
 
 
-def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
+def robustness(evaluation: Evaluation, farthest: float, altered: pd.DataFrame) -> pd.DataFrame:
     """Return ROC-AUC, sensitivity, specificity, changed decisions and refusals by alteration (of) and strength.
 
     altered: image_id, alteration, strength, p_melanoma and distance, of the holdout's images at least. Decisions are
@@ -30,8 +33,8 @@ def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
     count in all.
     """
     sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
-    decision, image_ids = evaluation.decisions[name], evaluation.tables["holdout"]["image_id"]
-    unaltered = decision.called(evaluation.holdout[name])
+    decision, image_ids = evaluation.deciding(name, farthest), evaluation.tables["holdout"]["image_id"]
+    unaltered, thresholds = decision.called(evaluation.holdout[name]), evaluation.refits(name).thresholds
     every, melanoma = len(np.unique(sample.lesions)), sample.labels == 1
     trials = {"roc_auc": 0, "changed": every, "refused": every}
     trials |= {"sensitivity": sample.lesions_of(melanoma), "specificity": sample.lesions_of(~melanoma)}
@@ -41,7 +44,7 @@ def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
         p, distance = answers["p_melanoma"].to_numpy(), answers["distance"].to_numpy()
         shares = {"changed": decision.called(p) != unaltered, "refused": decision.refused(distance)}
         metrics = ranking_metrics(sample.labels, p, sample.weights)
-        metrics |= decision_metrics(sample.labels, p, decision.threshold, sample.weights)
+        metrics |= redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
         metrics |= {metric: share(member, sample.weights) for metric, member in shares.items()}
         rows += [
             {
@@ -55,12 +58,12 @@ def robustness(evaluation: Evaluation, altered: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def refusal(evaluation: Evaluation, altered: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame:
+def refusal(evaluation: Evaluation, farthest: float, altered: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame:
     """Return the share that is refused of the holdout's images, of pictures without a lesion, and of each kind.
 
     pictures: source, kind and distance. Their intervals draw sources: parts of one photograph go together.
     """
-    settings, decision = evaluation.settings, evaluation.decisions[evaluation.roles.one("int8")]
+    settings, decision = evaluation.settings, evaluation.deciding(evaluation.roles.one("int8"), farthest)
     sample, image_ids = evaluation.samples["holdout"], evaluation.tables["holdout"]["image_id"]
     unaltered = altered[altered["alteration"] == UNALTERED].set_index("image_id").loc[image_ids]
     beyond = share(decision.refused(unaltered["distance"].to_numpy()), sample.weights)

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from stages.foundation.splits import UNKNOWN
+from stages.foundation.splits import SOURCE, UNKNOWN
 from stages.statistics.intervals import Sample, draw_sample, interval
-from stages.statistics.metrics import Metrics, called_share, decision_metrics, ranking_metrics
+from stages.statistics.metrics import UNBOUNDED, observed_over_expected, redrawn_decision_metrics, redrawn_share
+from stages.statistics.ranking import Metrics, ranking_metrics
 
 FEWEST_MELANOMAS = 20  # groups with fewer are marked and left out of the gaps
-METRICS = ("roc_auc", "sensitivity", "specificity")
+FEWEST_LESIONS = 5  # of each class, for a ROC-AUC or an average precision
+RANKING = ("roc_auc", "average_precision")
+DECIDED = ("sensitivity", "specificity")
+GAPS = ("roc_auc", *DECIDED)  # metrics whose gap between levels is given
 COMPARED = ("age", "sex", "site")  # groupings whose levels share no image
 
 
@@ -28,7 +32,7 @@ def characteristics(table: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield (grouping, level, mask of the level's images) for age, sex, site, diagnosis and confirmation.
+    """Yield (grouping, level, mask of the level's images) for age, sex, site, source, diagnosis and confirmation.
 
     The level of another diagnosis than melanoma holds all melanomas too: its metrics are of melanoma against it.
     """
@@ -36,6 +40,9 @@ def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
     for name, values in characteristics(table).items():
         for level in sorted(values.unique()):
             yield name, level, (values == level).to_numpy()
+    if SOURCE in table and table[SOURCE].nunique() > 1:
+        for level in sorted(table[SOURCE].unique()):
+            yield "source", level, (table[SOURCE] == level).to_numpy()
     melanoma = (table["melanoma"] == 1).to_numpy()
     for dx in sorted(table.loc[~melanoma, "dx"].unique()):
         yield "melanoma against", dx, melanoma | (table["dx"] == dx).to_numpy()
@@ -45,15 +52,16 @@ def groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
 
 
 def subgroup_table(
-    table: pd.DataFrame, p: dict[str, np.ndarray], thresholds: dict[str, float], *, replicates: int, seed: int
+    table: pd.DataFrame, p: dict[str, np.ndarray], thresholds: dict[str, np.ndarray], *, replicates: int, seed: int
 ) -> pd.DataFrame:
     """Return every model's metrics by group, and for age, sex and site the gap between largest and smallest level.
 
     A gap is a level, named after the two it lies between, with the images of both.
 
-    p: model -> probabilities of the table's images. A group without melanomas, or without other lesions, has no rows
-    for the metrics that need them. Gaps are over levels of FEWEST_MELANOMAS or more; as a largest minus a smallest
-    value, a gap is above 0 by chance alone.
+    p: model -> probabilities of the table's images; thresholds: model -> that of each replicate, float (1 +
+    replicates,). A group with fewer than FEWEST_LESIONS melanomas, or other lesions, has no rows for the metrics that
+    rank them, and one without them none for the metrics that need them. Gaps are over levels of FEWEST_MELANOMAS or
+    more; as a largest minus a smallest value, a gap is above 0 by chance alone.
     """
     rows: list[dict[str, object]] = []
     levels: dict[tuple[str, str, str], dict[str, np.ndarray]] = {}
@@ -67,27 +75,32 @@ def subgroup_table(
         trials = {name: sample.lesions_of(sample.labels == y) for name, y in (("sensitivity", 1), ("specificity", 0))}
         for model, values in p.items():
             for metric, estimates in _metrics(sample, values[member], thresholds[model]).items():
-                bounds = interval(estimates, trials=trials.get(metric, 0))
+                bounds = interval(estimates, bounded=metric not in UNBOUNDED, trials=trials.get(metric, 0))
                 rows.append({"model": model, **cells, "metric": metric, **bounds})
-                if melanomas >= FEWEST_MELANOMAS and grouping in COMPARED:
+                if melanomas >= FEWEST_MELANOMAS and grouping in COMPARED and metric in GAPS:
                     levels.setdefault((model, grouping, metric), {})[level] = estimates
     rows += [_gap(*key, by_level, images) for key, by_level in levels.items() if len(by_level) > 1]
     return pd.DataFrame(rows)
 
 
-def _metrics(sample: Sample, p: np.ndarray, threshold: float) -> Metrics:
-    """Return those of METRICS that the classes of the sample allow; none where a replicate lacks one of two classes.
+def _metrics(sample: Sample, p: np.ndarray, thresholds: np.ndarray) -> Metrics:
+    """Return RANKING, DECIDED and calibration, what the classes allow; none where a replicate lacks one of two classes.
 
     That happens where patients with both kinds of lesions are drawn.
     """
     labels, weights = sample.labels, sample.weights
-    if 0 < labels.sum() < len(labels):
-        if not sample.has_both_classes:
-            return {}
-        metrics = ranking_metrics(labels, p, weights) | decision_metrics(labels, p, threshold, weights)
-        return {name: metrics[name] for name in METRICS}
-    called = called_share(p, threshold, weights)
-    return {"sensitivity": called} if labels.any() else {"specificity": 1 - called}
+    if not 0 < labels.sum() < len(labels):
+        called = redrawn_share(p, weights, thresholds=thresholds)
+        return {"sensitivity": called} if labels.any() else {"specificity": 1 - called}
+    if not sample.has_both_classes:
+        return {}
+    decided = redrawn_decision_metrics(labels, p, weights, thresholds=thresholds)
+    metrics = {name: decided[name] for name in DECIDED}
+    if min(sample.lesions_of(labels == y) for y in (0, 1)) < FEWEST_LESIONS:
+        return metrics
+    ranked = ranking_metrics(labels, p, weights)
+    expected = observed_over_expected(labels, p, weights)
+    return {name: ranked[name] for name in RANKING} | metrics | {"observed_over_expected": expected}
 
 
 def _gap(

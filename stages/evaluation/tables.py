@@ -1,6 +1,7 @@
 """The tables of an evaluation, one function each, of the holdout; what is fitted is fitted on val."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,14 +9,27 @@ import pandas as pd
 from stages.evaluation.agreement import agreement_table, confusion_table, outcomes
 from stages.evaluation.evaluation import Evaluation
 from stages.evaluation.roles import CONTROL_MODEL
-from stages.evaluation.scores import HALF, OPERATING_POINT, consequence_rows, joined, referral_rows, stack, tidy
+from stages.evaluation.scores import (
+    ALL,
+    GIVEN,
+    HALF,
+    OPERATING_POINT,
+    blanks_filled,
+    bounds_of,
+    consequence_rows,
+    fixed,
+    joined,
+    referral_rows,
+    stack,
+    tidy,
+)
 from stages.evaluation.subgroups import subgroup_table
 from stages.statistics import decisions
 from stages.statistics.calibration import calibration_rows
 from stages.statistics.comparisons import Margins, Pair, comparison_table
-from stages.statistics.intervals import interval
 
-STUDENT, INT8 = "student against teacher", "int8 against fp32"  # families with a margin
+STUDENT, STUDENTS = "student against teacher", "student against teacher, all seeds"
+INT8 = "int8 against fp32"
 
 
 def models(evaluation: Evaluation) -> pd.DataFrame:
@@ -30,8 +44,11 @@ def models(evaluation: Evaluation) -> pd.DataFrame:
             tables[name, split] = tidy(sample, p, evaluation.thresholds.get(name), estimates)
     for name in evaluation.roles.upright:
         scaled = calibration_rows(evaluation.samples["holdout"], evaluation.holdout[name], evaluation.scalings[name])
-        tables[name, "holdout"] = pd.concat([tables[name, "holdout"], scaled.assign(threshold="-")])
-    return stack(tables, "model", "split")
+        table = pd.concat([tables[name, "holdout"], scaled.assign(threshold="-")])
+        tables[name, "holdout"] = table.drop_duplicates(
+            ["at", "metric"]
+        )  # Platt's main metrics, fitted anew, are there
+    return blanks_filled(stack(tables, "model", "split"))
 
 
 def comparisons(evaluation: Evaluation) -> pd.DataFrame:
@@ -41,6 +58,7 @@ def comparisons(evaluation: Evaluation) -> pd.DataFrame:
     selected, best = roles.one("selected"), evaluation.best_of_grid.name
     pairs = [
         Pair(STUDENT, selected, roles.teacher),
+        Pair(STUDENTS, distilled, roles.teacher),
         Pair("distillation against control", selected, CONTROL_MODEL),
         Pair("distillation against control, all seeds", distilled, control),
         Pair("distillation against control, all seeds, four turns", distilled_turned, control_turned),
@@ -52,9 +70,11 @@ def comparisons(evaluation: Evaluation) -> pd.DataFrame:
     if roles.names("ensemble"):
         pairs += [Pair("ensemble against its teachers", roles.teacher, name) for name in roles.names("distilling")]
     pairs = [pair for pair in pairs if pair.model != pair.reference]
-    claims = Margins(equivalent={INT8: margins.equivalent}, not_inferior={STUDENT: margins.not_inferior})
-    estimates, sample = evaluation.estimates["holdout"], evaluation.samples["holdout"]
-    return comparison_table(pairs, estimates, sample, evaluation.holdout, claims)
+    not_inferior = dict.fromkeys((STUDENT, STUDENTS), margins.not_inferior)
+    claims = Margins(equivalent={INT8: margins.equivalent}, not_inferior=not_inferior)
+    estimate, finer = (partial(each.estimate, "holdout") for each in (evaluation, evaluation.finer))
+    sample, p = evaluation.samples["holdout"], evaluation.holdout
+    return comparison_table(pairs, estimate, sample, p, claims, finer=finer, primary=evaluation.primary)
 
 
 def counts(evaluation: Evaluation) -> pd.DataFrame:
@@ -77,7 +97,8 @@ def subgroups(evaluation: Evaluation) -> pd.DataFrame:
     """Return the detailed models' metrics by group of the holdout, and the gaps between levels."""
     p = {name: evaluation.holdout[name] for name in evaluation.roles.detailed}
     settings, table = evaluation.settings, evaluation.tables["holdout"]
-    return subgroup_table(table, p, evaluation.thresholds, replicates=settings.replicates, seed=settings.seed)
+    cuts = {name: evaluation.refits(name).thresholds for name in p}
+    return subgroup_table(table, p, cuts, replicates=settings.replicates, seed=settings.seed)
 
 
 def decided(evaluation: Evaluation) -> pd.DataFrame:
@@ -91,7 +112,7 @@ def referral(evaluation: Evaluation) -> pd.DataFrame:
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
         rule = evaluation.decisions[name].referral
-        table = referral_rows(evaluation.samples["holdout"], rule, p)
+        table = referral_rows(evaluation.samples["holdout"], p, evaluation.refits(name))
         return pd.DataFrame(vars(rule), index=table.index).join(table)
 
     return evaluation.by_model(rows, evaluation.roles.detailed)
@@ -108,22 +129,20 @@ def repeatability(evaluation: Evaluation) -> pd.DataFrame:
     members = {"all": several, "melanomas": several & (sample.labels == 1), "others": several & (sample.labels == 0)}
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
-        called = p >= evaluation.thresholds[name]
-        return pd.DataFrame(
-            [
-                {
-                    "of": kind,
-                    "lesions": sample.lesions_of(member),
-                    "metric": "changed",
-                    **interval(changed(member, called), trials=sample.lesions_of(member)),
-                }
-                for kind, member in members.items()
-                if member.any()
-            ]
-        )
+        redrawn = evaluation.refits(name).thresholds
+        cuts = {ALL: redrawn, f"{GIVEN} {ALL}": fixed({"thresholds": redrawn})["thresholds"]}
+        table = []
+        for kind, member in members.items():
+            lesions = sample.lesions_of(member)
+            if lesions:
+                shares = {(at, "changed"): changed(member, p, thresholds) for at, thresholds in cuts.items()}
+                bounds = bounds_of(shares, (ALL, "changed"), trials=lesions)
+                table.append({"of": kind, "lesions": lesions, "metric": "changed", **bounds})
+        return pd.DataFrame(table)
 
-    def changed(member: np.ndarray, called: np.ndarray) -> np.ndarray:
-        shares = decisions.repeatability(sample.lesions[member], called[member], sample.weights[:, member])
+    def changed(member: np.ndarray, p: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+        drawn = sample.weights[:, member]
+        shares = decisions.repeatability(sample.lesions[member], p[member], drawn, thresholds=thresholds)
         return shares[np.isfinite(shares)]  # a replicate may hold no such lesion
 
     return evaluation.by_model(rows)
@@ -134,8 +153,8 @@ def consequences(evaluation: Evaluation) -> pd.DataFrame:
     settings, sample = evaluation.settings, evaluation.samples["holdout"]
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
-        called = p >= evaluation.thresholds[name]
-        return consequence_rows(sample, sample.lesions, called, settings.threshold_probability, settings.prevalences)
+        costs, prevalences = settings.threshold_probability, settings.prevalences
+        return consequence_rows(sample, sample.lesions, p, evaluation.refits(name), costs, prevalences)
 
     return evaluation.by_model(rows, evaluation.roles.detailed)
 

@@ -12,13 +12,8 @@ from stages.foundation.settings import OperatingPoint
 from stages.foundation.splits import read_split
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import Sample, draw_sample, interval
-from stages.statistics.metrics import (
-    BIASED_UP,
-    calibration_metrics,
-    decision_metrics,
-    ranking_metrics,
-    threshold_at_sensitivity,
-)
+from stages.statistics.metrics import BIASED_UP, calibration_metrics, decision_metrics
+from stages.statistics.ranking import ranking_metrics, threshold_at_sensitivity
 
 EXPORT_TOLERANCE = 1e-4  # of a probability: float32 sums in another order differ by less
 

@@ -117,6 +117,7 @@ Teachers = Annotated[list[Teacher], Field(min_length=1), AfterValidator(_each_on
 EachOnce = AfterValidator(_each_once)
 
 HEADLINE = {  # the main metrics of a model: the threshold each is computed at, and its name
+    "roc_auc_within": ("within sources", "roc_auc"),
     "roc_auc": ("all", "roc_auc"),
     "average_precision": ("all", "average_precision"),
     "sensitivity": ("operating point", "sensitivity"),

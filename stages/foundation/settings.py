@@ -114,10 +114,12 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class Evaluate(OperatingPoint, extra="forbid"):
     """The whole section.
 
-    replicates and seed: of the bootstrap over lesions. prevalences: shares of melanomas among lesions that consequences
-    are computed for; threshold_probability: the risk from which on an excision is worth it there.
+    primary: the ROC-AUC that comparisons are decided by, over pairs of images from one source (where sources are known)
+    or over all. replicates and seed: of the bootstrap over lesions. prevalences: shares of melanomas among lesions that
+    consequences are computed for; threshold_probability: the risk from which on an excision is worth it there.
     """
 
+    primary: Literal["within_sources", "pooled"]
     replicates: int = Field(ge=100, le=1_000_000)
     seed: Seed
     margins: Margins

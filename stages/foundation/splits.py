@@ -10,6 +10,7 @@ from stages.foundation.settings import Target
 
 METADATA = "HAM10000_metadata.csv"
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
+SOURCE = "dataset"  # the clinic and camera an image comes from; Harvard Dataverse's table has it, Kaggle's has not
 DIAGNOSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 UNKNOWN = "unknown"
 
@@ -55,6 +56,16 @@ def read_split(path: Path) -> pd.DataFrame:
                 f"{path}: {int(rows.sum())} rows have {fault}, the first is {table['image_id'][rows].iloc[0]}"
             )
     return table.astype({"melanoma": int, "fold": int})
+
+
+def read_sources(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a split table with the column SOURCE, from the sources.csv of its archive; ValueError where one lacks."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such table; dvc repro prepare_splits makes it")
+    sources = read_table(path).set_index("image_id")[SOURCE].reindex(table["image_id"])
+    if sources.isna().any():
+        raise ValueError(f"{path}: no row for {sources.index[sources.isna()][0]}")
+    return table.assign(**{SOURCE: sources.to_numpy()})
 
 
 def check_disjoint(tables: dict[str, pd.DataFrame]) -> None:

@@ -14,35 +14,33 @@ from pathlib import Path
 import pandas as pd
 
 from stages.foundation.files import sha256_file
-from stages.foundation.splits import COLUMNS, DIAGNOSES, METADATA, UNKNOWN
+from stages.foundation.splits import COLUMNS, DIAGNOSES, METADATA, SOURCE, UNKNOWN
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
-COLLECTION = "dataset"  # a last column that the table from Harvard Dataverse has; Kaggle's has none
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # a spreadsheet takes a leading "-" for a formula
 _TEXT = re.compile(r"([A-Za-z0-9][A-Za-z0-9 _/.()-]*)?")
 _AGE = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def read_metadata(archive: Path) -> pd.DataFrame:
-    """Return one row per image (COLUMNS, all text, blanks as 'unknown'), sorted by image_id.
+    """Return one row per image (COLUMNS and SOURCE, all text, blanks as 'unknown'), sorted by image_id.
 
     ValueError lists every faulty row: ids outside [A-Za-z0-9_-]+, unknown diagnoses, ages that are no number from
     0 to 120, other text that a spreadsheet could take for a formula, repeated image_ids, lesions with two diagnoses.
-    Blank lines are skipped, and so is a last column named `dataset`.
+    Blank lines are skipped. A last column named as SOURCE may be lacking: every source is unknown then.
     """
     path = archive / METADATA
     if not path.is_file():
         raise ValueError(f"{path}: no such file; docs/train.md says how to get an archive and where to put it")
     numbered = _read_rows(path)
     header = numbered[0][1] if numbered else []
-    if header == [*COLUMNS, COLLECTION]:
-        numbered = [(number, row[:-1]) for number, row in numbered]
-        header = COLUMNS
-    if header != COLUMNS:
+    columns = [*COLUMNS, SOURCE]
+    if header not in (COLUMNS, columns):
         raise ValueError(f"{path}: wanted the columns {','.join(COLUMNS)}, found {','.join(header)}")
-    faults = [f"row {number}: {fault}" for number, row in numbered[1:] for fault in _row_faults(row)]
+    faults = [f"row {number}: {fault}" for number, row in numbered[1:] for fault in _row_faults(row, header)]
     raise_all(path, faults if numbered[1:] else ["no rows"])
-    table = pd.DataFrame([row for _, row in numbered[1:]], columns=COLUMNS).replace("", UNKNOWN)
+    table = pd.DataFrame([row for _, row in numbered[1:]], columns=header)
+    table = table.reindex(columns=columns, fill_value="").replace("", UNKNOWN)
     raise_all(path, _table_faults(table))
     return table.sort_values("image_id", ignore_index=True)
 
@@ -107,10 +105,10 @@ def _is_regular(path: Path) -> bool:
         return False
 
 
-def _row_faults(row: list[str]) -> list[str]:
-    if len(row) != len(COLUMNS):
-        return [f"wanted {len(COLUMNS)} fields, found {len(row)}"]
-    lesion_id, image_id, dx, dx_type, age, sex, localization = row
+def _row_faults(row: list[str], header: list[str]) -> list[str]:
+    if len(row) != len(header):
+        return [f"wanted {len(header)} fields, found {len(row)}"]
+    lesion_id, image_id, dx, dx_type, age, sex, localization, *source = row
     faults = [
         f"{name} {value!r}: wanted letters, digits, '_' and '-' only"
         for name, value in (("lesion_id", lesion_id), ("image_id", image_id))
@@ -120,7 +118,7 @@ def _row_faults(row: list[str]) -> list[str]:
         faults.append(f"dx {dx!r}: wanted one of {', '.join(DIAGNOSES)}")
     if age and not (_AGE.fullmatch(age) and float(age) <= 120):
         faults.append(f"age {age!r}: wanted years from 0 to 120, or nothing")
-    texts = {"dx_type": dx_type, "sex": sex, "localization": localization}
+    texts = {"dx_type": dx_type, "sex": sex, "localization": localization, **dict(zip([SOURCE], source, strict=False))}
     return faults + [
         f"{name} {value!r}: wanted a letter or digit, then letters, digits, spaces and _/.()- only"
         for name, value in texts.items()

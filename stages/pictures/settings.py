@@ -1,5 +1,7 @@
 """The sections `demo`, how the synthetic archive is drawn, and `stress`."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from stages.foundation.params import Section, Seed
@@ -9,12 +11,18 @@ UNALTERED = "none"  # alteration of an image as it is, at strength 0
 DRAWN_LESION = "drawn_lesion"  # the kind of picture that shows a lesion, if only a drawn one
 
 
+Camera = Literal["standard", "second", "other"]
+
+
 class Demo(Section):
-    """separation: of melanomas' mean latent malignancy from other lesions', in standard deviations."""
+    """cameras: of CAMERAS, the share of melanomas among its lesions; every camera sees equally many.
+
+    separation: of melanomas' mean latent malignancy from other lesions', in standard deviations.
+    """
 
     seed: Seed
     lesions: int = Field(ge=20, le=1_000_000)
-    melanoma_share: float = Field(gt=0, lt=1)
+    cameras: dict[Camera, Annotated[float, Field(gt=0, lt=1)]] = Field(min_length=1)
     separation: float = Field(ge=0, le=20)
     width: int = Field(ge=32, le=4096)  # pixels
     height: int = Field(ge=32, le=4096)

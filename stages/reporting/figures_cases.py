@@ -60,11 +60,11 @@ def agreement(table: pd.DataFrame) -> Figure:
 
 
 def referral(table: pd.DataFrame) -> Figure:
-    """Return the share of images called benign, referred and called suspicious, for each model."""
+    """Return the share of images in each band of referral, for each model."""
     names = list(dict.fromkeys(table["model"]))
     shares = table.pivot(index="model", columns="metric", values="value").loc[names]
     with canvas(8, 1 + 0.4 * len(names)) as (figure, (axis,)):
-        _stacked_bars(axis, shares[["benign", "referred", "suspicious"]], ("", "..", "///"))
+        _stacked_bars(axis, shares[["melanoma_unlikely", "cannot_tell", "melanoma_suspected"]], ("", "..", "///"))
         axis.set(xlabel="share of the holdout's images", xlim=(0, 1))
         axis.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     return figure

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.reporting.drawing import INK, LOOKS, canvas, intervals
-from stages.reporting.labels import METRIC_NAMES, labels_of, metric_name
+from stages.reporting.labels import METRIC_NAMES, labels_of, metric_name, metric_text, p_text
 
 
 def model_comparison(models: pd.DataFrame) -> Figure:
@@ -24,8 +24,8 @@ def model_comparison(models: pd.DataFrame) -> Figure:
 
 
 def comparisons(table: pd.DataFrame) -> Figure:
-    """Return the paired differences in ROC-AUC as a forest: a row a pair, by family; filled where one is shown."""
-    pairs = table[table["metric"] == "roc_auc"]
+    """Return the paired differences in the primary metric as a forest: a row a pair, by family; filled where shown."""
+    pairs = table[table["primary"] == "yes"]
     families = {str(name): rows.to_dict("records") for name, rows in pairs.groupby("family", sort=False)}
     color, _, marker = LOOKS[0]
     with canvas(6.6, 0.6 + 0.34 * len(pairs) + 0.22 * len(families)) as (figure, (axis,)):
@@ -39,7 +39,7 @@ def comparisons(table: pd.DataFrame) -> Figure:
                 axis.plot([row["low"], row["high"]], [y, y], color=color, linewidth=1.3)
                 axis.plot(row["difference"], y, marker, color=color, markerfacecolor=face, markersize=5)
                 beside: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 7.5}
-                axis.annotate(f"p = {row['p_holm']:.3f}", (1.01, y), **beside)
+                axis.annotate(p_text(row["p_holm"]), (1.01, y), **beside)
                 labels[y] = f"{row['model']}\n- {row['reference']}"
             y -= 0.2
         axis.set_yticks(list(labels), list(labels.values()), fontsize=7.5)
@@ -49,28 +49,29 @@ def comparisons(table: pd.DataFrame) -> Figure:
         axis.tick_params(axis="y", length=0)
         axis.axvline(0, color=INK, linewidth=0.8)
         axis.grid(axis="x", alpha=0.3)
-        axis.set_xlabel("difference in ROC-AUC (filled: shown)")
+        axis.set_xlabel(f"difference in {metric_text(pairs.iloc[0])} (filled: shown)")
     return figure
 
 
 def kd_effectiveness(models: pd.DataFrame, table: pd.DataFrame, index: pd.DataFrame) -> Figure:
     """Return every seed of the repeated student and of the control, and the difference of their means."""
-    pair = table[(table["family"] == "distillation against control, all seeds") & (table["metric"] == "roc_auc")]
-    holdout = models[(models["split"] == "holdout") & (models["metric"] == "roc_auc")].set_index("model")
+    pair = table[(table["family"] == "distillation against control, all seeds") & (table["primary"] == "yes")]
+    holdout = models[(models["split"] == "holdout") & (models["metric"] == "roc_auc")]
     with canvas(8, 3.2, columns=2) as (figure, (left, right)):
         if pair.empty:
             return figure
         row = pair.iloc[0]
+        holdout = holdout[holdout["at"] == row["at"]].set_index("model")
         seeds: list[str] = []  # the students that each mean is of
         for mean in (row["model"], row["reference"]):
             cell = index[index["label"] == mean].iloc[0]
             seeds += labels_of(index, kind="student", temperature=cell["temperature"], alpha=cell["alpha"])
         intervals(left, holdout.loc[seeds], seeds)
-        left.set_xlabel("ROC-AUC on the holdout")
+        left.set_xlabel(f"{metric_text(row)}, holdout")
         intervals(right, pair.rename(columns={"difference": "value"}), ["distilled minus control,\nmean of seeds"])
         right.axvline(0, color=INK, linewidth=0.8)
         right.locator_params(axis="x", nbins=4)
-        right.set_xlabel(f"difference in ROC-AUC, p = {row['p_holm']:.3f}")
+        right.set_xlabel(f"difference, {p_text(row['p_holm'])}")
     return figure
 
 

@@ -16,6 +16,14 @@ METRIC_NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "ece": "ECE",
     "brier_score": "Brier score",
+    "mean_specificity": "mean specificity over sensitivities 0.90 to 1",
+}
+PLACES = {  # where a metric is computed, besides at a threshold -> what follows its name
+    "all": "",
+    "within sources": " within sources",
+    "platt": ", recalibrated",
+    "platt from the holdout": ", recalibrated on the holdout",
+    "temperature": ", temperature-scaled",
 }
 
 
@@ -116,8 +124,13 @@ def metric_name(metric: str) -> str:
 
 
 def metric_text(row: Any) -> str:
-    """Return a row's metric by name, with the threshold it was computed at where one decides."""
-    return metric_name(row["metric"]) + ("" if row["at"] == "all" else f" at the {row['at']}")
+    """Return a row's metric by name, with where it was computed: a threshold, pairs of one source, a scaling."""
+    return metric_name(row["metric"]) + PLACES.get(row["at"], f" at the {row['at']}")
+
+
+def p_text(p: float) -> str:
+    """Return a p value as "p = 0.012", never as 0."""
+    return f"p = {p:.3f}" if p >= 0.0005 else "p < 0.001"
 
 
 def interval_text(value: float, low: float, high: float) -> str:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stages.foundation.names import HEADLINE
-from stages.reporting.labels import Tables, difference_text, interval_text, metric_name, metric_text
+from stages.reporting.labels import PLACES, Tables, difference_text, interval_text, metric_name, metric_text
 from stages.reporting.page import Table, metric_rows
 
 SCORES = ("roc_auc", "average_precision", "pr_auc", "log_loss", "brier_score", "ece")
@@ -25,6 +25,7 @@ THRESHOLDS = {  # of models.csv, each with the note of its table
     "operating point": "Holdout, at the threshold that reaches the wanted sensitivity on val.",
     "0.5": "Holdout, as the study decided.",
 }
+BOUNDS = ("low", "high", "low_given", "high_given")
 MAYBE = ("standard_error", "smallest_detectable", "p_obuchowski")  # of comparisons.csv: a number, or "-"
 TIDY = {  # tables with the columns metric, value, low and high: title, file, note
     "subgroups": (
@@ -67,10 +68,12 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
         "Referral",
         "decisions.csv",
         "Holdout, with class-conditional conformal bounds from val: melanoma is possible from melanoma_from, another "
-        "lesion up to other_up_to; one possible decides, else refer. Coverage: share whose class stays possible.",
+        "lesion up to other_up_to; where both are or neither is, the file cannot tell. Coverage: share whose class "
+        "stays possible.",
     ),
 }
-HEADLINE_HEADS = {metric_name(name) + ("" if at == "all" else " reached"): (at, name) for at, name in HEADLINE.values()}
+REACHED = {"operating point": " reached"}
+HEADLINE_HEADS = {metric_name(name) + REACHED.get(at, PLACES.get(at, "")): (at, name) for at, name in HEADLINE.values()}
 
 
 def headline(tables: Tables, names: list[str]) -> Table:
@@ -137,16 +140,16 @@ def _comparisons(table: pd.DataFrame) -> Table:
         **{name: ["-" if cell == "-" else f"{float(cell):.4f}" for cell in table[name]] for name in MAYBE},
     )[columns].rename(columns={"p_obuchowski": "p (Obuchowski)", "p_holm": "p (Holm)"})
     note = (
-        "Model minus reference on the same images of the holdout; p by the bootstrap over lesions, and over seeds "
-        "where trainings are compared. Smallest detectable: the true difference that such a sample shows with power "
-        ".8, before Holm's correction."
+        "Model minus reference on the same images of the holdout; p by the bootstrap over lesions, over seeds where "
+        "trainings are compared, and over val's lesions where they choose a threshold or a scaling. Smallest "
+        "detectable: the true difference that such a sample shows with power .8, before Holm's correction."
     )
     return _plain("Paired comparisons", "comparisons.csv", note, texts)
 
 
 def tidy_table(title: str, source: str, note: str, table: pd.DataFrame) -> Table:
     """Return a tidy table with its metrics side by side, "-" where a row has none of a metric."""
-    keys = [name for name in table.columns if name not in ("metric", "value", "low", "high")]
+    keys = [name for name in table.columns if name not in ("metric", "value", *BOUNDS)]
     metrics = list(dict.fromkeys(table["metric"]))
     rows = []
     for key, group in table.groupby(keys, sort=False) if keys else [((), table)]:

@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stages.reporting.drawing import INK, LOOKS, as_svg, canvas
-from stages.reporting.labels import difference_text, interval_text, label_of, metric_name, metric_text
+from stages.reporting.labels import difference_text, interval_text, label_of, metric_text, p_text
 
 ANSWERS = {  # question -> families of comparisons.csv (the first that has rows), the answer to each of VERDICTS
     "Did the student keep the teacher's accuracy?": (
-        ("student against teacher",),
+        ("student against teacher, all seeds", "student against teacher"),
         ("yes, better", "no loss shown", "no, worse"),
     ),
     "Did distillation help?": (
@@ -25,8 +25,8 @@ VERDICTS = ("better", "no difference shown", "worse")  # of a paired test
 DIFFERENT = ("better", "worse")  # p < .05
 VISIBLE = 0.0005  # what three decimals show: a smaller loss in another metric stands in the card's numbers alone
 SHOWN = {"equivalent": "no: equivalent", "not inferior": "yes: not inferior"}  # claims, as answers
-METRICS = {"average_precision", "log_loss", "ece"}  # said beside ROC-AUC where two models were made to be compared
-LARGE_FAMILIES = {  # ROC-AUC alone is said
+METRICS = {"roc_auc", "average_precision", "log_loss", "ece"}  # said where two models were made to be compared
+LARGE_FAMILIES = {  # the primary metric alone is said
     "cell against the best on val",
     "student against baseline",
     "ensemble against its teachers",
@@ -46,29 +46,37 @@ class Verdict:
     svg: str
 
 
-def verdicts(comparisons: pd.DataFrame, models: pd.DataFrame, index: pd.DataFrame, sensitivity: float) -> list[Verdict]:
-    """Return the four cards. comparisons and models: the evaluation's tables; sensitivity: wanted, chosen on val."""
+def verdicts(
+    comparisons: pd.DataFrame, models: pd.DataFrame, subgroups: pd.DataFrame, index: pd.DataFrame, sensitivity: float
+) -> list[Verdict]:
+    """Return the five cards.
+
+    comparisons, models, subgroups: the evaluation's tables; sensitivity: wanted, chosen on val.
+    """
+    int8 = label_of(index, role="int8")
+    sources = subgroups[(subgroups["model"] == int8) & (subgroups["group"] == "source")]
     return [
         *(
             _compared(question, _pair(comparisons, families), answers)
             for question, (families, answers) in ANSWERS.items()
         ),
-        _operating_point(models, label_of(index, role="int8"), sensitivity),
+        _operating_point(models, sources, int8, sensitivity),
+        _lesion_or_camera(models, sources, index, int8),
     ]
 
 
 def findings(comparisons: pd.DataFrame) -> list[str]:
-    """Return a sentence per pair on ROC-AUC, and on METRICS outside of LARGE_FAMILIES, with interval and verdict."""
+    """Return a sentence per pair on the primary metric, and on METRICS outside of LARGE_FAMILIES."""
     both = comparisons["metric"].isin(METRICS) & ~comparisons["family"].isin(LARGE_FAMILIES)
     sentences = []
-    for row in comparisons[(comparisons["metric"] == "roc_auc") | both].to_dict("records"):
-        test = "" if row["p_obuchowski"] == "-" else f", Obuchowski p = {float(row['p_obuchowski']):.3f}"
-        difference = difference_text(row, f", p = {row['p_holm']:.3f}{test}")
+    for row in comparisons[(comparisons["primary"] == "yes") | both].to_dict("records"):
+        test = "" if row["p_obuchowski"] == "-" else f", Obuchowski {p_text(float(row['p_obuchowski']))}"
+        difference = difference_text(row, f", {p_text(row['p_holm'])}{test}")
         verdict = f"{row['model']} is {row['verdict']}" if row["verdict"] in DIFFERENT else row["verdict"]
         pair = f"{row['model']} against {row['reference']} ({row['compares']})"
         smallest = row["smallest_detectable"]
         detectable = "" if smallest == "-" else f"; detectable {float(smallest):.4f}"
-        sentences.append(f"{pair}: {metric_name(row['metric'])} {difference}: {verdict}{detectable}{claim_text(row)}.")
+        sentences.append(f"{pair}: {metric_text(row)} {difference}: {verdict}{detectable}{claim_text(row)}.")
     return sentences
 
 
@@ -87,44 +95,75 @@ def _pair(comparisons: pd.DataFrame, families: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _compared(question: str, rows: pd.DataFrame, answers: tuple[str, ...]) -> Verdict:
-    """Answer by ROC-AUC; of the other metrics, those with a difference shown are named beside it."""
+    """Answer by the primary metric; of the others, those with a difference shown are named beside it."""
     if rows.empty:
         return Verdict(question, "not compared", "This run trains no such pair.", "comparisons.csv", "")
-    auc = rows[rows["metric"] == "roc_auc"].iloc[0]
-    others = rows[(rows["metric"] != "roc_auc") & rows["verdict"].isin(DIFFERENT)].to_dict("records")
-    answer = answers[VERDICTS.index(auc["verdict"])]
-    if auc["claim"] in SHOWN and auc["verdict"] == "worse":
-        answer += f", but within {auc['margin']}"
-    elif auc["claim"] in SHOWN and auc["verdict"] not in DIFFERENT:
-        answer = f"{SHOWN[auc['claim']]} within {auc['margin']}"
+    first = rows[rows["primary"] == "yes"].iloc[0]
+    others = rows[(rows["primary"] != "yes") & rows["verdict"].isin(DIFFERENT)].to_dict("records")
+    answer = answers[VERDICTS.index(first["verdict"])]
+    if first["claim"] in SHOWN and first["verdict"] == "worse":
+        answer += f", but within {first['margin']}"
+    elif first["claim"] in SHOWN and first["verdict"] not in DIFFERENT:
+        answer = f"{SHOWN[first['claim']]} within {first['margin']}"
     losses = [row for row in others if row["verdict"] == "worse" and abs(row["difference"]) >= VISIBLE]
-    if auc["verdict"] != "worse" and losses:
-        answer += ", but see below"
-    number = f"{auc['model']} minus {auc['reference']}: ROC-AUC {difference_text(auc)}, p = {auc['p_holm']:.3f}"
-    if auc["smallest_detectable"] != "-":
-        smallest = float(auc["smallest_detectable"])
+    if first["verdict"] != "worse" and losses:
+        answer += f", but worse in {metric_text(losses[0])}"
+    pair = f"{first['model']} minus {first['reference']}"
+    number = f"{pair}: {metric_text(first)} {difference_text(first)}, {p_text(first['p_holm'])}"
+    if first["smallest_detectable"] != "-":
+        smallest = float(first["smallest_detectable"])
         number += f"; four of five such samples would show a true difference of {smallest:.3f}"
-    number += f"{claim_text(dict(auc))}."
+    number += f"{claim_text(dict(first))}."
     for row in others:
         name = metric_text(row)
-        difference = f"{row['difference']:+.4f}, p = {row['p_holm']:.3f}: {row['verdict']}"
+        difference = f"{row['difference']:+.4f}, {p_text(row['p_holm'])}: {row['verdict']}"
         number += f" {name[0].upper()}{name[1:]} {difference}."
-    figure = picture(auc["difference"], auc["low"], auc["high"], reference=0.0, label="difference in ROC-AUC")
-    return Verdict(question, answer, number, "comparisons.csv", as_svg(figure, f"{question} {difference_text(auc)}"))
+    figure = picture(first["difference"], first["low"], first["high"], reference=0.0, label="difference in ROC-AUC")
+    return Verdict(question, answer, number, "comparisons.csv", as_svg(figure, f"{question} {difference_text(first)}"))
 
 
-def _operating_point(models: pd.DataFrame, label: str, sensitivity: float) -> Verdict:
+def _operating_point(models: pd.DataFrame, sources: pd.DataFrame, label: str, sensitivity: float) -> Verdict:
+    """Say what is found and what it costs, with the threshold's own noise, and how far sources differ in it."""
     rows = models[(models["model"] == label) & (models["split"] == "holdout") & (models["at"] == "operating point")]
     estimates = rows.set_index("metric")[["value", "low", "high"]].astype(float)
     (value, low, high), specificity = (list(estimates.loc[name]) for name in ("sensitivity", "specificity"))
-    answer = "yes" if low <= sensitivity <= high else "no, it misses more" if high < sensitivity else "it finds more"
-    number = (
-        f"{label}: sensitivity {interval_text(value, low, high)} at the threshold that reached {sensitivity:.2f} on "
-        f"val; specificity {interval_text(*specificity)}."
+    answer = f"it finds {value:.0%} of the melanomas and flags {1 - specificity[0]:.0%} of the others"
+    wanted = (
+        "is not contradicted" if low <= sensitivity <= high else "was too much" if high < sensitivity else "is exceeded"
     )
+    number = (
+        f"{label}: sensitivity {interval_text(value, low, high)}, specificity {interval_text(*specificity)}. That "
+        f"{sensitivity:.2f} of the melanomas are found, as on val, {wanted}. Intervals draw the threshold, too."
+    )
+    if len(shares := sources[sources["metric"] == "specificity"]["value"].astype(float)):
+        number += f" By source, {shares.min():.2f} to {shares.max():.2f} of the others are let go."
     figure = picture(value, low, high, reference=sensitivity, label="sensitivity")
-    question = "Does the operating point hold?"
-    return Verdict(question, answer, number, "models.csv", as_svg(figure, f"{question} {value:.3f}"))
+    question = "What does the operating point cost?"
+    return Verdict(question, answer, number, "models.csv, subgroups.csv", as_svg(figure, f"{question} {answer}"))
+
+
+def _lesion_or_camera(models: pd.DataFrame, sources: pd.DataFrame, index: pd.DataFrame, label: str) -> Verdict:
+    """Set ROC-AUC over pairs of one source beside the pooled one and that of knowing the source alone."""
+    question = "Is it the lesion or the camera?"
+    rows = models[(models["split"] == "holdout") & (models["metric"] == "roc_auc")].set_index(["model", "at"])
+    if (label, "within sources") not in rows.index:
+        why = "The archive does not say which clinic and camera its images are from, or has too few of each kind."
+        return Verdict(question, "not known", why, "models.csv", "")
+    alone = label_of(index, kind="source")
+    keys = {"within": (label, "within sources"), "pooled": (label, "all"), "alone": (alone, "all")}
+    cells = rows[["value", "low", "high"]].astype(float)
+    values = {name: cells.loc[[key]].to_numpy()[0].tolist() for name, key in keys.items()}
+    answer = f"{values['within'][0]:.3f} within one source, {values['pooled'][0]:.3f} over all"
+    number = (
+        f"{label}: ROC-AUC {interval_text(*values['within'])} over pairs of images from one clinic and camera, "
+        f"{interval_text(*values['pooled'])} over all pairs. Who knows the source and no image has "
+        f"{values['alone'][0]:.3f} over all, 0.5 within."
+    )
+    each = sources[sources["metric"] == "roc_auc"].to_dict("records")
+    number += "".join(f" {row['level']}: {float(row['value']):.3f}." for row in each)
+    value, low, high = values["within"]
+    figure = picture(value, low, high, reference=values["pooled"][0], label="ROC-AUC within; dotted: over all")
+    return Verdict(question, answer, number, "models.csv, subgroups.csv", as_svg(figure, f"{question} {answer}"))
 
 
 def picture(value: float, low: float, high: float, *, reference: float, label: str) -> Figure:

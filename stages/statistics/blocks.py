@@ -13,16 +13,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 def by_blocks(function: F) -> F:
     """Make a function of (..., weights) work on a part of the weightings at a time, and join what it returns.
 
-    weights: (weightings, images), of any type. The function returns an array whose first axis is the weightings, or
-    a dictionary of such arrays.
+    weights: (weightings, images), of any type. What is passed by keyword has an entry for each weighting, (weightings,
+    ...). The function returns an array whose first axis is the weightings, or a dictionary of such arrays.
     """
 
     @wraps(function)
-    def blocked(*arguments: Any) -> Any:
+    def blocked(*arguments: Any, **each: np.ndarray) -> Any:
         *others, weights = arguments
         rows = max(BLOCK // weights.shape[1], 1)
-        blocks = (weights[start : start + rows].astype(float, copy=False) for start in range(0, len(weights), rows))
-        return _join([function(*others, block) for block in blocks])
+        blocks = [slice(start, start + rows) for start in range(0, len(weights), rows)]
+        return _join(
+            [
+                function(
+                    *others,
+                    weights[block].astype(float, copy=False),
+                    **{name: values[block] for name, values in each.items()},
+                )
+                for block in blocks
+            ]
+        )
 
     return cast(F, blocked)
 

@@ -1,6 +1,8 @@
 """Paired tests of two models on the same images, and the verdict on which is better."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,14 +11,21 @@ from scipy.stats import norm, rankdata
 from stages.statistics.intervals import Estimates, Sample, interval
 
 COMPARED = (  # (at, metric)
+    ("within sources", "roc_auc"),
     ("all", "roc_auc"),
     ("all", "average_precision"),
+    ("all", "mean_specificity"),
     ("all", "log_loss"),
     ("all", "brier_score"),
     ("all", "ece"),
+    ("platt", "log_loss"),
+    ("platt", "brier_score"),
+    ("platt", "ece"),
     ("operating point", "sensitivity"),
     ("operating point", "specificity"),
 )
+NEAR = (0.03, 0.07)  # p so near to .05 that its own noise decides: primary rows then get FINER_REPLICATES
+FINER_REPLICATES = 20_000
 LOWER_IS_BETTER = {"log_loss", "brier_score", "ece"}
 SIGNIFICANCE, POWER = 0.05, 0.8
 
@@ -127,46 +136,61 @@ class Margins:
 
 
 NO_MARGINS = Margins({}, {})
+Estimate = Callable[[str, str | None], Estimates]  # a model's name, and where metrics are taken, all for None
 
 
 def comparison_table(
     pairs: list[Pair],
-    estimates: dict[str, Estimates],
+    estimate: Estimate,
     sample: Sample,
     p: dict[str, np.ndarray],
     margins: Margins = NO_MARGINS,
+    *,
+    finer: Estimate | None = None,
+    primary: tuple[str, str] = COMPARED[0],
 ) -> pd.DataFrame:
-    """Return one row per pair and metric of COMPARED.
+    """Return one row per pair and metric of COMPARED that both have.
 
-    compares: "these two trained models", which have probabilities in `p`, or "trainings", whose replicates draw seeds,
-    too. difference, low, high; standard_error and smallest_detectable: see detectable. p: bootstrap_p; p_obuchowski: of
-    ROC-AUC and trained models, else "-"; p_holm and verdict. margin and claim: of ROC-AUC where one is set, else "-".
+    compares: "these two trained models", which have probabilities in `p`, or "trainings", whose replicates vary seeds,
+    too. difference, low, high, and with thresholds and scalings held fixed low_given, high_given; standard_error and
+    smallest_detectable: see detectable. p: bootstrap_p; p_obuchowski: of pooled ROC-AUC and trained models, else "-".
+    primary: "yes" in the row of that metric, or of the first there is: its p is corrected over the family's pairs,
+    those of the others over the metrics of their pair: p_holm and verdict. margin and claim: of ROC-AUC where one is
+    set, else "-". finer: more replicates, for primary rows with p in NEAR.
     """
     rows = []
     for pair in pairs:
         trained = pair.model in p and pair.reference in p
-        for key in COMPARED:
-            # Rounded, so that equal models differ by exactly 0.
-            difference = (estimates[pair.model][key] - estimates[pair.reference][key]).round(12)
-            bounds, is_auc = interval(difference, bounded=False), key == ("all", "roc_auc")
+        first, second = (estimate(name, None) for name in (pair.model, pair.reference))
+        keys = [key for key in COMPARED if key in first and key in second]
+        main = primary if primary in keys else keys[0]
+        for key in keys:
+            cells = _compare(first, second, key)
+            if finer is not None and key == main and NEAR[0] < cells["p"] < NEAR[1]:
+                cells = _compare(finer(pair.model, key[0]), finer(pair.reference, key[0]), key)
             test = "-"
-            if trained and is_auc:
+            if trained and key == ("all", "roc_auc"):
                 test = f"{obuchowski(sample.labels, sample.lesions, p[pair.model], p[pair.reference]):.6g}"
-            claim = margins.claim(pair.family if is_auc else "", bounds["low"], bounds["high"])
-            rows.append(
-                {
-                    **vars(pair),
-                    "compares": "these two trained models" if trained else "trainings",
-                    "at": key[0],
-                    "metric": key[1],
-                    **bounds,
-                    **detectable(difference),
-                    "p": bootstrap_p(difference),
-                    "p_obuchowski": test,
-                    **claim,
-                }
-            )
-    table = pd.DataFrame(rows).rename(columns={"value": "difference"})
-    table["p_holm"] = table.groupby(["family", "metric"])["p"].transform(lambda p: holm(p.tolist()))
+            claim = margins.claim(pair.family if key[1] == "roc_auc" else "", cells["low"], cells["high"])
+            compares = "these two trained models" if trained else "trainings"
+            place = {"compares": compares, "at": key[0], "metric": key[1]}
+            place["primary"] = "yes" if key == main else "no"
+            rows.append(vars(pair) | place | cells | {"p_obuchowski": test} | claim)
+    table = pd.DataFrame(rows)
+    is_primary = table["primary"] == "yes"
+    together = table[is_primary].groupby("family"), table[~is_primary].groupby(["family", "model", "reference"])
+    table["p_holm"] = pd.concat([group["p"].transform(lambda p: holm(p.tolist())) for group in together])
     columns = zip(table["metric"], table["difference"], table["p_holm"], strict=True)
     return table.assign(verdict=[verdict(*row) for row in columns])
+
+
+def _compare(first: Estimates, second: Estimates, key: tuple[str, str]) -> dict[str, Any]:
+    """Return the difference of two models in one metric, its intervals and p."""
+    difference = (first[key] - second[key]).round(12)  # so that equal models differ by exactly 0
+    bounds = interval(difference, bounded=False)
+    given = (f"given {key[0]}", key[1])
+    both = given in first and given in second
+    held = interval((first[given] - second[given]).round(12), bounded=False) if both else {}
+    cells: dict[str, Any] = {"difference": bounds["value"], "low": bounds["low"], "high": bounds["high"]}
+    cells |= {f"{end}_given": f"{held[end]:.6g}" if held else "-" for end in ("low", "high")}
+    return cells | detectable(difference) | {"p": bootstrap_p(difference)}

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from stages.deployment.decision import Decision, Referral
+from stages.deployment.decision import Decision
 from stages.statistics.blocks import by_blocks
 from stages.statistics.calibration import fit_platt
-from stages.statistics.metrics import Metrics, threshold_at_sensitivity
+from stages.statistics.ranking import Metrics, threshold_at_sensitivity
+from stages.statistics.refits import fit_referral
 
 THRESHOLD_PROBABILITIES = np.round(np.arange(0.01, 0.51, 0.01), 2)
 SHARES = np.round(np.arange(0.05, 1.001, 0.05), 2)  # of images that are decided
@@ -35,28 +36,20 @@ def net_benefit(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.nd
     return (hits - alarms * odds) / weights.sum(axis=1, keepdims=True)
 
 
-def fit_referral(labels: np.ndarray, p: np.ndarray, coverage: float) -> Referral:
-    """Return class-conditional split-conformal bounds from val (Vovk 2012; Angelopoulos & Bates 2023, section 4.3).
-
-    For at least this share of new melanomas, and of new other lesions, the true class stays possible, provided that
-    they and val's images are exchangeable. A class with too few images to promise that always stays possible.
-    """
-    melanoma_from = _lower_quantile(p[labels == 1], coverage, otherwise=0.0)
-    return Referral(melanoma_from, -_lower_quantile(-p[labels == 0], coverage, otherwise=-1.0))
-
-
 @by_blocks
-def repeatability(lesions: np.ndarray, called: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def repeatability(lesions: np.ndarray, p: np.ndarray, weights: np.ndarray, *, thresholds: np.ndarray) -> np.ndarray:
     """Return the share of lesions with several images whose decision changes with the image, float (weightings,).
 
-    lesions and called, whether an image is called melanoma: (images,). weights: those of an image are its lesion's. NaN
-    where no lesion has several images.
+    lesions and p: (images,); weights: those of an image are its lesion's; thresholds: of each weighting. NaN where no
+    lesion has several images.
     """
     _, first, index, counts = np.unique(lesions, return_index=True, return_inverse=True, return_counts=True)
-    calls = np.bincount(index, called)
+    lowest, highest = np.full(len(first), np.inf), np.full(len(first), -np.inf)
+    np.minimum.at(lowest, index, p)
+    np.maximum.at(highest, index, p)
     several = weights[:, first] * (counts > 1)
     total = several.sum(axis=1)
-    changed = several @ ((calls > 0) & (calls < counts))
+    changed = (several * ((lowest < thresholds[:, None]) & (highest >= thresholds[:, None]))).sum(axis=1)
     return np.divide(changed, total, out=np.full(len(weights), np.nan), where=total > 0)
 
 
@@ -85,24 +78,23 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _lower_quantile(scores: np.ndarray, coverage: float, *, otherwise: float) -> float:
-    """Return the finite-sample (1 - coverage) quantile of a class's scores, or `otherwise` if they are too few."""
-    rank = int(np.floor((len(scores) + 1) * (1 - coverage) + 1e-9))  # from 1, the lowest score
-    return float(np.sort(scores)[rank - 1]) if rank >= 1 else otherwise
-
-
 @by_blocks
-def referral_metrics(labels: np.ndarray, p: np.ndarray, rule: Referral, weights: np.ndarray) -> Metrics:
-    """Return coverage of both classes, the share whose class stays possible, and the shares of images in each band."""
-    total, melanoma, bands = weights.sum(axis=1), labels == 1, rule.bands(p)
-    melanomas, others = weights @ melanoma, weights @ ~melanoma
+def referral_metrics(
+    labels: np.ndarray, p: np.ndarray, weights: np.ndarray, *, melanoma_from: np.ndarray, other_up_to: np.ndarray
+) -> Metrics:
+    """Return coverage of both classes, the share whose class stays possible, and the shares of images in each band.
+
+    melanoma_from and other_up_to: bounds of each weighting, (weightings,).
+    """
+    melanoma, possible, other = labels == 1, p >= melanoma_from[:, None], p <= other_up_to[:, None]
+    total, melanomas, refer = weights.sum(axis=1), weights @ melanoma, possible == other
     return {
-        "coverage_melanoma": weights @ (melanoma & (p >= rule.melanoma_from)) / melanomas,
-        "coverage_other": weights @ (~melanoma & (p <= rule.other_up_to)) / others,
-        "referred": weights @ (bands == "refer") / total,
-        "referred_melanoma": weights @ (melanoma & (bands == "refer")) / melanomas,
-        "benign": weights @ (bands == "benign") / total,
-        "suspicious": weights @ (bands == "suspicious") / total,
+        "coverage_melanoma": (weights * (melanoma & possible)).sum(axis=1) / melanomas,
+        "coverage_other": (weights * (~melanoma & other)).sum(axis=1) / (total - melanomas),
+        "melanoma_suspected": (weights * (possible & ~other)).sum(axis=1) / total,
+        "cannot_tell": (weights * refer).sum(axis=1) / total,
+        "melanoma_unlikely": (weights * (other & ~possible)).sum(axis=1) / total,
+        "cannot_tell_melanoma": (weights * (refer & melanoma)).sum(axis=1) / melanomas,
     }
 
 

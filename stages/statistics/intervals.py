@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm, t
+
+from stages.foundation.splits import SOURCE, UNKNOWN
 
 LEVEL = 0.95
 Estimates = dict[tuple[str, str], np.ndarray]  # (at, metric) -> the number and its replicates
@@ -15,29 +18,43 @@ Estimates = dict[tuple[str, str], np.ndarray]  # (at, metric) -> the number and 
 
 @dataclass(frozen=True)
 class Sample:
-    """Images: label and lesion of each, (images,), and bootstrap weights, uint8 (1 + replicates, images)."""
+    """Images: label, lesion and source of each, (images,), and bootstrap weights, uint8 (1 + replicates, images).
+
+    sources: the clinic and camera that an image comes from, text; "unknown" where the archive does not say.
+    """
 
     labels: np.ndarray
     lesions: np.ndarray
     weights: np.ndarray
+    sources: np.ndarray
 
     @property
     def has_both_classes(self) -> bool:
         """Whether every replicate does; one may not where groups with images of both classes are drawn."""
         return all(bool(self.weights[:, self.labels == y].any(axis=1).all()) for y in (0, 1))
 
+    @property
+    def compares_within_sources(self) -> bool:
+        """Whether there are several sources, and every replicate has a melanoma and another image from one of them."""
+        paired = np.zeros(len(self.weights), dtype=bool)
+        for source in (sources := np.unique(self.sources)):
+            kinds = [self.weights[:, (self.sources == source) & (self.labels == y)].any(axis=1) for y in (0, 1)]
+            paired |= kinds[0] & kinds[1]
+        return len(sources) > 1 and bool(paired.all())
+
     def lesions_of(self, member: np.ndarray) -> int:
         """Return how many lesions the images of a boolean mask, (images,), show."""
         return len(set(self.lesions[member].tolist()))
 
 
-def draw_sample(table: pd.DataFrame, *, replicates: int, seed: int) -> Sample:
-    """Return the images of a table with the columns melanoma and lesion_id, with their bootstrap weights."""
+def draw_sample(table: pd.DataFrame, *, replicates: int, seed: int | list[int]) -> Sample:
+    """Return the images of a table with the columns melanoma and lesion_id, and perhaps SOURCE, with their weights."""
     labels, lesions = table["melanoma"].to_numpy(), table["lesion_id"].to_numpy()
-    return Sample(labels, lesions, bootstrap_weights(labels, lesions, replicates=replicates, seed=seed))
+    sources = table[SOURCE].to_numpy() if SOURCE in table else np.full(len(table), UNKNOWN, dtype=object)
+    return Sample(labels, lesions, bootstrap_weights(labels, lesions, replicates=replicates, seed=seed), sources)
 
 
-def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: int, seed: int) -> np.ndarray:
+def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: int, seed: int | list[int]) -> np.ndarray:
     """Return uint8 (1 + replicates, images): ones, then how often each image's lesion was drawn.
 
     Lesions are drawn with replacement, separately from those with a melanoma and from the others, so that every
@@ -59,16 +76,17 @@ def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: in
 
 
 def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator) -> Estimates:
-    """Return the mean of several trainings' estimates; its replicates draw the trainings, too, with replacement.
+    """Return the mean of several trainings' estimates; its replicates vary the trainings, too.
 
-    So its intervals say what another training, not only another sample of lesions, would give. The spread between
-    trainings includes sampling noise that the lesion bootstrap already has. Only the rest is added, scaled by
-    sqrt(n / (n - 1)) for n trainings.
+    So its intervals say what another training, not only another sample of lesions, would give: each replicate adds the
+    trainings' deviations from their mean, weighted at random (a multiplier bootstrap; van der Vaart & Wellner 1996,
+    section 3.6). The spread between trainings includes sampling noise that the lesion bootstrap already has. Only the
+    rest is added, as much wider as Student's t of n - 1 degrees of freedom is than the normal: few trainings tell
+    their spread badly.
     """
     replicates, n = len(next(iter(runs[0].values()))) - 1, len(runs)
-    drawn = rng.integers(n, size=(replicates, n))
-    counts = (drawn[:, :, None] == np.arange(n)).sum(axis=1)  # (replicates, trainings)
-    weights = np.sqrt(n / (n - 1)) * (counts - 1) / n
+    quantile = (1 + LEVEL) / 2
+    weights = rng.normal(size=(replicates, n)) / np.sqrt(n * (n - 1)) * t.ppf(quantile, n - 1) / norm.ppf(quantile)
     means = {}
     for key in runs[0]:
         values = np.stack([run[key] for run in runs])

@@ -9,6 +9,7 @@ import numpy as np
 
 from stages.foundation.probability import CLIP, log_odds
 from stages.statistics.blocks import by_blocks
+from stages.statistics.ranking import Metrics, cumulative_counts, unit_weights
 
 BINS = 15  # of p, as in the study
 STEEPEST = 100.0  # bound on calibration slopes and intercepts: on a perfectly separated sample they are infinite
@@ -16,48 +17,10 @@ BIASED_UP = ("ece", "mce", "ece_equal_mass")  # calibration errors, which bootst
 CALIBRATION_LINE = ("calibration_slope", "calibration_intercept")
 UNBOUNDED = (*CALIBRATION_LINE, "log_loss", "observed_over_expected")  # the metrics that do not lie in [0, 1]
 
-Metrics = dict[str, np.ndarray]
-
-
-def unit_weights(labels: np.ndarray) -> np.ndarray:
-    """Return one weighting that counts every image once: ones, float (1, images)."""
-    return np.ones((1, len(labels)))
-
 
 def point_estimate(metrics: Metrics) -> dict[str, float]:
     """Return each metric's value under the first weighting, which counts every image once."""
     return {name: float(values[0]) for name, values in metrics.items()}
-
-
-def cumulative_counts(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return true and false positives at each distinct p as threshold, highest first: two (weightings, thresholds)."""
-    order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))  # the last image of each distinct p
-    melanoma = labels[order]
-    sorted_weights = weights[:, order]
-    above = np.cumsum(sorted_weights, axis=1)[:, ends]
-    hits = np.cumsum(sorted_weights * melanoma, axis=1)[:, ends]
-    return hits, above - hits
-
-
-@by_blocks
-def ranking_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> Metrics:
-    """Return the metrics that depend on the order of p alone: ROC-AUC, average precision and PR-AUC.
-
-    pr_auc is the trapezoidal area under the precision-recall curve, as in the study.
-    """
-    hits, alarms = (np.pad(counts, ((0, 0), (1, 0))) for counts in cumulative_counts(labels, p, weights))
-    sensitivity = hits / hits[:, -1:]
-    called = hits + alarms
-    ppv = np.divide(hits, called, out=np.ones_like(hits), where=called > 0)
-    ppv[:, 0] = 1.0  # the curve starts at sensitivity 0, precision 1
-    step = np.diff(sensitivity, axis=1)
-    area = ((sensitivity[:, 1:] + sensitivity[:, :-1]) * np.diff(alarms, axis=1)).sum(axis=1) / 2
-    return {
-        "roc_auc": area / alarms[:, -1],
-        "average_precision": (step * ppv[:, 1:]).sum(axis=1),
-        "pr_auc": (step * (ppv[:, 1:] + ppv[:, :-1])).sum(axis=1) / 2,
-    }
 
 
 def equal_width(p: np.ndarray) -> np.ndarray:
@@ -96,9 +59,15 @@ def calibration_metrics(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) 
         "ece": gap.sum(axis=1) / total,
         "mce": np.divide(gap, mass, out=np.zeros_like(gap), where=mass > 0).max(axis=1),
         "ece_equal_mass": np.abs(mass_p - mass_melanomas).sum(axis=1) / total,
-        "observed_over_expected": weights @ labels / (weights @ np.maximum(p, CLIP)),
+        "observed_over_expected": observed_over_expected(labels, p, weights),
         **dict(zip(CALIBRATION_LINE, (slope, intercept), strict=True)),
     }
+
+
+@by_blocks
+def observed_over_expected(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return melanomas by the sum of p, float (weightings,)."""
+    return weights @ labels / (weights @ np.maximum(p, CLIP))
 
 
 def calibration_line(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,11 +77,16 @@ def calibration_line(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> 
     al. 2019). Both are float (weightings,).
     """
     x = log_odds(p)
-    start = _newton(labels, x, unit_weights(labels), np.zeros((1, 2)), steps=25)
-    line = _newton(labels, x, weights, np.repeat(start, len(weights), axis=0), steps=3)
+    line = logistic_lines(labels, x, weights)
     start = _newton(labels, x, unit_weights(labels), np.array([[0.0, 1.0]]), steps=25, slope=False)
     large = _newton(labels, x, weights, np.repeat(start, len(weights), axis=0), steps=3, slope=False)
     return line[:, 1], large[:, 0]
+
+
+def logistic_lines(labels: np.ndarray, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return a logistic regression of the labels on x for each weighting: (intercept, slope), float (weightings, 2)."""
+    start = _newton(labels, x, unit_weights(labels), np.zeros((1, 2)), steps=25)
+    return _newton(labels, x, weights, np.repeat(start, len(weights), axis=0), steps=3)
 
 
 def _newton(
@@ -142,9 +116,24 @@ def _newton(
 def decision_metrics(labels: np.ndarray, p: np.ndarray, threshold: float, weights: np.ndarray) -> Metrics:
     """Return the metrics of calling p >= threshold melanoma; ppv is 0 where nothing is called melanoma."""
     called = p >= threshold
-    hits, calls, melanomas, total = (
-        weights @ np.stack([called & (labels == 1), called, labels, np.ones(len(p))], axis=1)
-    ).T
+    counts = weights @ np.stack([called & (labels == 1), called, labels, np.ones(len(p))], axis=1)
+    return _decided(*counts.T)
+
+
+@by_blocks
+def redrawn_decision_metrics(
+    labels: np.ndarray, p: np.ndarray, weights: np.ndarray, *, thresholds: np.ndarray
+) -> Metrics:
+    """Return the same where each weighting has a threshold of its own, (weightings,)."""
+    hits, alarms = (np.pad(counts, ((0, 0), (1, 0))) for counts in cumulative_counts(labels, p, weights))
+    above = np.searchsorted(-np.unique(p)[::-1], -thresholds, side="right")  # distinct values that are called melanoma
+    rows = np.arange(len(weights))
+    found, called = hits[rows, above], hits[rows, above] + alarms[rows, above]
+    return _decided(found, called, hits[:, -1], hits[:, -1] + alarms[:, -1])
+
+
+def _decided(hits: np.ndarray, calls: np.ndarray, melanomas: np.ndarray, total: np.ndarray) -> Metrics:
+    """Return the metrics of decisions by their counts, each (weightings,)."""
     healthy, rejected = total - melanomas, total - melanomas - (calls - hits)
     sensitivity, specificity = hits / melanomas, rejected / healthy
     return {
@@ -167,13 +156,7 @@ def share(member: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return weights @ member / weights.sum(axis=1)
 
 
-def called_share(p: np.ndarray, threshold: float, weights: np.ndarray) -> np.ndarray:
-    """Return the share of images called melanoma, float (weightings,)."""
-    return share(p >= threshold, weights)
-
-
-def threshold_at_sensitivity(labels: np.ndarray, p: np.ndarray, sensitivity: float) -> float:
-    """Return the highest threshold at which at least this share of the melanomas has p >= threshold."""
-    melanomas = np.sort(p[labels == 1])[::-1]
-    needed = int(np.ceil(round(sensitivity * len(melanomas), 9)))
-    return float(melanomas[max(needed, 1) - 1])
+@by_blocks
+def redrawn_share(p: np.ndarray, weights: np.ndarray, *, thresholds: np.ndarray) -> np.ndarray:
+    """Return the share of images called melanoma at each weighting's threshold, float (weightings,)."""
+    return (weights * (p >= thresholds[:, None])).sum(axis=1) / weights.sum(axis=1)

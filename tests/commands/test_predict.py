@@ -69,7 +69,7 @@ def test_the_holdouts_images_get_the_pipelines_probabilities(finished, model):
     for row in answered:
         p = float(row["p_melanoma"])
         if abs(p - cut) > 1e-6:
-            assert row["decision"] == ("melanoma" if p >= cut else "other")
+            assert row["decision"] == ("flagged" if p >= cut else "not flagged")
 
 
 def test_predict_is_packing_and_scoring(finished, sensitive):
@@ -93,7 +93,9 @@ def test_calibration_and_band_are_the_evaluations(finished, model, image):
     assert float(row["calibrated"]) == pytest.approx(expected, abs=1e-3)
     bounds = question(finished, "decisions", "referral").query("model == 'student_int8'").iloc[0]
     melanoma, other = p >= bounds["melanoma_from"], p <= bounds["other_up_to"]
-    assert row["band"] == ("refer" if melanoma == other else "suspicious" if melanoma else "benign")
+    assert row["band"] == (
+        "cannot tell" if melanoma == other else "melanoma suspected" if melanoma else "melanoma unlikely"
+    )
 
 
 def test_every_style_says_the_same(model, image):

@@ -138,10 +138,12 @@ def test_ten_images_get_predicts_probabilities(page, finished, sensitive):
     assert np.std(expected) > 0.02
     last = answer(page, paths[-1])
     assert (last["decision"], last["band"]) == (rows[-1].decision, rows[-1].band)
-    assert last["text"].startswith("At or above" if rows[-1].decision == "melanoma" else "Below")
+    assert last["text"].startswith(rows[-1].band.capitalize())
+    assert ("At or above" in last["text"]) == (rows[-1].decision == "flagged")
+    assert "basal cell carcinoma" in last["text"]
     assert float(last["calibrated"]) == pytest.approx(rows[-1].calibrated, abs=1e-3)
     assert float(last["distance"]) == pytest.approx(rows[-1].distance, rel=1e-2)
-    assert f"Band: {rows[-1].band}." in last["gauge"]
+    assert f"{rows[-1].band.capitalize()}." in last["gauge"]
 
 
 def test_with_webgpu_the_gpu_gives_predicts_probabilities(gpu_page, finished, sensitive):

@@ -27,4 +27,5 @@ def test_a_file_without_a_bound_refuses_nothing():
 
 
 def test_bands_are_of_the_classes_that_stay_possible():
-    assert DECISION.referral.bands(np.array([0.01, 0.2, 0.5])).tolist() == ["benign", "refer", "suspicious"]
+    bands = DECISION.referral.bands(np.array([0.01, 0.2, 0.5])).tolist()
+    assert bands == ["melanoma unlikely", "cannot tell", "melanoma suspected"]

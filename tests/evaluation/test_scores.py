@@ -1,10 +1,19 @@
 """What the operating point means among 1,000 lesions."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
-from stages.evaluation.scores import consequence_rows
+from stages.deployment.decision import Decision
+from stages.evaluation.scores import bounds_of, consequence_rows, score
+from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import draw_sample
+from stages.statistics.refits import held, refit
+
+DECISION = Decision(
+    threshold=0.5, sensitivity=0.95, slope=1.0, intercept=0.0, melanoma_from=0.2, other_up_to=0.6, prevalence=0.3
+)
 
 
 def consequences(images):
@@ -12,7 +21,8 @@ def consequences(images):
     table = pd.DataFrame(images, columns=["lesion_id", "melanoma", "called"])
     sample = draw_sample(table, replicates=200, seed=0)
     lesions, called = (table[name].to_numpy() for name in ("lesion_id", "called"))
-    return consequence_rows(sample, lesions, called == 1, 0.05, [0.1]).set_index("metric")
+    file = held(DECISION, 201)
+    return consequence_rows(sample, lesions, called.astype(float), file, 0.05, [0.1]).set_index("metric")
 
 
 def test_a_lesion_counts_once_however_often_it_was_photographed():
@@ -36,3 +46,24 @@ def test_a_name_with_images_of_both_classes_is_a_lesion_of_either():
     table = consequences([("a", 1, 1), ("a", 0, 0), ("b", 0, 0), ("c", 1, 1)])
     assert table.loc["melanomas_found_of_1000", "value"] == 100
     assert table.loc["false_alarms_of_1000", "value"] == 0
+
+
+def test_the_thresholds_own_noise_is_in_the_interval_and_both_are_told():
+    """Over 300 pairs of val and holdout the true share let go is missed by an interval that holds the threshold."""
+    rng, key, missed = np.random.default_rng(0), ("operating point", "specificity"), {"": 0, "_given": 0}
+    for seed in range(300):
+        tables, p = zip(*(images(rng) for _ in range(2)), strict=True)
+        val, holdout = (draw_sample(table, replicates=200, seed=[seed, n]) for n, table in enumerate(tables))
+        decision = fit_decision(val.labels, p[0], sensitivity=0.9, coverage=0.9)
+        estimates = score(holdout, p[1], decision.threshold, refit(val, p[0], decision, 0.9), only=key[0])
+        bounds, expected = bounds_of(estimates, key), norm.cdf(norm.ppf(0.1) + 1.5)  # at the true 90 % sensitivity
+        for end in missed:
+            missed[end] += not bounds[f"low{end}"] <= expected <= bounds[f"high{end}"]
+    assert missed[""] / 300 < 0.14  # .11, as val's few melanomas are themselves drawn from
+    assert missed["_given"] / 300 > 0.5  # .65: it knows nothing of what 40 melanomas chose
+
+
+def images(rng):
+    labels = np.repeat([1, 0], [40, 400])
+    table = pd.DataFrame({"melanoma": labels, "lesion_id": np.arange(440).astype(str)})
+    return table, norm.cdf(rng.normal(size=440) + 1.5 * labels)

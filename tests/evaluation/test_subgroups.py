@@ -41,7 +41,7 @@ def test_each_grouping_holds_each_image_once():
 
 @pytest.fixture(scope="module")
 def rows():
-    return subgroup_table(TABLE, {"m": P}, {"m": 0.4}, replicates=200, seed=0)
+    return subgroup_table(TABLE, {"m": P}, {"m": np.full(201, 0.4)}, replicates=200, seed=0)
 
 
 def test_numbers_are_those_of_the_group_alone(rows):
@@ -70,15 +70,25 @@ def test_small_groups_are_marked_and_left_out_of_the_gaps(rows):
 
 def test_a_group_of_one_class_has_no_roc_auc():
     only = TABLE.assign(sex=np.where(TABLE["melanoma"] == 1, "female", "male"))
-    rows = subgroup_table(only, {"m": P}, {"m": 0.4}, replicates=100, seed=0)
+    rows = subgroup_table(only, {"m": P}, {"m": np.full(101, 0.4)}, replicates=100, seed=0)
     by_sex = rows[rows["group"] == "sex"].groupby("level")["metric"].apply(set)
     assert by_sex.to_dict() == {"female": {"sensitivity"}, "male": {"specificity"}}
 
 
+def test_a_source_is_a_group_and_five_lesions_of_a_kind_are_too_few_for_a_roc_auc():
+    few = TABLE.assign(dataset=np.where(np.arange(N) < 32, "small", "large"))  # 16 lesions, 4 of them melanomas
+    rows = subgroup_table(few, {"m": P}, {"m": np.full(101, 0.4)}, replicates=100, seed=0)
+    by_source = rows[rows["group"] == "source"].groupby("level")["metric"].apply(set)
+    assert by_source["small"] == {"sensitivity", "specificity"}
+    assert by_source["large"] == {
+        "roc_auc", "average_precision", "sensitivity", "specificity", "observed_over_expected"
+    }  # fmt: skip
+
+
 def test_patients_with_both_kinds_of_lesions_leave_no_number_that_is_none():
-    """Of two patients the bootstrap may draw the one without a harmless lesion twice."""
+    """Of two patients the bootstrap may draw the one without another lesion twice."""
     table = TABLE.head(3).assign(melanoma=[1, 0, 1], lesion_id=["p1", "p1", "p2"], dx=["mel", "nv", "mel"], age="45.0")
-    rows = subgroup_table(table, {"m": np.array([0.9, 0.1, 0.8])}, {"m": 0.5}, replicates=50, seed=0)
+    rows = subgroup_table(table, {"m": np.array([0.9, 0.1, 0.8])}, {"m": np.full(51, 0.5)}, replicates=50, seed=0)
     assert "all" not in set(rows["group"])
     assert len(rows) > 0
     assert np.isfinite(rows[["value", "low", "high"]].to_numpy(float)).all()

@@ -83,11 +83,12 @@ def test_all_faults_are_listed(tmp_path):
     assert "row 4" in str(caught.value)
 
 
-def test_the_last_column_of_dataverses_table_is_not_read(tmp_path):
+def test_the_source_of_each_image_is_read_where_the_table_has_it(tmp_path):
     rows = [row + ",vidir_modern" for row in ROWS]
     table = read_metadata(archive(tmp_path / "a", rows, header=HEADER + ",dataset"))
-    assert table.equals(read_metadata(archive(tmp_path / "b")))
-    with pytest.raises(ValueError, match="row 3: wanted 7 fields, found 6"):
+    assert set(table["dataset"]) == {"vidir_modern"}
+    assert table.assign(dataset="unknown").equals(read_metadata(archive(tmp_path / "b")))
+    with pytest.raises(ValueError, match="row 3: wanted 8 fields, found 7"):
         read_metadata(archive(tmp_path / "c", [rows[0], ROWS[1]], header=HEADER + ",dataset"))
 
 

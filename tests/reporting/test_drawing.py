@@ -68,9 +68,9 @@ def test_a_sentence_says_no_more_than_the_test():
         "family": "student against teacher", "model": "student T=1 α=0.5", "reference": "ResNet-18", "at": "all",
         "metric": "roc_auc", "difference": 0.002, "low": -0.01, "high": 0.014, "p": 0.8, "p_obuchowski": "0.79",
         "p_holm": 0.8, "verdict": "no difference shown", "compares": "these two trained models",
-        "smallest_detectable": 0.017, "margin": "-", "claim": "-",
+        "smallest_detectable": 0.017, "margin": "-", "claim": "-", "primary": "yes",
     }  # fmt: skip
-    many = {"family": "cell against the best on val", "metric": "ece"}
+    many = {"family": "cell against the best on val", "metric": "ece", "primary": "no"}
     said = findings(pd.DataFrame([row, row | {"p_holm": 0.01, "verdict": "better"}, row | many]))
     assert said == [
         "student T=1 α=0.5 against ResNet-18 (these two trained models): ROC-AUC +0.0020 (-0.0100 to +0.0140, "

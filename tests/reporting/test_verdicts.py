@@ -6,6 +6,7 @@ import pytest
 from stages.reporting.verdicts import verdicts
 
 INDEX = pd.DataFrame({"label": ["int8 file"], "role": ["int8"]})
+SUBGROUPS = pd.DataFrame(columns=["model", "group", "level", "metric", "value"])
 FAMILIES = ["student against teacher", "distillation against control", "int8 against fp32"]
 
 
@@ -14,6 +15,7 @@ def comparisons(**changes):
     row |= {"smallest_detectable": 0.021, "margin": "-", "claim": "-"}
     rows = [
         {"family": family, **row, "at": at, "metric": metric, "verdict": "no difference shown"}
+        | {"primary": "yes" if metric == "roc_auc" else "no"}
         | changes.get(metric, {})
         for family in FAMILIES
         for at, metric in (("all", "roc_auc"), ("operating point", "specificity"))
@@ -28,11 +30,17 @@ def models(value, low, high):
 
 
 def answers(table, reached=(0.94, 0.90, 0.98)):
-    return [card.answer for card in verdicts(table, models(*reached), INDEX, 0.95)]
+    return [card.answer for card in verdicts(table, models(*reached), SUBGROUPS, INDEX, 0.95)]
 
 
 def test_without_a_difference_shown_nothing_is_claimed():
-    assert answers(comparisons()) == ["no loss shown", "no gain shown", "no loss shown", "yes"]
+    assert answers(comparisons()) == [
+        "no loss shown",
+        "no gain shown",
+        "no loss shown",
+        "it finds 94% of the melanomas and flags 6% of the others",
+        "not known",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -44,23 +52,49 @@ def test_a_difference_that_is_shown_is_said(verdict, expected):
 
 
 def test_a_loss_elsewhere_is_never_hidden_behind_roc_auc():
-    cards = verdicts(comparisons(specificity={"verdict": "worse"}), models(0.94, 0.9, 0.98), INDEX, 0.95)
-    assert cards[2].answer == "no loss shown, but see below"
+    cards = verdicts(comparisons(specificity={"verdict": "worse"}), models(0.94, 0.9, 0.98), SUBGROUPS, INDEX, 0.95)
+    assert cards[2].answer == "no loss shown, but worse in specificity at the operating point"
     assert "Specificity at the operating point -0.0100, p = 0.400: worse" in cards[2].number
 
 
 def test_a_loss_that_three_decimals_do_not_show_is_in_the_numbers_alone():
     tiny = {"verdict": "worse", "difference": -0.0004}
-    cards = verdicts(comparisons(specificity=tiny), models(0.94, 0.9, 0.98), INDEX, 0.95)
+    cards = verdicts(comparisons(specificity=tiny), models(0.94, 0.9, 0.98), SUBGROUPS, INDEX, 0.95)
     assert cards[2].answer == "no loss shown"
     assert "Specificity at the operating point -0.0004, p = 0.400: worse" in cards[2].number
 
 
 @pytest.mark.parametrize(
-    ("reached", "answer"), [((0.85, 0.8, 0.9), "no, it misses more"), ((0.99, 0.96, 1.0), "it finds more")]
+    ("reached", "said"),
+    [
+        ((0.85, 0.8, 0.9), "was too much"),
+        ((0.94, 0.9, 0.98), "is not contradicted"),
+        ((0.99, 0.96, 1.0), "is exceeded"),
+    ],
 )
-def test_an_operating_point_outside_its_interval_does_not_hold(reached, answer):
-    assert answers(comparisons(), reached)[3] == answer
+def test_what_was_wanted_of_the_operating_point_is_never_said_to_hold(reached, said):
+    card = verdicts(comparisons(), models(*reached), SUBGROUPS, INDEX, 0.95)[3]
+    assert f"0.95 of the melanomas are found, as on val, {said}" in card.number
+
+
+def test_the_camera_is_told_from_the_lesion_where_sources_are_known():
+    index = pd.DataFrame(
+        {"label": ["int8 file", "the source alone"], "role": ["int8", "-"], "kind": ["onnx", "source"]}
+    )
+    row = {"split": "holdout", "metric": "roc_auc", "low": 0.5, "high": 0.99}
+    table = pd.DataFrame(
+        [
+            {**row, "model": "int8 file", "at": "within sources", "value": 0.9},
+            {**row, "model": "int8 file", "at": "all", "value": 0.94},
+            {**row, "model": "the source alone", "at": "all", "value": 0.75},
+        ]
+    )
+    groups = pd.DataFrame(
+        [{"model": "int8 file", "group": "source", "level": "slides", "metric": "roc_auc", "value": 0.8}]
+    )
+    card = verdicts(comparisons(), pd.concat([models(0.94, 0.9, 0.98), table]), groups, index, 0.95)[4]
+    assert card.answer == "0.900 within one source, 0.940 over all"
+    assert "0.750 over all, 0.5 within. slides: 0.800." in card.number
 
 
 def test_a_pair_that_was_not_trained_is_said_not_compared():
@@ -71,7 +105,7 @@ def test_what_a_margin_allows_is_said_and_what_it_does_not_is_not():
     shown = comparisons(roc_auc={"margin": "0.005", "claim": "equivalent"})
     assert answers(shown)[2] == "no: equivalent within 0.005"
     missed = comparisons(roc_auc={"margin": "0.02", "claim": "not inferior: not shown"})
-    cards = verdicts(missed, models(0.94, 0.9, 0.98), INDEX, 0.95)
+    cards = verdicts(missed, models(0.94, 0.9, 0.98), SUBGROUPS, INDEX, 0.95)
     assert cards[0].answer == "no loss shown"
     assert cards[0].number.startswith(
         "a minus b: ROC-AUC -0.0100 (-0.0200 to +0.0100), p = 0.400; four of five such samples would show a true "
@@ -88,4 +122,4 @@ def test_a_loss_that_is_shown_is_said_although_it_is_within_the_margin():
     gained = comparisons(
         roc_auc={"verdict": "better", "margin": "0.02", "claim": "not inferior"}, specificity={"verdict": "worse"}
     )
-    assert answers(gained)[0] == "yes, better, but see below"
+    assert answers(gained)[0] == "yes, better, but worse in specificity at the operating point"

@@ -6,7 +6,8 @@ from scipy.optimize import minimize_scalar
 
 from stages.foundation.probability import log_odds
 from stages.statistics.calibration import RAW, fit_platt, fit_temperature
-from stages.statistics.metrics import calibration_metrics, point_estimate, unit_weights
+from stages.statistics.metrics import calibration_metrics, point_estimate
+from stages.statistics.ranking import unit_weights
 
 RNG = np.random.default_rng(0)
 TRUE = RNG.beta(1, 4, 6000)

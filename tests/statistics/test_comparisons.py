@@ -1,5 +1,7 @@
 """Paired tests against published numbers, hand computations and simulations of no difference."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,7 +110,7 @@ def test_a_comparison_is_paired_and_corrected_within_its_family():
     sample, p = fake()
     estimates = {name: score(sample, values, 0.4) for name, values in p.items()}
     pairs = [Pair("one", "good", "copy"), Pair("two", "good", "noise"), Pair("two", "noise", "copy")]
-    table = comparison_table(pairs, estimates, sample, p).set_index(["family", "model", "metric"])
+    table = comparison_table(pairs, lambda name, _: estimates[name], sample, p).set_index(["family", "model", "metric"])
     same = table.loc[("one", "good")]
     assert (same[["difference", "low", "high"]] == 0).all().all()
     assert (same["verdict"] == "no difference shown").all()
@@ -116,16 +118,45 @@ def test_a_comparison_is_paired_and_corrected_within_its_family():
     assert table.loc[("two", "noise", "roc_auc"), "verdict"] == "worse"
     assert table.loc[("two", "good", "roc_auc"), "p_holm"] == 2 * table.loc[("two", "good", "roc_auc"), "p"]
     assert (table["p_holm"] >= table["p"]).all()
+    others = table.loc["two", "good"].query("primary == 'no'").sort_values("p")
+    assert others["p_holm"].iloc[0] == min(1, others["p"].iloc[0] * len(others))  # over the metrics of the pair
     assert (table["p_obuchowski"] != "-").sum() == 3
     assert (table["compares"] == "these two trained models").all()
     assert (table["claim"] == "-").all()
+
+
+def test_within_sources_is_primary_where_they_are_known_unless_pooled_is_asked_for():
+    sample, p = fake()
+    sources = np.where(np.arange(len(sample.labels)) % 4 < 2, "one", "two")
+    sample = dataclasses.replace(sample, sources=sources)
+    estimates = {name: score(sample, values, 0.4) for name, values in p.items()}
+    pairs = [Pair("one", "good", "noise")]
+    table = comparison_table(pairs, lambda name, _: estimates[name], sample, p)
+    assert table.query("primary == 'yes'")[["at", "metric"]].to_numpy().tolist() == [["within sources", "roc_auc"]]
+    pooled = comparison_table(pairs, lambda name, _: estimates[name], sample, p, primary=("all", "roc_auc"))
+    assert pooled.query("primary == 'yes'")["at"].tolist() == ["all"]
+
+
+def test_a_p_near_the_line_is_computed_with_more_replicates():
+    sample, p = fake()
+    key, asked = ("all", "roc_auc"), []
+    drawn = np.append(0.02, np.repeat([-1.0, 1.0], [25, 975]))  # p = 2 * 26 / 1001
+
+    def finer(name, at):
+        asked.append((name, at))
+        return {key: np.append(0.02 if name == "good" else 0, np.ones(99) if name == "good" else np.zeros(99))}
+
+    estimates = {"good": {key: drawn}, "noise": {key: np.zeros(1001)}}
+    table = comparison_table([Pair("one", "good", "noise")], lambda name, _: estimates[name], sample, p, finer=finer)
+    assert asked == [("good", "all"), ("noise", "all")]
+    assert table["p"].tolist() == pytest.approx([0.02])
 
 
 def test_means_of_seeds_are_compared_as_trainings_and_have_no_test_of_two_models():
     sample, p = fake()
     estimates = {name: score(sample, values, 0.4) for name, values in p.items()}
     estimates["mean"] = {key: (estimates["good"][key] + estimates["noise"][key]) / 2 for key in estimates["good"]}
-    table = comparison_table([Pair("means", "mean", "noise")], estimates, sample, p)
+    table = comparison_table([Pair("means", "mean", "noise")], lambda name, _: estimates[name], sample, p)
     assert (table["compares"] == "trainings").all()
     assert (table["p_obuchowski"] == "-").all()
 
@@ -144,7 +175,7 @@ def test_the_claim_stands_in_the_row_of_roc_auc_alone():
     sample, p = fake()
     estimates = {name: score(sample, values, 0.4) for name, values in p.items()}
     pairs = [Pair("int8", "good", "copy"), Pair("int8", "good", "noise")]
-    table = comparison_table(pairs, estimates, sample, p, Margins({"int8": 0.005}, {}))
+    table = comparison_table(pairs, lambda name, _: estimates[name], sample, p, Margins({"int8": 0.005}, {}))
     auc = table[table["metric"] == "roc_auc"]
     assert auc["claim"].tolist() == ["equivalent", "equivalent: not shown"]
     assert (table.loc[table["metric"] != "roc_auc", ["claim", "margin"]] == "-").all().all()

@@ -7,13 +7,14 @@ from stages.statistics.decisions import (
     SHARES,
     THRESHOLD_PROBABILITIES,
     consequences,
-    fit_referral,
     net_benefit,
     referral_metrics,
     repeatability,
     risk_coverage,
 )
-from stages.statistics.metrics import point_estimate, unit_weights
+from stages.statistics.metrics import point_estimate
+from stages.statistics.ranking import unit_weights
+from stages.statistics.refits import fit_referral
 
 LABELS = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
 P = np.array([0.9, 0.15, 0.6, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05])
@@ -21,6 +22,11 @@ P = np.array([0.9, 0.15, 0.6, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05])
 
 def at(threshold):
     return int(np.flatnonzero(threshold == THRESHOLD_PROBABILITIES)[0])
+
+
+def bands_of(labels, p, rule):
+    bounds = {name: np.array([value]) for name, value in vars(rule).items()}
+    return point_estimate(referral_metrics(labels, p, unit_weights(p), **bounds))
 
 
 def test_net_benefit_by_hand():
@@ -35,21 +41,22 @@ def test_bands_by_hand():
     rule = fit_referral(np.repeat([1, 0], 19), np.append(np.arange(1, 20) / 20, np.arange(1, 20) / 40), 0.9)
     assert rule.melanoma_from == pytest.approx(0.1)  # the second lowest of 19: (19 + 1) * 0.1 may lie at or below
     assert rule.other_up_to == pytest.approx(18 / 40)
-    assert rule.bands(np.array([0.05, 0.1, 0.45, 0.46])).tolist() == ["benign", "refer", "refer", "suspicious"]
+    bands = rule.bands(np.array([0.05, 0.1, 0.45, 0.46])).tolist()
+    assert bands == ["melanoma unlikely", "cannot tell", "cannot tell", "melanoma suspected"]
 
 
 def test_a_class_too_small_to_promise_anything_always_stays_possible():
     rule = fit_referral(np.array([1, 1, 0, 0]), np.array([0.9, 0.8, 0.1, 0.2]), 0.95)
-    assert set(rule.bands(np.array([0.0, 0.5, 1.0]))) == {"refer"}
+    assert set(rule.bands(np.array([0.0, 0.5, 1.0]))) == {"cannot tell"}
 
 
 def test_an_image_that_fits_neither_class_is_referred():
     labels = np.repeat([1, 0], 100)
     rule = fit_referral(labels, np.append(np.linspace(0.8, 1, 100), np.linspace(0, 0.2, 100)), 0.9)
     p = np.array([0.1, 0.5, 0.9])
-    assert rule.bands(p).tolist() == ["benign", "refer", "suspicious"]
-    metrics = point_estimate(referral_metrics(np.array([0, 1, 1]), p, rule, unit_weights(p)))
-    assert (metrics["coverage_melanoma"], metrics["coverage_other"], metrics["referred"]) == (0.5, 1, 1 / 3)
+    assert rule.bands(p).tolist() == ["melanoma unlikely", "cannot tell", "melanoma suspected"]
+    metrics = bands_of(np.array([0, 1, 1]), p, rule)
+    assert (metrics["coverage_melanoma"], metrics["coverage_other"], metrics["cannot_tell"]) == (0.5, 1, 1 / 3)
 
 
 def test_coverage_holds_for_both_classes_on_new_data():
@@ -59,9 +66,9 @@ def test_coverage_holds_for_both_classes_on_new_data():
         labels = np.repeat([1, 0], [150, 1350])
         p = [1 / (1 + np.exp(-(2 * labels - 1 + rng.normal(size=1500)))) for _ in range(2)]
         rule = fit_referral(labels, p[0], 0.95)
-        metrics = point_estimate(referral_metrics(labels, p[1], rule, unit_weights(labels)))
+        metrics = bands_of(labels, p[1], rule)
         reached.append((metrics["coverage_melanoma"], metrics["coverage_other"]))
-        assert metrics["benign"] + metrics["referred"] + metrics["suspicious"] == pytest.approx(1)
+        assert metrics["melanoma_unlikely"] + metrics["cannot_tell"] + metrics["melanoma_suspected"] == pytest.approx(1)
     assert np.mean(reached, axis=0) == pytest.approx([0.95, 0.95], abs=0.01)
 
 
@@ -74,11 +81,13 @@ def test_error_grows_to_that_of_all_images():
 
 def test_repeatability_counts_lesions_with_several_images_whose_decision_changes():
     lesions = np.array(["a", "a", "b", "b", "b", "c", "d", "d"])
-    called = np.array([True, True, True, False, True, False, False, False])
+    p = np.array([0.9, 0.6, 0.7, 0.2, 0.8, 0.1, 0.3, 0.4])
     weights = np.vstack([np.ones(8), [2, 2, 0, 0, 0, 5, 1, 1], [0, 0, 3, 3, 3, 1, 0, 0], [0] * 5 + [1] + [0] * 2])
-    shares = repeatability(lesions, called, weights)  # of a, b and d, only b changes; c has one image
+    shares = repeatability(lesions, p, weights, thresholds=np.full(4, 0.5))  # of a, b, d only b; c has one image
     assert shares[:3].tolist() == pytest.approx([1 / 3, 0, 1])
     assert np.isnan(shares[3])
+    own = repeatability(lesions, p, weights[[0, 0]], thresholds=np.array([0.65, 0.9]))  # a and b; a alone
+    assert own.tolist() == pytest.approx([2 / 3, 1 / 3])
 
 
 def test_consequences_by_hand():

@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import norm
 
 from stages.statistics.intervals import bootstrap_weights, draw_sample, interval, mean_over_seeds
-from stages.statistics.metrics import calibration_metrics, ranking_metrics
+from stages.statistics.metrics import calibration_metrics
+from stages.statistics.ranking import ranking_metrics
 
 LABELS = np.array([1, 1, 0, 0, 0, 1, 0])
 LESIONS = np.array(["a", "a", "b", "b", "c", "d", "e"])
@@ -79,35 +80,30 @@ def test_the_intervals_coverage_over_200_data_sets_of_clustered_lesions():
     assert 0.92 <= covered / 200 <= 0.98
 
 
-def test_a_mean_over_seeds_has_the_variance_of_lesions_and_of_seeds():
-    """Truth .9, lesions' error .01 shared by the runs, seeds' error .02: a mean of 4 varies by .01^2 + .02^2 / 4."""
-    rng, key, errors = np.random.default_rng(0), ("all", "roc_auc"), []
-    for _ in range(300):
-        lesions = 0.01 * rng.normal(size=500)
-        runs = [{key: np.append(0.9, 0.9 + lesions) + 0.02 * rng.normal()} for _ in range(4)]
-        mean = mean_over_seeds(runs, rng)[key]
-        assert mean[0] == pytest.approx(np.mean([run[key][0] for run in runs]))
-        errors.append(mean[1:].var())
-    assert np.mean(errors) == pytest.approx(0.01**2 + 0.02**2 / 4, rel=0.05)
+@pytest.mark.parametrize(
+    ("seeds", "of_seeds", "of_both", "shared"),
+    [(3, 1, 0.05, 0.05), (3, 1, 0.7, 0.5), (3, 0, 1, 0.5), (5, 1, 0.3, 0.3), (5, 0, 1, 0.05)],
+)
+def test_the_interval_of_a_mean_over_seeds_covers_the_truth(seeds, of_seeds, of_both, shared):
+    """Errors of the trainings, of what each makes of the sample, and of the sample; three seeds covered .80 before."""
+    rng, key, covered, runs = np.random.default_rng(0), ("all", "roc_auc"), 0, 600
+    for _ in range(runs):
+        found = of_seeds * rng.normal(size=seeds) + of_both * rng.normal(size=seeds) + shared * rng.normal()
+        drawn = shared * rng.normal(size=400) + of_both * rng.normal(size=(seeds, 400))
+        each = [{key: np.append(value, value + noise)} for value, noise in zip(found, drawn, strict=True)]
+        mean = mean_over_seeds(each, rng)[key]
+        assert mean[0] == pytest.approx(found.mean())
+        bounds = interval(mean, bounded=False)
+        covered += bounds["low"] <= 0 <= bounds["high"]
+    assert 0.92 <= covered / runs <= 0.985
 
 
-@pytest.mark.parametrize(("of_seeds", "of_both"), [(0.0, 0.5), (0.1, 0.5), (0.0, 2.0)])
-def test_what_a_training_makes_of_single_lesions_is_counted_once(of_seeds, of_both):
-    """Two ways of three trainings on the same 200 lesions: seeds vary by themselves and in what they make of each."""
-    rng, key, errors, differences = np.random.default_rng(1), ("all", "roc_auc"), [], []
-    for _ in range(150):
-        shared, draws = rng.normal(size=200), rng.multinomial(200, np.full(200, 1 / 200), size=300)
-        means = []
-        for _ in range(2):
-            runs = [shared + of_both * rng.normal(size=200) + of_seeds * rng.normal() for _ in range(3)]
-            found = [{key: np.append(run.mean(), draws @ run / 200)} for run in runs]
-            means.append(mean_over_seeds(found, np.random.default_rng(2))[key])
-        difference = means[0] - means[1]
-        differences.append(difference[0])
-        errors.append(difference[1:].var())
-    truth = 2 * (of_seeds**2 + of_both**2 / 200) / 3
-    assert np.var(differences) == pytest.approx(truth, rel=0.4)
-    assert truth * 0.8 < np.mean(errors) < truth * 1.45  # before: up to three times the truth
+def test_an_image_is_compared_within_its_source_where_every_replicate_has_a_pair():
+    table = pd.DataFrame({"melanoma": LABELS, "lesion_id": LESIONS})
+    assert not draw_sample(table, replicates=50, seed=0).compares_within_sources  # one source, which is not known
+    assert not draw_sample(table.assign(dataset=list("aaaabbb")), replicates=50, seed=0).compares_within_sources
+    many = pd.concat([table.assign(lesion_id=table["lesion_id"] + str(n), dataset="ab"[n % 2]) for n in range(20)])
+    assert draw_sample(many, replicates=50, seed=0).compares_within_sources
 
 
 def test_a_mean_over_equal_seeds_is_one_of_them():

@@ -17,11 +17,9 @@ from stages.statistics.metrics import (
     equal_mass,
     equal_width,
     point_estimate,
-    ranking_metrics,
     reliability,
-    threshold_at_sensitivity,
-    unit_weights,
 )
+from stages.statistics.ranking import ranking_metrics, threshold_at_sensitivity, unit_weights
 
 RNG = np.random.default_rng(0)
 LABELS = (RNG.uniform(size=400) < 0.2).astype(int)

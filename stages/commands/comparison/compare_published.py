@@ -2,7 +2,7 @@
 
     melanoma-kd compare_published
 
-Reads metrics/<name>/evaluation: predictions.csv and model_index.csv (which models are shown in detail); and
+Reads metrics/<name>/evaluation: predictions.csv, images.csv and model_index.csv (which models are shown in detail); and
 metrics/published/<name>.csv. Writes metrics/<name>/published.csv and published_comparisons.csv. A leaf: it needs
 nothing but these files, which Git holds.
 """
@@ -15,10 +15,12 @@ import pandas as pd
 
 from stages.commands.comparison.published import compare
 from stages.commands.holdout import evaluation_of
-from stages.foundation.files import write_csv, writing
+from stages.evaluation.frozen import IMAGES
+from stages.foundation.files import read_table, write_csv, writing
 from stages.foundation.params import read_params
 from stages.foundation.predictions import IDS
 from stages.foundation.settings import Data, Evaluate
+from stages.foundation.splits import SOURCE
 from stages.reporting.labels import read_index
 
 
@@ -41,12 +43,9 @@ def main(_: argparse.Namespace) -> None:
     frozen, published = (
         pd.read_csv(path, dtype=IDS, keep_default_na=False) for path in (tables / "predictions.csv", source)
     )
-    holdout = frozen.query("split == 'holdout'")
+    holdout = frozen.query("split == 'holdout'").merge(read_table(tables / IMAGES)[["image_id", SOURCE]], on="image_id")
     ours = list(read_index(tables).query("detail == 'yes'")["model"])
-    rule = params.evaluate
-    models, tests = compare(
-        holdout, published, ours, sensitivity=rule.sensitivity, replicates=rule.replicates, seed=rule.seed
-    )
+    models, tests = compare(holdout, published, ours, params.evaluate)
     with writing(metrics / "published.csv", metrics / "published_comparisons.csv") as (numbers, comparisons):
         write_csv(numbers, models)
         write_csv(comparisons, tests)

@@ -15,7 +15,7 @@ from stages.foundation.names import CONTROL
 from stages.foundation.settings import Evaluate, Kd
 from stages.statistics.comparisons import Pair, comparison_table
 from stages.statistics.intervals import Estimates, draw_sample, mean_over_seeds
-from stages.statistics.metrics import threshold_at_sensitivity
+from stages.statistics.ranking import threshold_at_sensitivity
 
 TURNS = {1: "", 4: "_turned"}  # quarter turns -> the ending of a model's name
 COLUMNS = ["changed", "folds", "seeds", "turns", "model", "reference_changed", "reference"]  # the table's first
@@ -82,12 +82,13 @@ def _compared(
     }
     pairs = [Pair(str(turns), f"model{ending}", f"reference{ending}") for turns, ending in TURNS.items()]
     sample = draw_sample(procedure.folds[0], replicates=1, seed=settings.seed)  # no test of single models reads it
-    table = comparison_table(pairs, estimates, sample, p={}).rename(columns={"family": "turns"})
+    table = comparison_table(pairs, lambda name, _: estimates[name], sample, p={}).rename(columns={"family": "turns"})
     keys = zip(table["reference"], table["at"], table["metric"], strict=True)
     table["reference_value"] = [float(estimates[name][at, metric][0]) for name, at, metric in keys]
     names = {"changed": model[0], "model": model[1], "reference_changed": reference[0], "reference": reference[1]}
     table = table.assign(**names, folds=len(procedure.folds), seeds=1 + len(procedure.kd.seeds))
-    table = table.drop(columns=["compares", "p_obuchowski", "p_holm", "margin", "claim"])  # Holm's: a pair each
+    unused = ["compares", "primary", "low_given", "high_given", "p_obuchowski", "p_holm", "margin", "claim"]
+    table = table.drop(columns=unused)  # Holm's is of a family, and here is a pair each
     return table[COLUMNS + [name for name in table.columns if name not in COLUMNS]]
 
 

@@ -2,33 +2,40 @@
 
 import pandas as pd
 
-from stages.evaluation.scores import OPERATING_POINT, score, stack, tidy
+from stages.evaluation.scores import OPERATING_POINT, PLATT, blanks_filled, score, stack, tidy
+from stages.foundation.settings import Evaluate
 from stages.statistics.comparisons import Pair, comparison_table
+from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import draw_sample
-from stages.statistics.metrics import threshold_at_sensitivity
+from stages.statistics.refits import refit
 
-AT = "threshold from the holdout"  # the study published no predictions for val
+AT = {  # the study published no predictions for val
+    OPERATING_POINT: "threshold from the holdout",
+    PLATT: "platt from the holdout",
+}
 
 
 def compare(
-    holdout: pd.DataFrame, published: pd.DataFrame, ours: list[str], *, sensitivity: float, replicates: int, seed: int
+    holdout: pd.DataFrame, published: pd.DataFrame, ours: list[str], settings: Evaluate
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the metrics of the published models and of ours, and paired tests of ours against each of them.
 
-    holdout: image_id, lesion_id, melanoma and a column per model; published: image_id, melanoma, a column per model.
-    The published models have no threshold from val, so each model decides at the one that reaches the wanted
-    sensitivity on the holdout itself, which flatters all alike. ValueError unless both tables are of the same images.
+    holdout: image_id, lesion_id, melanoma, perhaps SOURCE, and a column per model; published: image_id, melanoma, a
+    column per model. The published models have no threshold and no scaling from val, so each model has those of the
+    holdout itself, in each replicate its own, which flatters all alike. ValueError unless both tables are of the same
+    images.
     """
     names = [name for name in published.columns if name not in ("image_id", "melanoma")]
     both = holdout.merge(published, on="image_id", how="outer", suffixes=("", "_published"), indicator=True)
     if not (both["_merge"] == "both").all() or not (both["melanoma"] == both["melanoma_published"]).all():
         raise ValueError("the published predictions are of other images than this holdout, or have other labels")
-    sample = draw_sample(both, replicates=replicates, seed=seed)
-    p = {name: both[name].to_numpy() for name in [*names, *ours]}
-    cuts = {name: threshold_at_sensitivity(sample.labels, values, sensitivity) for name, values in p.items()}
-    estimates = {name: score(sample, values, cuts[name]) for name, values in p.items()}
-    tables = {name: tidy(sample, p[name], cuts[name], estimates[name]) for name in p}
-    models = stack(tables, "model").replace({"at": {OPERATING_POINT: AT}})
+    sample, coverage = draw_sample(both, replicates=settings.replicates, seed=settings.seed), settings.coverage
+    p, tables, estimates = {name: both[name].to_numpy() for name in [*names, *ours]}, {}, {}
+    for name, values in p.items():
+        decision = fit_decision(sample.labels, values, sensitivity=settings.sensitivity, coverage=coverage)
+        chosen = refit(sample, values, decision, coverage)
+        estimates[name] = score(sample, values, decision.threshold, chosen)
+        tables[name] = tidy(sample, values, decision.threshold, estimates[name])
     pairs = [Pair(f"against {name}", model, name) for name in names for model in ours]
-    tests = comparison_table(pairs, estimates, sample, p).replace({"at": {OPERATING_POINT: AT}})
-    return models, tests
+    tests = comparison_table(pairs, lambda name, _: estimates[name], sample, p)
+    return blanks_filled(stack(tables, "model")).replace({"at": AT}), tests.replace({"at": AT})

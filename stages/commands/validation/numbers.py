@@ -13,6 +13,7 @@ from stages.foundation.settings import Evaluate
 from stages.statistics.calibration import RAW, calibration_rows
 from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import share
+from stages.statistics.refits import held
 
 TABLES = ("metrics", "calibration", "shares", "consequences", "subgroups", "bands")
 ALL, ANSWERED = "all", "not refused"  # images that the metrics are of
@@ -32,13 +33,13 @@ def external_tables(
     if not sample.has_both_classes:
         raise ValueError("too few patients with other lesions alone: a bootstrap over patients may draw none")
     estimates = score(sample, p, decision.threshold)
-    metrics = {ALL: tidy(sample, p, decision.threshold, estimates)}
+    metrics = {ALL: _held(tidy(sample, p, decision.threshold, estimates))}
     answered = table[~refused]
     if refused.any():
         part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
         if part.has_both_classes:
-            metrics[ANSWERED] = tidy(part, q, decision.threshold, score(part, q, decision.threshold))
-    lesions, called = table["lesion"].to_numpy(), p >= decision.threshold
+            metrics[ANSWERED] = _held(tidy(part, q, decision.threshold, score(part, q, decision.threshold)))
+    lesions, file = table["lesion"].to_numpy(), held(decision, len(sample.weights))
     calibrations = {"none": RAW, "as in the file": decision.calibration}
     bands = {
         "roc": curves.roc_band(sample.labels, p, sample.weights),
@@ -48,7 +49,7 @@ def external_tables(
         "metrics": stack(metrics, "images"),
         "calibration": calibration_rows(sample, p, calibrations).rename(columns={"at": "calibration"}),
         "shares": shares(sample, p, refused, decision),
-        "consequences": consequence_rows(sample, lesions, called, settings.threshold_probability, prevalences),
+        "consequences": _held(consequence_rows(sample, lesions, p, file, settings.threshold_probability, prevalences)),
         "subgroups": subgroups(table, p, decision.threshold, settings),
         "bands": stack(bands, "curve"),
     }
@@ -58,11 +59,18 @@ def shares(sample: Sample, p: np.ndarray, refused: np.ndarray, decision: Decisio
     """Return the shares of images in each band of referral and of those refused, and the coverage of both classes."""
     bounds = interval(share(refused, sample.weights), trials=len(np.unique(sample.lesions)))
     beyond = pd.DataFrame([{"metric": "refused", **bounds}])
-    return pd.concat([referral_rows(sample, decision.referral, p), beyond], ignore_index=True)
+    bands = _held(referral_rows(sample, p, held(decision, len(sample.weights))))
+    return pd.concat([bands, beyond], ignore_index=True)
 
 
 def subgroups(table: pd.DataFrame, p: np.ndarray, threshold: float, settings: Evaluate) -> pd.DataFrame:
     """Return the metrics by age, sex, site and label, of the groups that the archive names."""
     described = table.assign(dx=table["label"], dx_type="unknown")
     rule = {"replicates": settings.replicates, "seed": settings.seed}
-    return subgroup_table(described, {"file": p}, {"file": threshold}, **rule).drop(columns="model")
+    cuts = {"file": np.full(1 + settings.replicates, threshold)}
+    return subgroup_table(described, {"file": p}, cuts, **rule).drop(columns="model")
+
+
+def _held(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of a file's own choices, which no replicate makes anew: its intervals are the given ones."""
+    return table.drop(columns=["low_given", "high_given"])

@@ -1,0 +1,81 @@
+"""The frozen files of an evaluation, from which every table but those of pixels can be made again, in a clone, too.
+
+predictions.csv holds ids, labels and each model's probability of val's and the holdout's images; images.csv what the
+archive says of every image of the three splits; model_index.csv which model is what.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stages.evaluation.evaluation import Evaluation, Predictions
+from stages.evaluation.roles import Model, Roles
+from stages.foundation.files import read_table
+from stages.foundation.predictions import IDS
+from stages.foundation.settings import Evaluate
+from stages.foundation.splits import COLUMNS, MELANOMA, SOURCE, SPLITS
+
+IMAGES, PREDICTIONS, MODELS = "images.csv", "predictions.csv", "model_index.csv"
+IMAGE_COLUMNS = ["image_id", "lesion_id", "split", *COLUMNS[2:], SOURCE]
+PREDICTION_COLUMNS = ["image_id", "lesion_id", "melanoma", "split"]  # before the models
+
+
+def image_table(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return images.csv, of split tables that have SOURCE, too."""
+    return pd.concat([table.assign(split=name) for name, table in splits.items()], ignore_index=True)[IMAGE_COLUMNS]
+
+
+def prediction_table(scored: dict[str, pd.DataFrame], p: Predictions) -> pd.DataFrame:
+    """Return predictions.csv: a row per image of val and holdout, a column per model."""
+    columns = [name for name in PREDICTION_COLUMNS if name != "split"]
+    tables = [
+        table[columns].assign(split=name, **{model: values[name] for model, values in p.items()})
+        for name, table in scored.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def read_roles(path: Path) -> Roles:
+    """Return the models of a model_index.csv."""
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False).query("kind != 'mean'").to_dict("records")
+
+    def number(text: str) -> float | None:
+        return None if text == "-" else float(text)
+
+    models = []
+    for row in rows:
+        key = row["model"].removesuffix("_turned")
+        if row["kind"] in ("student", "turned") and row["temperature"] != "-":
+            key = key.removeprefix("student_")
+        seed = None if row["seed"] == "-" else int(row["seed"])
+        kinds = {name: row[name] for name in ("label", "kind", "architecture", "role")}
+        models.append(
+            Model(key, **kinds, temperature=number(row["temperature"]), alpha=number(row["alpha"]), seed=seed)
+        )
+    return Roles(models)
+
+
+def read_images(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return split -> the images that images.csv of a folder says are in it, with the column melanoma."""
+    images = read_table(folder / IMAGES)
+    images["melanoma"] = (images["dx"] == MELANOMA).astype(int)
+    return {name: images[images["split"] == name].reset_index(drop=True) for name in SPLITS}
+
+
+def read_frozen(folder: Path, settings: Evaluate) -> Evaluation:
+    """Return the evaluation of the frozen files of a folder; ValueError where they do not fit."""
+    roles, splits, table = (
+        read_roles(folder / MODELS),
+        read_images(folder),
+        pd.read_csv(folder / PREDICTIONS, dtype=IDS),
+    )
+    table = table.set_index("image_id")
+    scored = {name: splits[name] for name in ("val", "holdout")}
+    p: Predictions = {model.name: {} for model in roles.models}
+    for name, images in scored.items():
+        of_split = table[table["split"] == name]
+        if list(of_split.index) != list(images["image_id"]) or (of_split["melanoma"].array != images["melanoma"]).any():
+            raise ValueError(f"{folder}: {PREDICTIONS} and {IMAGES} do not have the same images of {name}")
+        for model in roles.models:
+            p[model.name][name] = of_split[model.name].to_numpy()
+    return Evaluation(scored, p, roles, settings)
