@@ -24,10 +24,8 @@ PLACES = {"within sources": "ROC-AUC within one source", "all": "over all images
 ALONE = "the source alone, no image"
 LISTED = [  # the metrics of "shown" and "not shown"
     ("within sources", "roc_auc"),
-    *(("all", name) for name in ("roc_auc", "average_precision", "mean_specificity", "log_loss", "ece")),
+    *(("all", name) for name in ("roc_auc", "average_precision", "mean_specificity", "log_loss")),
     *((at, "log_loss") for at in ("platt", "platt from the holdout")),
-    ("operating point", "sensitivity"),
-    ("operating point", "specificity"),
 ]
 SPEED_HEADS = ["MB", "ms, p50 (p95)"]
 
@@ -36,7 +34,7 @@ def principal(results: Results) -> dict[str, str]:
     """Return the models that README shows, by label -> what people call them."""
     teachers, index = len(labels_of(results.index, role="distilling")), results.index
     return {
-        teacher_of(index): f"teachers, mean of {teachers}" if teachers > 1 else "teacher",
+        teacher_of(index): "teachers, their mean" if teachers > 1 else "teacher",
         label_of(index, role="selected"): "student, distilled",
         results.int8: "the same, int8 weights: the released file",
         labels_of(index, role="control")[0]: "control: the student without a teacher",
@@ -60,13 +58,15 @@ def headline_table(results: Results) -> str:
 
 def headline_figure(results: Results) -> str:
     """Return ROC-AUC within sources as a picture: an interval each, the teachers' as a band behind."""
-    names, within = principal(results), "split == 'holdout' and at == 'within sources' and metric == 'roc_auc'"
-    models = results.models.query(within).set_index("model")
+    names = principal(results)
+    models = results.models.query("split == 'holdout' and metric == 'roc_auc'")
+    at = "within sources" if "within sources" in set(models["at"]) else "all"
+    models = models[models["at"] == at].set_index("model")
     rows = models.loc[[name for name in names if name in models.index], ["value", "low", "high"]].astype(float)
     with canvas(7.2, 2.1) as (figure, (axis,)):
         intervals(axis, rows, [names[str(label)] for label in rows.index])
         axis.axvspan(*rows.iloc[0][["low", "high"]], alpha=0.08, color=LOOKS[0][0], linewidth=0)
-        axis.set_xlabel("ROC-AUC within one clinic and camera, holdout, 95 % interval")
+        axis.set_xlabel(f"{metric_text({'at': at, 'metric': 'roc_auc'})}, holdout, 95 % interval")
     return on_white(
         as_svg(figure, "ROC-AUC within sources of teachers, student, released file, control and published student")
     )
@@ -141,11 +141,9 @@ def difference_table(results: Results, *, significant: bool) -> str:
 def principal_pairs(results: Results) -> pd.DataFrame:
     """Return the comparisons README lists: with teacher, control, fp32, best baseline, published student."""
     table = results.comparisons
-    within = "split == 'holdout' and at == 'within sources' and metric == 'roc_auc'"
-    auc = results.models.query(within).set_index("model")["value"].astype(float)
-    best = auc.loc[labels_of(results.index, kind="baseline")].idxmax()
-    families = ["student against teacher", "student against teacher, all seeds"]
-    families += ["distillation against control, all seeds", "int8 against fp32"]
+    auc = results.models.query("split == 'holdout' and metric == 'roc_auc' and at == 'all'").set_index("model")["value"]
+    best = auc.loc[labels_of(results.index, kind="baseline")].astype(float).idxmax()
+    families = ["student against teacher", "distillation against control, all seeds", "int8 against fp32"]
     principal = table["family"].isin(families) | table["reference"].isin([best, results.published_student])
     listed = pd.Series(list(zip(table["at"], table["metric"], strict=True)), table.index).isin(LISTED)
     return table[principal & listed]
@@ -187,6 +185,7 @@ def comparison_table(comparisons: pd.DataFrame) -> str:
 
 
 def model_table(results: Results) -> str:
-    """Return the headline numbers of every model on the holdout, published ones first."""
-    rows = results.rows([*results.published, *results.index["label"]], HEADLINE_HEADS)
+    """Return the headline numbers of the models on the holdout, published ones first."""
+    single = results.index[results.index["kind"] != "turned"]["label"]  # over four turns, their means alone
+    rows = results.rows([*results.published, *single], HEADLINE_HEADS)
     return Table(["model", *HEADLINE_HEADS], rows).markdown()

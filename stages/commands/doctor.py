@@ -1,11 +1,12 @@
 """Say what is wrong with this workspace, and the command that mends it; the exit status is then 1.
 
-    melanoma-kd doctor [CHECK...] | --recompute NAME
+    melanoma-kd doctor [CHECK...] | --recompute NAME | --sources TABLE
 
 Looks at the environment, the GPU, the disk, DVC's cache and remote, the archive, start weights, dvc.lock, at what
 killed runs left behind, and at which models are not made yet, which is no fault. Changes nothing. `doctor lock` alone
 needs no data: it refuses a dvc.lock that does not belong to this code, these parameters and the committed numbers.
 --recompute makes the tables of metrics/NAME again from its frozen predictions, and compares them cell by cell.
+--sources joins the clinic and camera of each image into the archive's table.
 """
 
 import argparse
@@ -24,12 +25,13 @@ from dvc.repo import Repo
 from stages.commands.cluster.results import default_remote
 from stages.commands.machine import usable_cores, visible_gpus
 from stages.commands.recomputed import recompute
+from stages.commands.sources import join_sources
 from stages.commands.state import Finding, lock, models
 from stages.foundation import command
 from stages.foundation.files import PARTIAL, sha256_file
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data, Evaluate
-from stages.foundation.splits import METADATA
+from stages.foundation.splits import METADATA, SOURCE, UNKNOWN
 from stages.images.archive import find_images, read_metadata
 from stages.images.settings import Image
 from stages.networks.settings import Compute, Init, LocalStart
@@ -112,7 +114,13 @@ def archive(params: Params) -> Iterator[Finding]:
         return
     folder = ARCHIVES / params.data.name
     try:
-        find_images(folder, read_metadata(folder)["image_id"])
+        table = read_metadata(folder)
+        find_images(folder, table["image_id"])
+        if (table[SOURCE] == UNKNOWN).all():
+            what = f"{folder / METADATA}: no column {SOURCE}, so nothing can be compared within a clinic and camera"
+            yield Finding(
+                what, "melanoma-kd doctor --sources TABLE  # Harvard Dataverse's (docs/train.md)", fault=False
+            )
     except (ValueError, OSError) as error:
         first, *rest = str(error).splitlines()
         where = f"put or link an archive at {folder} (docs/train.md)"
@@ -163,6 +171,7 @@ CHECKS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recompute", metavar="NAME", help="a run's tables from its predictions: demo, ham10000, ...")
+    parser.add_argument("--sources", type=Path, metavar="TABLE", help="that has image_id and dataset")
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=f"some of {', '.join(CHECKS)}; by default all")
 
 
@@ -170,6 +179,9 @@ def main(options: argparse.Namespace) -> None:
     if unknown := set(options.checks) - set(CHECKS):
         raise ValueError(f"no check {', '.join(sorted(unknown))}; wanted some of {', '.join(CHECKS)}")
     params, faults = read_params(Params), 0
+    if options.sources:
+        join_sources(ARCHIVES / params.data.name, options.sources)
+        return
     checks = {name: CHECKS[name] for name in options.checks or CHECKS}
     if options.recompute:
         kept, settings = Path("metrics", options.recompute, "run"), read_params(Evaluated).evaluate

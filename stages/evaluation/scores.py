@@ -1,13 +1,13 @@
 """All metrics of one model on one split, with their bootstrap replicates, and the tidy table of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.statistics import decisions
-from stages.statistics.intervals import Estimates, Sample, exact_bound, interval
+from stages.foundation.probability import log_odds
+from stages.statistics.intervals import Estimates, Sample, interval
 from stages.statistics.metrics import (
     BIASED_UP,
     UNBOUNDED,
@@ -20,6 +20,7 @@ from stages.statistics.refits import Refits, recalibrated_metrics
 
 HALF, OPERATING_POINT, ALL = "0.5", "operating point", "all"  # the threshold a metric is taken at; all: none
 WITHIN, PLATT = "within sources", "platt"  # over the pairs of one source; after Platt scaling
+LESIONS = "by lesion"  # of the mean log odds of a lesion's images
 GIVEN = "given"  # beginning of the key of a metric whose threshold or scaling no replicate chooses anew
 
 
@@ -35,6 +36,7 @@ def score(
     labels, weights = sample.labels, sample.weights
     groups: dict[str, Callable[[], Metrics]] = {
         ALL: lambda: ranking_metrics(labels, p, weights) | calibration_metrics(labels, p, weights),
+        LESIONS: lambda: ranking_by_lesion(sample, p),
         HALF: lambda: decision_metrics(labels, p, 0.5, weights),
         OPERATING_POINT: lambda: decision_metrics(labels, p, threshold, weights),
     }
@@ -50,6 +52,23 @@ def score(
         }
     wanted = groups if only is None else [only, f"{GIVEN} {only}"]
     return {(at, name): values for at in groups if at in wanted for name, values in groups[at]().items()}
+
+
+def ranking_by_lesion(sample: Sample, p: np.ndarray) -> Metrics:
+    """Return ranking_metrics where a lesion counts once, by the mean log odds of its images."""
+    first, index, images = lesions_of(sample, sample.lesions)
+    mean = np.bincount(index, log_odds(p)) / images
+    return ranking_metrics(sample.labels[first], mean, sample.weights[:, first])
+
+
+def lesions_of(sample: Sample, lesions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each lesion's first image, (lesions,), each image's lesion, (images,), and the images of each lesion.
+
+    lesions: of the images, (images,). A lesion with images of both classes is two.
+    """
+    keys = 2 * np.unique(lesions, return_inverse=True)[1] + sample.labels
+    _, first, index, images = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    return first, index, images
 
 
 def fixed(chosen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -77,7 +96,7 @@ def tidy(sample: Sample, p: np.ndarray | None, threshold: float | None, estimate
     or scaling held fixed, NaN where there is none.
     """
     thresholds = {HALF: 0.5} if threshold is None else {HALF: 0.5, OPERATING_POINT: threshold}
-    trials = {at: _trials(sample, None if p is None else p >= thresholds[at]) for at in (HALF, OPERATING_POINT)}
+    trials = {at: trials_of(sample, None if p is None else p >= thresholds[at]) for at in (HALF, OPERATING_POINT)}
     rows = []
     for at, metric in asked(estimates):
         how = {"bounded": metric not in UNBOUNDED, "biased_up": metric in BIASED_UP}
@@ -106,85 +125,9 @@ def _cell(value: float | str) -> str:
     return "-" if pd.isna(value) else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _trials(sample: Sample, called: np.ndarray | None) -> dict[str, int]:
+def trials_of(sample: Sample, called: np.ndarray | None) -> dict[str, int]:
     """Return the number of lesions in the denominator of each share, of ppv and npv where it is one model's."""
     denominators = {"sensitivity": sample.labels == 1, "specificity": sample.labels == 0}
     if called is not None:
         denominators |= {"ppv": called, "npv": ~called}
     return {name: sample.lesions_of(member) for name, member in denominators.items()}
-
-
-def referral_rows(sample: Sample, p: np.ndarray, refits: Refits) -> pd.DataFrame:
-    """Return the coverage of both classes and the shares of images in each band, a row each, with their intervals."""
-    melanomas, others = (sample.lesions_of(sample.labels == y) for y in (1, 0))
-    trials = {"coverage_melanoma": melanomas, "cannot_tell_melanoma": melanomas, "coverage_other": others}
-    redrawn = {"melanoma_from": refits.melanoma_from, "other_up_to": refits.other_up_to}
-    estimates = {
-        (at, metric): values
-        for at, bounds in {ALL: redrawn, f"{GIVEN} {ALL}": fixed(redrawn)}.items()
-        for metric, values in decisions.referral_metrics(sample.labels, p, sample.weights, **bounds).items()
-    }
-    lesions = len(np.unique(sample.lesions))
-    return pd.DataFrame(
-        [
-            {"metric": metric, **bounds_of(estimates, (at, metric), trials=trials.get(metric, lesions))}
-            for at, metric in asked(estimates)
-        ]
-    )
-
-
-def consequence_rows(
-    sample: Sample, lesions: np.ndarray, p: np.ndarray, refits: Refits, costs: float, prevalences: Sequence[float]
-) -> pd.DataFrame:
-    """Return predictive values, net benefit and counts among 1,000 lesions, by prevalence.
-
-    lesions: of the images, (images,). A lesion counts once, as the mean of its images' decisions. costs: the threshold
-    probability of net benefit. Where all melanomas were found, or none, the interval reaches to what the exact bound
-    of that sensitivity would mean; likewise the specificity.
-    """
-    redrawn, given = lesion_decisions(sample, lesions, p, refits)
-    rows = []
-    for prevalence in prevalences:
-        results = {
-            at: [
-                decisions.consequences(
-                    case["sensitivity"], case["specificity"], prevalence=prevalence, threshold_probability=costs
-                )
-                for case in cases
-            ]
-            for at, cases in {"": _cases(sample, redrawn), "_given": _cases(sample, given)}.items()
-        }
-        for metric in results[""][0]:
-            cells: dict[str, Any] = {"prevalence": prevalence, "metric": metric}
-            for at, cases in results.items():
-                bounds = [interval(values[metric], bounded=metric in ("ppv", "npv")) for values in cases]
-                cells |= {"value": bounds[0]["value"]}
-                cells |= {
-                    f"low{at}": min(row["low"] for row in bounds),
-                    f"high{at}": max(row["high"] for row in bounds),
-                }
-            rows.append(cells)
-    return pd.DataFrame(rows)
-
-
-def lesion_decisions(sample: Sample, lesions: np.ndarray, p: np.ndarray, refits: Refits) -> tuple[Metrics, Metrics]:
-    """Return the decision metrics by lesion, the mean of its images' decisions: redrawn, and with the threshold given.
-
-    A lesion with images of both classes is two.
-    """
-    keys = 2 * np.unique(lesions, return_inverse=True)[1] + sample.labels
-    _, index, images = np.unique(keys, return_inverse=True, return_counts=True)
-    weights = sample.weights / images[index]
-    redrawn = redrawn_decision_metrics(sample.labels, p, weights, thresholds=refits.thresholds)
-    given = decision_metrics(sample.labels, p, float(refits.thresholds[0]), weights)
-    redrawn, given = ({name: shares.round(12) for name, shares in each.items()} for each in (redrawn, given))
-    return redrawn, given
-
-
-def _cases(sample: Sample, shares: Metrics) -> list[Metrics]:
-    """Return sensitivity and specificity, and where replicates say nothing of one's interval, its exact bound, too."""
-    cases = [shares]
-    for metric, trials in _trials(sample, None).items():
-        if (bound := exact_bound(shares[metric], trials)) is not None:
-            cases.append(shares | {metric: np.full_like(shares[metric], bound)})
-    return cases

@@ -16,17 +16,17 @@ from stages.evaluation.scores import (
     OPERATING_POINT,
     blanks_filled,
     bounds_of,
-    consequence_rows,
     fixed,
     joined,
-    referral_rows,
     stack,
     tidy,
 )
 from stages.evaluation.subgroups import subgroup_table
+from stages.evaluation.uses import consequence_rows, referral_rows, unlikely_rows
 from stages.statistics import decisions
-from stages.statistics.calibration import calibration_rows
+from stages.statistics.calibration import calibration_rows, ece_if_calibrated
 from stages.statistics.comparisons import Margins, Pair, comparison_table
+from stages.statistics.intervals import interval
 
 STUDENT, STUDENTS = "student against teacher", "student against teacher, all seeds"
 INT8 = "int8 against fp32"
@@ -37,14 +37,18 @@ def models(evaluation: Evaluation) -> pd.DataFrame:
 
     at: "all" for what needs no threshold, the threshold, or the scaling after which calibration is measured.
     """
-    tables = {}
+    tables, settings = {}, evaluation.settings
     for split, sample in evaluation.samples.items():
         for name, estimates in evaluation.estimates[split].items():
             p = evaluation.p[name][split] if name in evaluation.p else None
             tables[name, split] = tidy(sample, p, evaluation.thresholds.get(name), estimates)
     for name in evaluation.roles.upright:
         scaled = calibration_rows(evaluation.samples["holdout"], evaluation.holdout[name], evaluation.scalings[name])
-        table = pd.concat([tables[name, "holdout"], scaled.assign(threshold="-")])
+        drawn = ece_if_calibrated(evaluation.holdout[name], replicates=settings.replicates, seed=settings.seed)
+        expected = {"at": "if calibrated", "metric": "ece", **interval(np.append(np.median(drawn), drawn))}
+        table = pd.concat(
+            [tables[name, "holdout"], pd.concat([scaled, pd.DataFrame([expected])]).assign(threshold="-")]
+        )
         tables[name, "holdout"] = table.drop_duplicates(
             ["at", "metric"]
         )  # Platt's main metrics, fitted anew, are there
@@ -102,8 +106,8 @@ def subgroups(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def decided(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the three tables below as one."""
-    tables = {"referral": referral, "consequences": consequences, "repeatability": repeatability}
+    """Return the four tables below as one."""
+    tables = {"referral": referral, "unlikely": unlikely, "consequences": consequences, "repeatability": repeatability}
     return joined({name: build(evaluation) for name, build in tables.items()})
 
 
@@ -114,6 +118,16 @@ def referral(evaluation: Evaluation) -> pd.DataFrame:
         rule = evaluation.decisions[name].referral
         table = referral_rows(evaluation.samples["holdout"], p, evaluation.refits(name))
         return pd.DataFrame(vars(rule), index=table.index).join(table)
+
+    return evaluation.by_model(rows, evaluation.roles.detailed)
+
+
+def unlikely(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the share of each diagnosis that a model says is unlikely to be a melanoma: of cancers, too."""
+    sample, diagnoses = evaluation.samples["holdout"], evaluation.tables["holdout"]["dx"].to_numpy()
+
+    def rows(name: str, p: np.ndarray) -> pd.DataFrame:
+        return unlikely_rows(sample, diagnoses, p, evaluation.refits(name))
 
     return evaluation.by_model(rows, evaluation.roles.detailed)
 

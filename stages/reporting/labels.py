@@ -21,6 +21,7 @@ METRIC_NAMES = {
 PLACES = {  # where a metric is computed, besides at a threshold -> what follows its name
     "all": "",
     "within sources": " within sources",
+    "by lesion": " by lesion",
     "platt": ", recalibrated",
     "platt from the holdout": ", recalibrated on the holdout",
     "temperature": ", temperature-scaled",
@@ -134,8 +135,8 @@ def p_text(p: float) -> str:
 
 
 def interval_text(value: float, low: float, high: float) -> str:
-    """Return a metric with its interval, three decimals."""
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    """Return a metric with its interval, three decimals; alone where it cannot vary, as 0.5 by the source within it."""
+    return f"{value:.3f}" if low == high else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def difference_text(row: Any, detail: str = "") -> str:

@@ -34,6 +34,12 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
         "Holdout; groups under 20 melanomas are marked. A gap is that of the largest and the smallest level of 20 "
         "melanomas or more; it is above 0 by chance alone.",
     ),
+    "unlikely": (
+        "Melanoma unlikely, by diagnosis",
+        "decisions.csv",
+        "Holdout; share of each diagnosis in this band. It looks for melanoma alone: bcc, basal cell carcinoma, and "
+        "akiec, actinic keratosis or intraepithelial carcinoma, count as other.",
+    ),
     "repeatability": (
         "Repeatability",
         "decisions.csv",

@@ -80,6 +80,21 @@ def findings(comparisons: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def counted(consequences: pd.DataFrame, label: str) -> list[str]:
+    """Return what a model's decisions mean among 1,000 lesions, a sentence for each share of melanomas."""
+    names = {"found": "melanomas_found", "missed": "melanomas_missed", "other lesions flagged": "false_alarms"}
+    sentences = []
+    for prevalence, rows in consequences[consequences["model"] == label].groupby("prevalence", sort=False):
+        counts = rows.set_index("metric")[["value", "low", "high"]].astype(float)
+        said = (
+            f"{value:.0f} {name} ({low:.0f} to {high:.0f})"
+            for name, key in names.items()
+            for value, low, high in [counts.loc[f"{key}_of_1000"].tolist()]
+        )
+        sentences.append(f"Of 1,000 lesions, {1000 * float(str(prevalence)):.0f} melanomas: {', '.join(said)}.")
+    return sentences
+
+
 def claim_text(row: dict[Hashable, Any]) -> str:
     """Return what a row of comparisons shows of its margin, to follow a sentence; nothing where none is set."""
     return "" if row["claim"] == "-" else f"; within {row['margin']}: {row['claim']}"

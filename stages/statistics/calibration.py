@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from stages.deployment.decision import Calibration
 from stages.foundation.probability import log_odds
 from stages.statistics.intervals import Sample, interval
-from stages.statistics.metrics import BIASED_UP, UNBOUNDED, calibration_metrics
+from stages.statistics.metrics import BIASED_UP, BINS, UNBOUNDED, calibration_metrics, equal_width
 
 C = 1e4  # scikit-learn's inverse of the regularization: keeps the slope finite on a perfectly separated val
 RAW = Calibration(1.0, 0.0)  # leaves p as it is
@@ -38,6 +38,16 @@ def calibration_rows(sample: Sample, p: np.ndarray, calibrations: dict[str, Cali
         for metric, values in calibration_metrics(sample.labels, calibration(p), sample.weights).items()
     ]
     return pd.DataFrame(rows)
+
+
+def ece_if_calibrated(p: np.ndarray, *, replicates: int, seed: int) -> np.ndarray:
+    """Return the ECE that these probabilities would show if they were true, float (replicates,).
+
+    Labels are drawn from p, (images,): with few images ECE is above 0 however well a model is calibrated.
+    """
+    drawn = np.random.default_rng(seed).random((replicates, len(p))) < p
+    member = equal_width(p)[:, None] == np.arange(BINS)
+    return np.abs((drawn - p) @ member).sum(axis=1) / len(p)
 
 
 def _fit(labels: np.ndarray, p: np.ndarray, *, intercept: bool) -> Calibration:

@@ -99,6 +99,15 @@ def referral_metrics(
 
 
 @by_blocks
+def unlikely_share(
+    p: np.ndarray, weights: np.ndarray, *, melanoma_from: np.ndarray, other_up_to: np.ndarray
+) -> np.ndarray:
+    """Return the share of images in the band "melanoma unlikely", float (weightings,)."""
+    unlikely = (p < melanoma_from[:, None]) & (p <= other_up_to[:, None])
+    return (weights * unlikely).sum(axis=1) / weights.sum(axis=1)
+
+
+@by_blocks
 def risk_coverage(labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the error rate at threshold 0.5 on the surest SHARES of the images, float (weightings, shares).
 

@@ -42,6 +42,12 @@ class Sample:
             paired |= kinds[0] & kinds[1]
         return len(sources) > 1 and bool(paired.all())
 
+    def of(self, member: np.ndarray) -> "Sample":
+        """Return the images of a boolean mask, (images,), as they were drawn; all once where none of them was."""
+        drawn = self.weights[:, member]
+        drawn = np.maximum(drawn, ~drawn.any(axis=1, keepdims=True))
+        return Sample(self.labels[member], self.lesions[member], drawn, self.sources[member])
+
     def lesions_of(self, member: np.ndarray) -> int:
         """Return how many lesions the images of a boolean mask, (images,), show."""
         return len(set(self.lesions[member].tolist()))

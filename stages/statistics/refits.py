@@ -28,6 +28,11 @@ class Refits:
     melanoma_from: np.ndarray
     other_up_to: np.ndarray
 
+    @property
+    def bounds(self) -> dict[str, np.ndarray]:
+        """Return those of referral, by name."""
+        return {"melanoma_from": self.melanoma_from, "other_up_to": self.other_up_to}
+
 
 def refit(sample: Sample, p: np.ndarray, decision: Decision, coverage: float) -> Refits:
     """Return a decision and what each replicate of val would make of it; sample and p: of val, (images,)."""

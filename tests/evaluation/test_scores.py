@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import norm
 
 from stages.deployment.decision import Decision
-from stages.evaluation.scores import bounds_of, consequence_rows, score
+from stages.evaluation.scores import bounds_of, score
+from stages.evaluation.uses import consequence_rows
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import draw_sample
 from stages.statistics.refits import held, refit

@@ -7,8 +7,9 @@ import pandas as pd
 
 from stages.deployment.decision import Decision
 from stages.evaluation import curves
-from stages.evaluation.scores import consequence_rows, referral_rows, score, stack, tidy
+from stages.evaluation.scores import score, stack, tidy
 from stages.evaluation.subgroups import subgroup_table
+from stages.evaluation.uses import consequence_rows, referral_rows
 from stages.foundation.settings import Evaluate
 from stages.statistics.calibration import RAW, calibration_rows
 from stages.statistics.intervals import Sample, draw_sample, interval
