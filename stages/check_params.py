@@ -101,6 +101,8 @@ def main() -> None:
     check_choices(params)
     check_folds(params)
     check_changes(params)
+    if params.kd.repeated != params.kd.selected:  # the report then says of one student what the seeds of another show
+        print(f"note: kd.repeated is {params.kd.repeated}, the selected student {params.kd.selected}")
     plans = {key: plan_of(params.teacher, params.views, params.init, key) for key in params.teachers}
     with files.writing(MARKER, PLANS) as (marker, folder):
         files.write_text(marker, "params.yaml is consistent\n")

@@ -102,10 +102,11 @@ def test_it_opens_with_the_verdict_and_says_no_more_than_the_tests(page, finishe
         "Did the student keep the teacher&#39;s accuracy?",
         "Did distillation help?",
         "Did int8 cost anything?",
-        "Does the operating point hold?",
+        "What does the operating point cost?",
+        "Is it the lesion or the camera?",
     ]
     assert page.index("verdicts") < page.index('id="selected-student"')
-    comparisons = pd.read_csv(finished / "metrics/demo/evaluation/comparisons.csv").query("metric == 'roc_auc'")
+    comparisons = pd.read_csv(finished / "metrics/demo/evaluation/comparisons.csv").query("primary == 'yes'")
     families = [
         "student against teacher, all seeds",
         "distillation against control, all seeds",
@@ -114,7 +115,7 @@ def test_it_opens_with_the_verdict_and_says_no_more_than_the_tests(page, finishe
     for (_, answer, number), family in zip(cards, families, strict=False):
         row = comparisons[comparisons["family"] == family].iloc[0]
         assert ("better" in answer or "worse" in answer) == (row["verdict"] in ("better", "worse"))
-        assert f"ROC-AUC {row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})" in number
+        assert f" {row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}), p" in number
 
 
 FIGURES = {
@@ -170,6 +171,16 @@ def test_the_model_card_says_what_a_card_says(finished):
     assert "Vienna" not in card
     assert not re.search(r"\n\n\| [^-]*\n(?!\|)", card)  # every table has its rows
     assert all(len(line) < 20_000 for line in card.splitlines())
+
+
+def test_no_word_says_that_what_is_no_melanoma_is_harmless():
+    """Basal cell carcinoma is "other", too."""
+    files = [ROOT / "stages/commands/predict.py", *(ROOT / "stages/reporting").iterdir(), *(ROOT / "web").iterdir()]
+    for path in (path for path in files if path.suffix in (".py", ".j2", ".js", ".html")):
+        assert not re.search(r"\b(benign|harmless)\b", path.read_text(), re.IGNORECASE), path
+    for path in ("stages/commands/predict.py", "stages/reporting/report.html.j2", "stages/reporting/model_card.md.j2"):
+        assert "basal cell carcinoma" in " ".join((ROOT / path).read_text().split()), path
+    assert "basal cell carcinoma" in (ROOT / "web/app.js").read_text()
 
 
 def test_what_the_card_points_to_is_there():

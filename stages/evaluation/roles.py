@@ -92,7 +92,7 @@ class Roles:
 
     @property
     def baselines(self) -> list[str]:
-        return [model.name for model in self.models if model.kind in ("baseline", "source")]
+        return [model.name for model in self.models if model.kind == "baseline"]
 
     @property
     def detailed(self) -> list[str]:

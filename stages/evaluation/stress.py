@@ -9,7 +9,7 @@ from stages.foundation.splits import UNKNOWN
 from stages.pictures.settings import DRAWN_LESION, UNALTERED
 from stages.pictures.skin import TONES
 from stages.statistics.intervals import bootstrap_weights, interval
-from stages.statistics.metrics import redrawn_decision_metrics, share
+from stages.statistics.metrics import redrawn_decision_metrics, redrawn_share, share
 from stages.statistics.ranking import ranking_metrics
 
 
@@ -30,22 +30,29 @@ def robustness(evaluation: Evaluation, farthest: float, altered: pd.DataFrame) -
 
     altered: image_id, alteration, strength, p_melanoma and distance, of the holdout's images at least. Decisions are
     those at the operating point; "changed": the decision differs from the one on the unaltered image. Refused images
-    count in all.
+    count in all but "changed_answered". "missed_in_silence": melanomas that are neither flagged nor refused.
     """
     sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
     decision, image_ids = evaluation.deciding(name, farthest), evaluation.tables["holdout"]["image_id"]
     unaltered, thresholds = decision.called(evaluation.holdout[name]), evaluation.refits(name).thresholds
     every, melanoma = len(np.unique(sample.lesions)), sample.labels == 1
-    trials = {"roc_auc": 0, "changed": every, "refused": every}
+    trials = {"roc_auc": 0, "changed": every, "changed_answered": every, "refused": every}
     trials |= {"sensitivity": sample.lesions_of(melanoma), "specificity": sample.lesions_of(~melanoma)}
+    trials["missed_in_silence"] = trials["sensitivity"]
     rows = []
     for (alteration, strength), group in altered.groupby(["alteration", "strength"], sort=False):
         answers = group.set_index("image_id").loc[image_ids]
         p, distance = answers["p_melanoma"].to_numpy(), answers["distance"].to_numpy()
-        shares = {"changed": decision.called(p) != unaltered, "refused": decision.refused(distance)}
+        changed, refused = decision.called(p) != unaltered, decision.refused(distance)
+        shares = {"changed": changed, "refused": refused}
         metrics = ranking_metrics(sample.labels, p, sample.weights)
         metrics |= redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
         metrics |= {metric: share(member, sample.weights) for metric, member in shares.items()}
+        answered = np.maximum(1 - metrics["refused"], 1e-9)  # where none is, none changes
+        metrics["changed_answered"] = share(changed & ~refused, sample.weights) / answered
+        seen = np.where(refused, np.inf, p)[melanoma]
+        flagged_or_refused = redrawn_share(seen, sample.weights[:, melanoma], thresholds=thresholds)
+        metrics["missed_in_silence"] = 1 - flagged_or_refused
         rows += [
             {
                 "of": alteration,

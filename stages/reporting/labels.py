@@ -130,8 +130,9 @@ def metric_text(row: Any) -> str:
 
 
 def p_text(p: float) -> str:
-    """Return a p value as "p = 0.012", never as 0."""
-    return f"p = {p:.3f}" if p >= 0.0005 else "p < 0.001"
+    """Return a p value as "p = 0.012", never as 0, nor as 0.050 where it is below."""
+    digits = 4 if 0.0495 <= p < 0.0505 else 3
+    return f"p = {p:.{digits}f}" if p >= 0.0005 else "p < 0.001"
 
 
 def interval_text(value: float, low: float, high: float) -> str:

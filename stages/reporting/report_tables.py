@@ -56,7 +56,8 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
         "Altered images",
         "stress.csv",
         "Holdout; the exported int8 student, each alteration at five strengths: ROC-AUC; at the operating point "
-        "sensitivity, specificity and the share of images whose decision changes; the share that is refused.",
+        "sensitivity, specificity and the share of images whose decision changes, of all and of the answered; the "
+        "share that is refused; the melanomas missed in silence, neither flagged nor refused.",
     ),
     "refusal": (
         "Unfamiliar pictures",

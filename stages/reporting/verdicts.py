@@ -89,7 +89,7 @@ def counted(consequences: pd.DataFrame, label: str) -> list[str]:
         said = (
             f"{value:.0f} {name} ({low:.0f} to {high:.0f})"
             for name, key in names.items()
-            for value, low, high in [counts.loc[f"{key}_of_1000"].tolist()]
+            for value, low, high in counts.loc[[f"{key}_of_1000"]].to_numpy()
         )
         sentences.append(f"Of 1,000 lesions, {1000 * float(str(prevalence)):.0f} melanomas: {', '.join(said)}.")
     return sentences

@@ -34,9 +34,19 @@ def test_every_alteration_has_five_strengths_and_every_number_an_interval(tiny):
     table = question(tiny, "stress", "alterations")
     counts = table[table["of"] != "none"].groupby("of")["strength"].agg(["nunique", "size"])
     assert (counts["nunique"] == 5).all()
-    assert (counts["size"] == 25).all()
+    assert (counts["size"] == 35).all()
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
+
+
+def test_what_is_missed_in_silence_is_neither_flagged_nor_refused(tiny):
+    stress = pd.read_csv(tiny / "models/demo/predictions/stress/altered.csv").set_index("image_id")
+    decision = pd.read_json(tiny / "models/demo/predictions/onnx/decisions.json")["student_int8"]
+    holdout = pd.read_csv(tiny / "data/processed/demo/holdout.csv").query("dx == 'mel'")["image_id"]
+    table = question(tiny, "stress", "alterations").set_index(["of", "strength", "metric"])["value"]
+    for (name, strength), group in stress.loc[holdout].groupby(["alteration", "strength"]):
+        silent = (group["p_melanoma"] < decision["threshold"]) & (group["distance"] <= decision["farthest"])
+        assert table[name, strength, "missed_in_silence"] == pytest.approx(silent.mean(), abs=1e-6)
 
 
 def test_refusals_are_counted_with_the_files_own_bound(tiny):
