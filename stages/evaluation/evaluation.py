@@ -25,17 +25,15 @@ Predictions = dict[str, dict[str, np.ndarray]]  # model -> split -> p_melanoma
 class Evaluation:
     """Labels and probabilities of all models on val and holdout, and what is computed from them, each once.
 
-    tables: val's and holdout's, with the columns of `images`; p: of their images, in their order. Estimates alone cover
-    the means of several seeds, too.
+    tables: val's and holdout's, with the columns of images.csv and melanoma; p: of their images, in their order.
+    Estimates alone cover the means of several seeds, too.
     """
 
     tables: dict[str, pd.DataFrame]
     p: Predictions
     roles: Roles
     settings: Evaluate
-    _estimates: dict[tuple[str, str, str | None], Estimates] = field(
-        default_factory=dict, init=False
-    )  # each is computed once
+    _estimates: dict[tuple[str, str, str | None], Estimates] = field(default_factory=dict, init=False)
     _refits: dict[str, Refits] = field(default_factory=dict, init=False)
 
     @cached_property

@@ -5,6 +5,7 @@ number itself and whose other entries are its bootstrap replicates.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ class Sample:
         """Whether every replicate does; one may not where groups with images of both classes are drawn."""
         return all(bool(self.weights[:, self.labels == y].any(axis=1).all()) for y in (0, 1))
 
-    @property
+    @cached_property
     def compares_within_sources(self) -> bool:
         """Whether there are several sources, and every replicate has a melanoma and another image from one of them."""
         paired = np.zeros(len(self.weights), dtype=bool)
