@@ -12,7 +12,7 @@ from stages.evaluation.roles import Model, Roles
 from stages.evaluation.scores import ALL, WITHIN, score, stack
 from stages.foundation.settings import Evaluate
 from stages.statistics.calibration import fit_temperature
-from stages.statistics.comparisons import FINER_REPLICATES
+from stages.statistics.comparisons import FINER
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import Estimates, Sample, draw_sample, mean_over_seeds
 from stages.statistics.refits import Refits, refit
@@ -82,8 +82,9 @@ class Evaluation:
 
     @cached_property
     def finer(self) -> "Evaluation":
-        """Return the same evaluation with FINER_REPLICATES."""
-        return replace(self, settings=self.settings.model_copy(update={"replicates": FINER_REPLICATES}))
+        """Return the same evaluation with FINER times as many replicates."""
+        replicates = FINER * self.settings.replicates
+        return replace(self, settings=self.settings.model_copy(update={"replicates": replicates}))
 
     def estimate(self, split: str, name: str, only: str | None = None) -> Estimates:
         """Return every metric of a model, or of a mean of a student's seeds, with its replicates; only: see `score`."""
