@@ -16,6 +16,7 @@ from stages.commands.state import Finding
 from stages.evaluation.evaluation import Evaluation
 from stages.evaluation.frozen import read_frozen, read_images
 from stages.evaluation.plot_data import overview, plot_data
+from stages.evaluation.scores import ALL
 from stages.evaluation.tables import TABLES
 from stages.foundation.probability import CLIP
 from stages.foundation.settings import Evaluate
@@ -88,8 +89,8 @@ def close(a: float, b: float) -> bool:
 
 def ask_sklearn(path: Path, evaluation: Evaluation) -> Iterator[Finding]:
     """Yield a finding for each of the metrics of SKLEARN that it computes otherwise."""
-    table = pd.read_csv(path, dtype={"at": str}).query("at == @ALL").set_index(["model", "split", "metric"])["value"]
-    cells = 0
+    models, cells = pd.read_csv(path, dtype={"at": str}), 0
+    table = models[models["at"] == ALL].set_index(["model", "split", "metric"])["value"]
     for name, p in evaluation.p.items():
         for split, values in p.items():
             for metric, function in SKLEARN.items():

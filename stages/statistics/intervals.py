@@ -82,7 +82,7 @@ def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: in
     return weights
 
 
-def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator) -> Estimates:
+def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator, *, groups: int = 1) -> Estimates:
     """Return the mean of several trainings' estimates; its replicates vary the trainings, too.
 
     So its intervals say what another training, not only another sample of lesions, would give: each replicate adds the
@@ -93,7 +93,8 @@ def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator) -> Estimate
     """
     replicates, n = len(next(iter(runs[0].values()))) - 1, len(runs)
     quantile = (1 + LEVEL) / 2
-    weights = rng.normal(size=(replicates, n)) / np.sqrt(n * (n - 1)) * t.ppf(quantile, n - 1) / norm.ppf(quantile)
+    wider = t.ppf(quantile, groups * (n - 1)) / norm.ppf(quantile)
+    weights = rng.normal(size=(replicates, n)) / np.sqrt(n * (n - 1)) * wider
     means = {}
     for key in runs[0]:
         values = np.stack([run[key] for run in runs])

@@ -95,11 +95,12 @@ def _compared(
 def _mean_over_folds(procedure: Procedure, student: str, ending: str, settings: Evaluate) -> Estimates:
     """Return a student's metrics over all folds; equal seeds and folds have equal draws, so that they are paired."""
     names = [f"student_{student}{seed}{ending}" for seed in ("", *(f"_seed{seed}" for seed in procedure.kd.seeds))]
-    runs = [_fold(table, names, settings, number) for number, table in enumerate(procedure.folds)]
+    folds = procedure.folds
+    runs = [_fold(table, names, settings, number, len(folds)) for number, table in enumerate(folds)]
     return {key: np.mean([run[key] for run in runs], axis=0) for key in runs[0]}
 
 
-def _fold(table: pd.DataFrame, names: list[str], settings: Evaluate, number: int) -> Estimates:
+def _fold(table: pd.DataFrame, names: list[str], settings: Evaluate, number: int, folds: int) -> Estimates:
     """Return the mean of some models' metrics on one fold's holdout; replicates and seeds differ from fold to fold."""
     val, holdout = (table[table["split"] == split] for split in ("val", "holdout"))
     sample = draw_sample(holdout, replicates=settings.replicates, seed=settings.seed + number)
@@ -108,4 +109,4 @@ def _fold(table: pd.DataFrame, names: list[str], settings: Evaluate, number: int
     for name in names:
         threshold = threshold_at_sensitivity(labels, val[name].to_numpy(), settings.sensitivity)
         runs.append(score(sample, holdout[name].to_numpy(), threshold))
-    return mean_over_seeds(runs, np.random.default_rng([settings.seed, number]))
+    return mean_over_seeds(runs, np.random.default_rng([settings.seed, number]), groups=folds)
