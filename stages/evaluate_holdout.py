@@ -109,7 +109,7 @@ def headline(evaluation: Evaluation, megabytes: float) -> dict[str, Any]:
     selected, best = evaluation.roles.one("selected"), evaluation.best_of_grid
     print(f"selected {selected}; best of the grid on val: {best.name}")
     estimates, control = (evaluation.estimate("val", name) for name in (selected, CONTROL_MODEL))
-    primary = evaluation.primary
+    primary = evaluation.primary("val")
     keys = {"roc_auc_within": (WITHIN, "roc_auc"), "roc_auc": (ALL, "roc_auc"), "log_loss": (ALL, "log_loss")}
     values = {name: round(float(estimates[key][0]), 4) for name, key in keys.items() if key in estimates}
     gain = round(float(estimates[primary][0] - control[primary][0]), 4)

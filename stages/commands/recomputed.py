@@ -84,7 +84,7 @@ def different(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def close(a: float, b: float) -> bool:
     """Return whether two numbers differ by no more than one in the last digit that a table has of them."""
-    return abs(a - b) <= TOLERANCE * 10 ** max(0, math.floor(math.log10(max(abs(a), 1))) + 1)
+    return abs(a - b) <= TOLERANCE * 10 ** math.ceil(math.log10(max(abs(a), 1)))
 
 
 def ask_sklearn(path: Path, evaluation: Evaluation) -> Iterator[Finding]:

@@ -106,11 +106,9 @@ class Evaluation:
         """Return the decision of an exported file, which refuses pictures from this distance on."""
         return self.decisions[name].model_copy(update={"farthest": farthest})
 
-    @property
-    def primary(self) -> tuple[str, str]:
-        """Return the primary metric's key: within sources where these are known, if evaluate.primary wants it."""
-        known = all(sample.compares_within_sources for sample in self.samples.values())
-        return PRIMARY[self.settings.primary if known else "pooled"]
+    def primary(self, split: str) -> tuple[str, str]:
+        """Return the primary metric's key: within sources where a split can tell it, if evaluate.primary wants it."""
+        return PRIMARY[self.settings.primary if self.samples[split].compares_within_sources else "pooled"]
 
     @property
     def holdout(self) -> dict[str, np.ndarray]:

@@ -78,7 +78,7 @@ def comparisons(evaluation: Evaluation) -> pd.DataFrame:
     claims = Margins(equivalent={INT8: margins.equivalent}, not_inferior=not_inferior)
     estimate, finer = (partial(each.estimate, "holdout") for each in (evaluation, evaluation.finer))
     sample, p = evaluation.samples["holdout"], evaluation.holdout
-    return comparison_table(pairs, estimate, sample, p, claims, finer=finer, primary=evaluation.primary)
+    return comparison_table(pairs, estimate, sample, p, claims, finer=finer, primary=evaluation.primary("holdout"))
 
 
 def counts(evaluation: Evaluation) -> pd.DataFrame:

@@ -20,7 +20,7 @@ def test_another_camera_sees_the_same_lesions_cooler(tiny):
     for camera in ("standard", "other"):
         command.call(draw_archive, [camera, "--lesions", "20", "--camera", camera], prog="draw_archive")
     tables = [(tiny / camera / METADATA).read_text() for camera in ("standard", "other")]
-    assert tables[0] == tables[1]
+    assert tables[0].replace(",standard", ",other") == tables[1]
     standard, other = mean_colour(tiny / "standard"), mean_colour(tiny / "other")
     assert other[2] / other[0] > 1.1 * standard[2] / standard[0]
 
