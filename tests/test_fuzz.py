@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stages.deployment.session import open_session
-from stages.foundation.splits import COLUMNS, METADATA
+from stages.foundation.splits import COLUMNS, METADATA, SOURCE
 from stages.images.archive import read_metadata
 from stages.images.decoding import load_rgb
 from stages.images.settings import Limits
@@ -65,14 +65,14 @@ def test_a_damaged_image_is_read_or_refused_in_a_line(form):
 
 
 def test_a_damaged_table_is_read_or_refused_by_name(tmp_path):
-    rows = [f"HAM_{number},ISIC_{number},nv,histo,6{number % 10}.0,male,back" for number in range(30)]
-    content = ("\n".join([",".join(COLUMNS), *rows]) + "\n").encode()
+    rows = [f"HAM_{number},ISIC_{number},nv,histo,6{number % 10}.0,male,back,rosendahl" for number in range(30)]
+    content = ("\n".join([",".join([*COLUMNS, SOURCE]), *rows]) + "\n").encode()
     outcomes = set()
     for mutant in mutants(content, TABLES, seed=2):
         (tmp_path / METADATA).write_bytes(mutant)
         try:
             table = read_metadata(tmp_path)
-            assert list(table.columns) == COLUMNS
+            assert list(table.columns) == [*COLUMNS, SOURCE]
             outcomes.add("read")
         except ValueError as error:
             assert str(error).startswith(str(tmp_path / METADATA))
