@@ -88,7 +88,7 @@ def main() -> None:
     name = params.data.name
     if name != DEMO:
         raise ValueError(f"data.name: {name}: its pictures may not be shown; take the demo's")
-    pictures = sorted(Path("data/raw", name).rglob("*.jpg"))[1:3]  # one is refused, one answered
+    pictures = sorted(Path("data/raw", name).rglob("*.jpg"))[:2]  # one is answered, one refused
     with writing(FIGURES / "report.png", FIGURES / "page.png") as (report, page):
         shoot_report(Path("plots", name, "report/report.html"), report)
         shoot_page(pictures, page)
