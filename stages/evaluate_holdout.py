@@ -45,7 +45,10 @@ class Params:
 
 
 def read_all(folder: Path, roles: Roles, splits: dict[str, pd.DataFrame]) -> Predictions:
-    """Return every model's probabilities of val and holdout; the ensemble's are those of the mean log odds."""
+    """Return every model's probabilities of val and holdout, the ensemble's those of the mean log odds.
+
+    They are rounded as in their tables, so that the frozen ones give the same numbers.
+    """
     scored, train = {name: splits[name] for name in ("val", "holdout")}, splits["train"]
     image_ids = {split: list(table["image_id"]) for split, table in scored.items()}
 

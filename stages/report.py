@@ -36,7 +36,7 @@ from stages.reporting.labels import (
 )
 from stages.reporting.page import TEMPLATES, Table, pictures, render
 from stages.reporting.report_tables import headline, report_tables
-from stages.reporting.verdicts import counted, findings, verdicts
+from stages.reporting.verdicts import counted, verdicts
 
 EVALUATION = ("models", "comparisons", "subgroups", "predictions")
 QUESTIONS = ("decisions", "stress", "counts")  # tables that hold several
@@ -129,7 +129,6 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
         "threshold": f"{float(decisions['threshold'].iloc[0]):.4f}",
         "size": size,
         "classes": ", ".join(classes_of(params.target)),
-        "findings": findings(tables["comparisons"]),
         "verdicts": verdicts(tables["comparisons"], models, tables["subgroups"], index, params.evaluate.sensitivity),
         "counted": counted(tables["consequences"], label_of(index, role="int8")),
         "headline": headline(tables, labels_of(index, detail="yes")),

@@ -24,7 +24,6 @@ from dvc.repo import Repo
 
 from stages.commands.cluster.results import default_remote
 from stages.commands.machine import usable_cores, visible_gpus
-from stages.commands.recomputed import recompute
 from stages.commands.sources import join_sources
 from stages.commands.state import Finding, lock, models
 from stages.foundation import command
@@ -118,9 +117,7 @@ def archive(params: Params) -> Iterator[Finding]:
         find_images(folder, table["image_id"])
         if (table[SOURCE] == UNKNOWN).all():
             what = f"{folder / METADATA}: no column {SOURCE}, so nothing can be compared within a clinic and camera"
-            yield Finding(
-                what, "melanoma-kd doctor --sources TABLE  # Harvard Dataverse's (docs/train.md)", fault=False
-            )
+            yield Finding(what, "melanoma-kd doctor --sources TABLE  # of Dataverse (docs/train.md)", fault=False)
     except (ValueError, OSError) as error:
         first, *rest = str(error).splitlines()
         where = f"put or link an archive at {folder} (docs/train.md)"
@@ -184,6 +181,8 @@ def main(options: argparse.Namespace) -> None:
         return
     checks = {name: CHECKS[name] for name in options.checks or CHECKS}
     if options.recompute:
+        from stages.commands.recomputed import recompute  # noqa: PLC0415 - the others start without scikit-learn
+
         kept, settings = Path("metrics", options.recompute, "run"), read_params(Evaluated).evaluate
         run = kept if kept.is_dir() else kept.parent
         checks = {"recompute": lambda _: recompute(run, settings)}

@@ -17,7 +17,6 @@ from stages.foundation.splits import COLUMNS, MELANOMA, SOURCE, SPLITS
 
 IMAGES, PREDICTIONS, MODELS = "images.csv", "predictions.csv", "model_index.csv"
 IMAGE_COLUMNS = ["image_id", "lesion_id", "split", *COLUMNS[2:], SOURCE]
-PREDICTION_COLUMNS = ["image_id", "lesion_id", "melanoma", "split"]  # before the models
 
 
 def image_table(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -27,9 +26,9 @@ def image_table(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def prediction_table(scored: dict[str, pd.DataFrame], p: Predictions) -> pd.DataFrame:
     """Return predictions.csv: a row per image of val and holdout, a column per model."""
-    columns = [name for name in PREDICTION_COLUMNS if name != "split"]
+    ids = ["image_id", "lesion_id", "melanoma"]
     tables = [
-        table[columns].assign(split=name, **{model: values[name] for model, values in p.items()})
+        table[ids].assign(split=name, **{model: values[name] for model, values in p.items()})
         for name, table in scored.items()
     ]
     return pd.concat(tables, ignore_index=True)
@@ -64,12 +63,8 @@ def read_images(folder: Path) -> dict[str, pd.DataFrame]:
 
 def read_frozen(folder: Path, settings: Evaluate) -> Evaluation:
     """Return the evaluation of the frozen files of a folder; ValueError where they do not fit."""
-    roles, splits, table = (
-        read_roles(folder / MODELS),
-        read_images(folder),
-        pd.read_csv(folder / PREDICTIONS, dtype=IDS),
-    )
-    table = table.set_index("image_id")
+    roles, splits = read_roles(folder / MODELS), read_images(folder)
+    table = pd.read_csv(folder / PREDICTIONS, dtype=IDS).set_index("image_id")
     scored = {name: splits[name] for name in ("val", "holdout")}
     p: Predictions = {model.name: {} for model in roles.models}
     for name, images in scored.items():

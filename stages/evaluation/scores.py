@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.foundation.probability import log_odds
-from stages.statistics.intervals import Estimates, Sample, interval
+from stages.statistics.intervals import GIVEN, Estimates, Sample, interval
 from stages.statistics.metrics import (
     BIASED_UP,
     UNBOUNDED,
@@ -21,7 +21,6 @@ from stages.statistics.refits import Refits, recalibrated_metrics
 HALF, OPERATING_POINT, ALL = "0.5", "operating point", "all"  # the threshold a metric is taken at; all: none
 WITHIN, PLATT = "within sources", "platt"  # over the pairs of one source; after Platt scaling
 LESIONS = "by lesion"  # of the mean log odds of a lesion's images
-GIVEN = "given"  # beginning of the key of a metric whose threshold or scaling no replicate chooses anew
 
 
 def score(
@@ -45,23 +44,23 @@ def score(
     if refits is not None:
         cuts, lines = {"thresholds": refits.thresholds}, {"slopes": refits.slopes, "intercepts": refits.intercepts}
         groups |= {
-            f"{GIVEN} {OPERATING_POINT}": groups[OPERATING_POINT],
+            f"{GIVEN}{OPERATING_POINT}": groups[OPERATING_POINT],
             OPERATING_POINT: lambda: redrawn_decision_metrics(labels, p, weights, **cuts),
-            f"{GIVEN} {PLATT}": lambda: recalibrated_metrics(labels, p, weights, **fixed(lines)),
+            f"{GIVEN}{PLATT}": lambda: recalibrated_metrics(labels, p, weights, **fixed(lines)),
             PLATT: lambda: recalibrated_metrics(labels, p, weights, **lines),
         }
-    wanted = groups if only is None else [only, f"{GIVEN} {only}"]
+    wanted = groups if only is None else [only, f"{GIVEN}{only}"]
     return {(at, name): values for at in groups if at in wanted for name, values in groups[at]().items()}
 
 
 def ranking_by_lesion(sample: Sample, p: np.ndarray) -> Metrics:
     """Return ranking_metrics where a lesion counts once, by the mean log odds of its images."""
-    first, index, images = lesions_of(sample, sample.lesions)
+    first, index, images = lesion_index(sample, sample.lesions)
     mean = np.bincount(index, log_odds(p)) / images
     return ranking_metrics(sample.labels[first], mean, sample.weights[:, first])
 
 
-def lesions_of(sample: Sample, lesions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def lesion_index(sample: Sample, lesions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each lesion's first image, (lesions,), each image's lesion, (images,), and the images of each lesion.
 
     lesions: of the images, (images,). A lesion with images of both classes is two.
@@ -79,7 +78,7 @@ def fixed(chosen: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def bounds_of(estimates: Estimates, key: tuple[str, str], **how: Any) -> dict[str, float]:
     """Return value, low and high of a metric, and low_given and high_given, NaN where nothing is chosen on val."""
     at, metric = key
-    given = estimates.get((f"{GIVEN} {at}", metric))
+    given = estimates.get((f"{GIVEN}{at}", metric))
     held = {"low": np.nan, "high": np.nan} if given is None else interval(given, **how)
     return interval(estimates[key], **how) | {"low_given": held["low"], "high_given": held["high"]}
 

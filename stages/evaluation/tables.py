@@ -11,7 +11,6 @@ from stages.evaluation.evaluation import Evaluation
 from stages.evaluation.roles import CONTROL_MODEL
 from stages.evaluation.scores import (
     ALL,
-    GIVEN,
     HALF,
     OPERATING_POINT,
     blanks_filled,
@@ -26,7 +25,7 @@ from stages.evaluation.uses import consequence_rows, referral_rows, unlikely_row
 from stages.statistics import decisions
 from stages.statistics.calibration import calibration_rows, ece_if_calibrated
 from stages.statistics.comparisons import Margins, Pair, comparison_table
-from stages.statistics.intervals import interval
+from stages.statistics.intervals import GIVEN, interval
 
 STUDENT, STUDENTS = "student against teacher", "student against teacher, all seeds"
 INT8 = "int8 against fp32"
@@ -144,7 +143,7 @@ def repeatability(evaluation: Evaluation) -> pd.DataFrame:
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
         redrawn = evaluation.refits(name).thresholds
-        cuts = {ALL: redrawn, f"{GIVEN} {ALL}": fixed({"thresholds": redrawn})["thresholds"]}
+        cuts = {ALL: redrawn, f"{GIVEN}{ALL}": fixed({"thresholds": redrawn})["thresholds"]}
         table = []
         for kind, member in members.items():
             lesions = sample.lesions_of(member)

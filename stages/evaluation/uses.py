@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.evaluation.scores import ALL, GIVEN, asked, bounds_of, fixed, lesions_of, trials_of
+from stages.evaluation.scores import ALL, asked, bounds_of, fixed, lesion_index, trials_of
 from stages.statistics import decisions
-from stages.statistics.intervals import Sample, exact_bound, interval
+from stages.statistics.intervals import GIVEN, Sample, exact_bound, interval
 from stages.statistics.metrics import decision_metrics, redrawn_decision_metrics
 from stages.statistics.ranking import Metrics
 from stages.statistics.refits import Refits
@@ -21,7 +21,7 @@ def referral_rows(sample: Sample, p: np.ndarray, refits: Refits) -> pd.DataFrame
     redrawn = refits.bounds
     estimates = {
         (at, metric): values
-        for at, bounds in {ALL: redrawn, f"{GIVEN} {ALL}": fixed(redrawn)}.items()
+        for at, bounds in {ALL: redrawn, f"{GIVEN}{ALL}": fixed(redrawn)}.items()
         for metric, values in decisions.referral_metrics(sample.labels, p, sample.weights, **bounds).items()
     }
     lesions = len(np.unique(sample.lesions))
@@ -69,7 +69,7 @@ def consequence_rows(
 
 def lesion_decisions(sample: Sample, lesions: np.ndarray, p: np.ndarray, refits: Refits) -> tuple[Metrics, Metrics]:
     """Return the decision metrics by lesion, the mean of its images' decisions: redrawn, and at the given threshold."""
-    _, index, images = lesions_of(sample, lesions)
+    _, index, images = lesion_index(sample, lesions)
     weights = sample.weights / images[index]
     redrawn = redrawn_decision_metrics(sample.labels, p, weights, thresholds=refits.thresholds)
     given = decision_metrics(sample.labels, p, float(refits.thresholds[0]), weights)
@@ -94,7 +94,7 @@ def unlikely_rows(sample: Sample, diagnoses: np.ndarray, p: np.ndarray, refits: 
         part = sample.of(member)
         shares = {
             (at, "melanoma_unlikely"): decisions.unlikely_share(p[member], part.weights, **bounds)
-            for at, bounds in {ALL: refits.bounds, f"{GIVEN} {ALL}": fixed(refits.bounds)}.items()
+            for at, bounds in {ALL: refits.bounds, f"{GIVEN}{ALL}": fixed(refits.bounds)}.items()
         }
         bounds = bounds_of(shares, (ALL, "melanoma_unlikely"), trials=len(np.unique(part.lesions)))
         rows.append({"of": dx, "pictures": int(member.sum()), "metric": "melanoma_unlikely", **bounds})

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from stages.pictures.settings import CameraName
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -15,7 +17,7 @@ class Camera:
     vignette: tuple[float, float]
 
 
-CAMERAS = {
+CAMERAS: dict[CameraName, Camera] = {
     "standard": Camera((1.0, 1.0, 1.0), 0.012, (0.1, 0.5)),
     "second": Camera((1.06, 1.0, 0.93), 0.02, (0.0, 0.1)),  # warmer, without dark corners: another room
     "other": Camera((0.92, 1.0, 1.08), 0.03, (0.5, 0.9)),  # another clinic's: cooler, noisier, darker corners

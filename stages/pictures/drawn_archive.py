@@ -46,7 +46,7 @@ def draw_lesion(number: int, demo: Demo) -> tuple[Lesion, dict[str, str], int]:
         "localization": str(rng.choice(SITES)),
         SOURCE: camera,
     }
-    return Lesion(dx, malignancy, (demo.seed, number)), row, 1 + int(rng.choice(len(SHOTS), p=SHOTS))
+    return Lesion(dx, malignancy, (demo.seed, number), camera), row, 1 + int(rng.choice(len(SHOTS), p=SHOTS))
 
 
 def draw_archive(folder: Path, demo: Demo) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def draw_archive(folder: Path, demo: Demo) -> pd.DataFrame:
         for shot in range(shots):
             image_id = f"ISIC_{9_000_000 + len(rows):07d}"  # outside HAM10000's range of ids
             part = PARTS[0] if number < demo.lesions / 2 else PARTS[1]
-            picture = render(lesion, shot, width=demo.width, height=demo.height, camera=row[SOURCE])
+            picture = render(lesion, shot, width=demo.width, height=demo.height)
             Image.fromarray(picture).save(folder / part / f"{image_id}.jpg", quality=90)
             rows.append(row | {"image_id": image_id})
     table = pd.DataFrame(rows)[[*COLUMNS, SOURCE]]

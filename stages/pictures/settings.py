@@ -11,7 +11,7 @@ UNALTERED = "none"  # alteration of an image as it is, at strength 0
 DRAWN_LESION = "drawn_lesion"  # the kind of picture that shows a lesion, if only a drawn one
 
 
-Camera = Literal["standard", "second", "other"]
+CameraName = Literal["standard", "second", "other"]
 
 
 class Demo(Section):
@@ -22,7 +22,7 @@ class Demo(Section):
 
     seed: Seed
     lesions: int = Field(ge=20, le=1_000_000)
-    cameras: dict[Camera, Annotated[float, Field(gt=0, lt=1)]] = Field(min_length=1)
+    cameras: dict[CameraName, Annotated[float, Field(gt=0, lt=1)]] = Field(min_length=1)
     separation: float = Field(ge=0, le=20)
     width: int = Field(ge=32, le=4096)  # pixels
     height: int = Field(ge=32, le=4096)

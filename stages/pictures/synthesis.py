@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from stages.pictures.camera import CAMERAS, photograph
+from stages.pictures.settings import CameraName
 
 Field = np.ndarray  # float (height, width) or (height, width, 3)
 
@@ -38,15 +39,16 @@ BODY = {
 
 @dataclass(frozen=True)
 class Lesion:
-    """One lesion: diagnosis, latent malignancy, and the seed its appearance is drawn from."""
+    """One lesion: diagnosis, latent malignancy, the seed its appearance is drawn from, the camera it is seen by."""
 
     dx: str
     malignancy: float
     seed: tuple[int, ...]
+    camera: CameraName = "standard"
 
 
-def render(lesion: Lesion, shot: int, *, width: int, height: int, camera: str = "standard") -> np.ndarray:
-    """Return image number `shot` of the lesion by one of CAMERAS, uint8 (height, width, 3)."""
+def render(lesion: Lesion, shot: int, *, width: int, height: int) -> np.ndarray:
+    """Return image number `shot` of the lesion, uint8 (height, width, 3)."""
     form = np.random.default_rng([*lesion.seed, 1])
     light = np.random.default_rng([*lesion.seed, 2 + shot])
     y, x = _coordinates(width, height, light)
@@ -56,7 +58,7 @@ def render(lesion: Lesion, shot: int, *, width: int, height: int, camera: str = 
     image = _hair(image, light)
     image = _marks(image, light)
     image = _bubbles(image, light)
-    image = photograph(image, light, CAMERAS[camera])
+    image = photograph(image, light, CAMERAS[lesion.camera])
     return (image.clip(0, 1) * 255).round().astype(np.uint8)
 
 

@@ -138,8 +138,8 @@ def drawing(size: int, rng: np.random.Generator) -> np.ndarray:
 
 def drawn_lesion(size: int, rng: np.random.Generator) -> np.ndarray:
     """A lesion as the demo archive's, by a camera that it does not know."""
-    lesion = Lesion(str(rng.choice(list(BODY))), float(rng.normal(0, 1)), (int(rng.integers(1 << 32)),))
-    picture = render(lesion, 0, width=round(4 / 3 * size), height=size, camera="other")
+    lesion = Lesion(str(rng.choice(list(BODY))), float(rng.normal(0, 1)), (int(rng.integers(1 << 32)),), "other")
+    picture = render(lesion, 0, width=round(4 / 3 * size), height=size)
     return to_square(Image.fromarray(picture), size)
 
 

@@ -25,14 +25,6 @@ VERDICTS = ("better", "no difference shown", "worse")  # of a paired test
 DIFFERENT = ("better", "worse")  # p < .05
 VISIBLE = 0.0005  # what three decimals show: a smaller loss in another metric stands in the card's numbers alone
 SHOWN = {"equivalent": "no: equivalent", "not inferior": "yes: not inferior"}  # claims, as answers
-METRICS = {"roc_auc", "average_precision", "log_loss", "ece"}  # said where two models were made to be compared
-LARGE_FAMILIES = {  # the primary metric alone is said
-    "cell against the best on val",
-    "student against baseline",
-    "ensemble against its teachers",
-    "distillation against control, all seeds, four turns",
-    "four turns against one",
-}
 
 
 @dataclass(frozen=True)
@@ -63,21 +55,6 @@ def verdicts(
         _operating_point(models, sources, int8, sensitivity),
         _lesion_or_camera(models, sources, index, int8),
     ]
-
-
-def findings(comparisons: pd.DataFrame) -> list[str]:
-    """Return a sentence per pair on the primary metric, and on METRICS outside of LARGE_FAMILIES."""
-    both = comparisons["metric"].isin(METRICS) & ~comparisons["family"].isin(LARGE_FAMILIES)
-    sentences = []
-    for row in comparisons[(comparisons["primary"] == "yes") | both].to_dict("records"):
-        test = "" if row["p_obuchowski"] == "-" else f", Obuchowski {p_text(float(row['p_obuchowski']))}"
-        difference = difference_text(row, f", {p_text(row['p_holm'])}{test}")
-        verdict = f"{row['model']} is {row['verdict']}" if row["verdict"] in DIFFERENT else row["verdict"]
-        pair = f"{row['model']} against {row['reference']} ({row['compares']})"
-        smallest = row["smallest_detectable"]
-        detectable = "" if smallest == "-" else f"; detectable {float(smallest):.4f}"
-        sentences.append(f"{pair}: {metric_text(row)} {difference}: {verdict}{detectable}{claim_text(row)}.")
-    return sentences
 
 
 def counted(consequences: pd.DataFrame, label: str) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata
 
-from stages.statistics.intervals import Estimates, Sample, interval
+from stages.statistics.intervals import GIVEN, Estimates, Sample, interval
 
 COMPARED = (  # (at, metric)
     ("within sources", "roc_auc"),
@@ -188,7 +188,7 @@ def _compare(first: Estimates, second: Estimates, key: tuple[str, str]) -> dict[
     """Return the difference of two models in one metric, its intervals and p."""
     difference = (first[key] - second[key]).round(12)  # so that equal models differ by exactly 0
     bounds = interval(difference, bounded=False)
-    given = (f"given {key[0]}", key[1])
+    given = (f"{GIVEN}{key[0]}", key[1])
     both = given in first and given in second
     held = interval((first[given] - second[given]).round(12), bounded=False) if both else {}
     cells: dict[str, Any] = {"difference": bounds["value"], "low": bounds["low"], "high": bounds["high"]}

@@ -79,6 +79,15 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 @by_blocks
+def unlikely_share(
+    p: np.ndarray, weights: np.ndarray, *, melanoma_from: np.ndarray, other_up_to: np.ndarray
+) -> np.ndarray:
+    """Return the share of images in the band "melanoma unlikely", float (weightings,)."""
+    unlikely = (p < melanoma_from[:, None]) & (p <= other_up_to[:, None])
+    return (weights * unlikely).sum(axis=1) / weights.sum(axis=1)
+
+
+@by_blocks
 def referral_metrics(
     labels: np.ndarray, p: np.ndarray, weights: np.ndarray, *, melanoma_from: np.ndarray, other_up_to: np.ndarray
 ) -> Metrics:
@@ -93,18 +102,9 @@ def referral_metrics(
         "coverage_other": (weights * (~melanoma & other)).sum(axis=1) / (total - melanomas),
         "melanoma_suspected": (weights * (possible & ~other)).sum(axis=1) / total,
         "cannot_tell": (weights * refer).sum(axis=1) / total,
-        "melanoma_unlikely": (weights * (other & ~possible)).sum(axis=1) / total,
+        "melanoma_unlikely": unlikely_share(p, weights, melanoma_from=melanoma_from, other_up_to=other_up_to),
         "cannot_tell_melanoma": (weights * (refer & melanoma)).sum(axis=1) / melanomas,
     }
-
-
-@by_blocks
-def unlikely_share(
-    p: np.ndarray, weights: np.ndarray, *, melanoma_from: np.ndarray, other_up_to: np.ndarray
-) -> np.ndarray:
-    """Return the share of images in the band "melanoma unlikely", float (weightings,)."""
-    unlikely = (p < melanoma_from[:, None]) & (p <= other_up_to[:, None])
-    return (weights * unlikely).sum(axis=1) / weights.sum(axis=1)
 
 
 @by_blocks

@@ -15,6 +15,7 @@ from stages.foundation.splits import SOURCE, UNKNOWN
 
 LEVEL = 0.95
 Estimates = dict[tuple[str, str], np.ndarray]  # (at, metric) -> the number and its replicates
+GIVEN = "given "  # before the `at` of a metric whose threshold or scaling no replicate chooses anew
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator, *, groups: 
     So its intervals say what another training, not only another sample of lesions, would give: each replicate adds the
     trainings' deviations from their mean, weighted at random (a multiplier bootstrap; van der Vaart & Wellner 1996,
     section 3.6). The spread between trainings includes sampling noise that the lesion bootstrap already has. Only the
-    rest is added, as much wider as Student's t of n - 1 degrees of freedom is than the normal: few trainings tell
-    their spread badly.
+    rest is added, as much wider as Student's t is than the normal: few trainings tell their spread badly. groups: how
+    many such means, of as many trainings each, are averaged, as over folds; t has n - 1 degrees of freedom of each.
     """
     replicates, n = len(next(iter(runs[0].values()))) - 1, len(runs)
     quantile = (1 + LEVEL) / 2
