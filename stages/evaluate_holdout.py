@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from stages.evaluation.evaluation import Evaluation, Predictions
-from stages.evaluation.frozen import IMAGES, PREDICTIONS, image_table, prediction_table
+from stages.evaluation.frozen import IMAGES, PREDICTIONS, image_table, prediction_table, read_stress
 from stages.evaluation.plot_data import overview, plot_data
 from stages.evaluation.roles import CONTROL_MODEL, ENSEMBLE, Model, Roles, index_table, roles_of
 from stages.evaluation.scores import ALL, WITHIN, blanks_filled
@@ -27,12 +27,10 @@ from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import HEADLINE, TABLE, TURNED, Teachers
 from stages.foundation.params import read_params
-from stages.foundation.predictions import DECISIONS, IDS, RECORD, as_written, read_predictions, read_record
+from stages.foundation.predictions import DECISIONS, RECORD, as_written, read_predictions, read_record
 from stages.foundation.probability import mean_probability
 from stages.foundation.settings import Baselines, Data, Evaluate, Kd
 from stages.foundation.splits import SOURCE, SPLITS, check_classes, check_disjoint, read_sources, read_split
-
-STRESS = ("altered", "pictures", "skin")  # tables of stress_test
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def describe_models(evaluation: Evaluation, records: dict[str, Any], farthest: d
             temperature, platt = scalings["temperature"], scalings["platt"]
             row |= {"temperature_slope": temperature.slope, "platt_slope": platt.slope}
             row |= {"platt_intercept": platt.intercept}
-        row |= {"farthest": farthest.get(row["model"], np.nan)}
+        row |= {"farthest": repr(farthest[row["model"]]) if row["model"] in farthest else "-"}  # every digit decides
         rows.append(row | (describe_run(record) if record else {}))
     return blanks_filled(pd.DataFrame(rows))
 
@@ -151,8 +149,7 @@ def main() -> None:
     farthest = read_record(folder / "onnx" / DECISIONS)[int8]["farthest"]
     tables = {"model_index": describe_models(evaluation, records, {int8: farthest})}
     tables |= {name: build(evaluation) for name, build in TABLES.items()}
-    stressed = (pd.read_csv(folder / f"stress/{stem}.csv", dtype=IDS, keep_default_na=False) for stem in STRESS)
-    tables["stress"] = stress(evaluation, farthest, *stressed)
+    tables["stress"] = stress(evaluation, farthest, *read_stress(folder / "stress"))
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
     outputs = {metrics / f"evaluation/{stem}.csv": table for stem, table in tables.items()}
     figures = plot_data(evaluation) | {"data_overview": overview(splits)}

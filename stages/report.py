@@ -48,7 +48,11 @@ CARD_INT8 = {
     "repeatability": "Repeatability",
     "consequences": "Consequences",
 }
-CARD_WHOLE = {"alterations": "Altered images", "refusal": "Unfamiliar pictures", "skin_tones": "Estimated skin tones"}
+CARD_WHOLE = {
+    "alterations": "Altered images, averaged",
+    "refusal": "Unfamiliar pictures",
+    "skin_tones": "Estimated skin tones",
+}
 NEXT = """
 The report: {report}
     dvc metrics show                    val's numbers, by which to choose

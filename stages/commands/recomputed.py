@@ -14,9 +14,10 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from stages.commands.state import Finding
 from stages.evaluation.evaluation import Evaluation
-from stages.evaluation.frozen import read_frozen, read_images
+from stages.evaluation.frozen import read_farthest, read_frozen, read_images, read_stress
 from stages.evaluation.plot_data import overview, plot_data
 from stages.evaluation.scores import ALL
+from stages.evaluation.stress import stress
 from stages.evaluation.tables import TABLES
 from stages.foundation.probability import CLIP
 from stages.foundation.settings import Evaluate
@@ -43,6 +44,13 @@ def recompute(run: Path, settings: Evaluate) -> Iterator[Finding]:
     made = {folder / f"{name}.csv": build for name, build in TABLES.items()}
     for path, build in made.items():
         yield from compare(path, build(evaluation))
+    answers = run / "stress" if (run / "stress").is_dir() else Path("models", run.name, "predictions/stress")
+    if answers.is_dir():
+        int8 = evaluation.roles.one("int8")
+        table = stress(evaluation, read_farthest(folder, int8), *read_stress(answers))
+        yield from compare(folder / "stress.csv", table)
+    else:
+        print(f"{folder / 'stress.csv'}: not asked, as {answers} is not here")
     figures = plot_data(evaluation) | {"data_overview": overview(read_images(folder))}
     for name, table in figures.items():
         yield from compare(curves / f"{name}.csv", table)

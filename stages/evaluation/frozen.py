@@ -16,6 +16,7 @@ from stages.foundation.settings import Evaluate
 from stages.foundation.splits import COLUMNS, MELANOMA, SOURCE, SPLITS
 
 IMAGES, PREDICTIONS, MODELS = "images.csv", "predictions.csv", "model_index.csv"
+STRESS = ("altered", "pictures", "skin")  # tables of stress_test
 IMAGE_COLUMNS = ["image_id", "lesion_id", "split", *COLUMNS[2:], SOURCE]
 
 
@@ -74,3 +75,15 @@ def read_frozen(folder: Path, settings: Evaluate) -> Evaluation:
         for model in roles.models:
             p[model.name][name] = of_split[model.name].to_numpy()
     return Evaluation(scored, p, roles, settings)
+
+
+def read_stress(folder: Path) -> list[pd.DataFrame]:
+    """Return the tables of stress_test, as it wrote them or compressed by gzip, in the order of STRESS."""
+    paths = [path if (path := folder / f"{stem}.csv").is_file() else folder / f"{stem}.csv.gz" for stem in STRESS]
+    return [pd.read_csv(path, dtype=IDS, keep_default_na=False) for path in paths]
+
+
+def read_farthest(folder: Path, model: str) -> float:
+    """Return the distance from which on an exported model refuses pictures, of the folder's model_index.csv."""
+    index = pd.read_csv(folder / MODELS, dtype={"farthest": str})
+    return float(index.set_index("model")["farthest"][model])

@@ -1,32 +1,40 @@
-"""What alterations of an image do to the exported student, and which pictures it refuses."""
+"""What alterations of an image do to the exported student, which pictures it refuses, and skin tones."""
+
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from stages.evaluation.evaluation import Evaluation
 from stages.evaluation.scores import joined
+from stages.evaluation.subgroups import group_metrics
 from stages.foundation.splits import UNKNOWN
+from stages.pictures.alterations import ALTERATIONS, CASES, MEANS, MILD, STRENGTHS
 from stages.pictures.settings import DRAWN_LESION, UNALTERED
 from stages.pictures.skin import TONES
 from stages.statistics.intervals import bootstrap_weights, interval
 from stages.statistics.metrics import redrawn_decision_metrics, redrawn_share, share
-from stages.statistics.ranking import ranking_metrics
+from stages.statistics.ranking import Metrics, ranking_metrics, within_roc_auc
+
+Case = tuple[str, int]  # alteration and strength
 
 
 def stress(
     evaluation: Evaluation, farthest: float, altered: pd.DataFrame, pictures: pd.DataFrame, skin: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the three tables below as one. farthest: the distance from which on the exported student refuses."""
+    """Return the tables below as one. farthest: the distance from which on the exported student refuses."""
+    estimates = altered_estimates(evaluation, farthest, altered)
     tables = {
-        "alterations": robustness(evaluation, farthest, altered),
+        "alterations": robustness(evaluation, estimates),
+        "alterations averaged": averaged(evaluation, estimates),
         "refusal": refusal(evaluation, farthest, altered, pictures),
         "skin tones": skin_tones(evaluation, skin),
     }
     return joined(tables)
 
 
-def robustness(evaluation: Evaluation, farthest: float, altered: pd.DataFrame) -> pd.DataFrame:
-    """Return ROC-AUC, sensitivity, specificity, changed decisions and refusals by alteration (of) and strength.
+def altered_estimates(evaluation: Evaluation, farthest: float, altered: pd.DataFrame) -> dict[Case, Metrics]:
+    """Return ROC-AUC, sensitivity, specificity, changed decisions and refusals by alteration and strength.
 
     altered: image_id, alteration, strength, p_melanoma and distance, of the holdout's images at least. Decisions are
     those at the operating point; "changed": the decision differs from the one on the unaltered image. Refused images
@@ -35,34 +43,59 @@ def robustness(evaluation: Evaluation, farthest: float, altered: pd.DataFrame) -
     sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
     decision, image_ids = evaluation.deciding(name, farthest), evaluation.tables["holdout"]["image_id"]
     unaltered, thresholds = decision.called(evaluation.holdout[name]), evaluation.refits(name).thresholds
-    every, melanoma = len(np.unique(sample.lesions)), sample.labels == 1
-    trials = {"roc_auc": 0, "changed": every, "changed_answered": every, "refused": every}
-    trials |= {"sensitivity": sample.lesions_of(melanoma), "specificity": sample.lesions_of(~melanoma)}
-    trials["missed_in_silence"] = trials["sensitivity"]
-    rows = []
-    for (alteration, strength), group in altered.groupby(["alteration", "strength"], sort=False):
-        answers = group.set_index("image_id").loc[image_ids]
+    melanoma = sample.labels == 1
+    estimates: dict[Case, Metrics] = {}
+    by_case = dict(list(altered.groupby(["alteration", "strength"])))
+    for alteration, strength in CASES:
+        answers = by_case[alteration, strength].set_index("image_id").loc[image_ids]
         p, distance = answers["p_melanoma"].to_numpy(), answers["distance"].to_numpy()
         changed, refused = decision.called(p) != unaltered, decision.refused(distance)
-        shares = {"changed": changed, "refused": refused}
-        metrics = ranking_metrics(sample.labels, p, sample.weights)
-        metrics |= redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
-        metrics |= {metric: share(member, sample.weights) for metric, member in shares.items()}
+        metrics = {"roc_auc": ranking_metrics(sample.labels, p, sample.weights)["roc_auc"]}
+        if sample.compares_within_sources:
+            metrics["roc_auc_within"] = within_roc_auc(sample.labels, p, sample.sources, sample.weights)
+        decided = redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
+        metrics |= {metric: decided[metric] for metric in ("sensitivity", "specificity")}
+        metrics |= {"changed": share(changed, sample.weights), "refused": share(refused, sample.weights)}
         answered = np.maximum(1 - metrics["refused"], 1e-9)  # where none is, none changes
         metrics["changed_answered"] = share(changed & ~refused, sample.weights) / answered
         seen = np.where(refused, np.inf, p)[melanoma]
-        flagged_or_refused = redrawn_share(seen, sample.weights[:, melanoma], thresholds=thresholds)
-        metrics["missed_in_silence"] = 1 - flagged_or_refused
-        rows += [
-            {
-                "of": alteration,
-                "strength": strength,
-                "metric": metric,
-                **interval(metrics[metric], trials=lesions),
-            }
-            for metric, lesions in trials.items()
-        ]
+        metrics["missed_in_silence"] = 1 - redrawn_share(seen, sample.weights[:, melanoma], thresholds=thresholds)
+        estimates[alteration, strength] = metrics
+    return estimates
+
+
+def robustness(evaluation: Evaluation, estimates: dict[Case, Metrics]) -> pd.DataFrame:
+    """Return the estimates, a row each, with the family of the alteration (of) and whether training saw the like."""
+    rows = []
+    for (alteration, strength), metrics in estimates.items():
+        cells = {"of": alteration, "strength": strength, "family": "-", "seen": "-"}
+        if alteration != UNALTERED:
+            kind = ALTERATIONS[alteration]
+            cells |= {"family": kind.family, "seen": "yes" if kind.seen else "no"}
+        rows += _rows(evaluation, cells, metrics)
     return pd.DataFrame(rows)
+
+
+def averaged(evaluation: Evaluation, estimates: dict[Case, Metrics]) -> pd.DataFrame:
+    """Return the estimates averaged over alterations (of: all, or some), at each strength and over the MILD ones."""
+    strengths = {"1 to 3": MILD} | {str(strength): (strength,) for strength in STRENGTHS}
+    rows = []
+    for (of, alterations), (strength, averaged_over) in product(MEANS.items(), strengths.items()):
+        cases = [estimates[case] for case in product(alterations, averaged_over)]
+        metrics = {metric: np.mean([case[metric] for case in cases], axis=0) for metric in cases[0]}
+        rows += _rows(evaluation, {"of": of, "strength": strength, "alterations": len(alterations)}, metrics)
+    return pd.DataFrame(rows)
+
+
+def _rows(evaluation: Evaluation, cells: dict[str, object], metrics: Metrics) -> list[dict[str, object]]:
+    sample = evaluation.samples["holdout"]
+    melanomas, others = (sample.lesions_of(sample.labels == y) for y in (1, 0))
+    trials = dict.fromkeys(("changed", "changed_answered", "refused"), len(np.unique(sample.lesions)))
+    trials |= {"sensitivity": melanomas, "missed_in_silence": melanomas, "specificity": others}
+    return [
+        {**cells, "metric": metric, **interval(values, trials=trials.get(metric, 0))}
+        for metric, values in metrics.items()
+    ]
 
 
 def refusal(evaluation: Evaluation, farthest: float, altered: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame:
@@ -86,23 +119,29 @@ def refusal(evaluation: Evaluation, farthest: float, altered: pd.DataFrame, pict
 
 
 def skin_tones(evaluation: Evaluation, skin: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares of the holdout's images by estimated skin tone (of).
+    """Return the shares of the holdout's images by estimated skin tone (of), and the metrics that so few allow.
 
     skin: image_id and typology_angle of those whose skin could be seen.
     """
-    sample = evaluation.samples["holdout"]
+    sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
+    p, thresholds = evaluation.holdout[name], evaluation.refits(name).thresholds
     angles = skin.set_index("image_id")["typology_angle"].reindex(evaluation.tables["holdout"]["image_id"]).to_numpy()
     tones = np.full(len(angles), UNKNOWN, dtype=object)
     for tone, begins in reversed(TONES.items()):
         tones[angles >= begins] = tone
-    rows = [
-        {
-            "of": tone,
-            "from_degrees": TONES.get(tone, "-"),
-            "pictures": int((tones == tone).sum()),
-            "metric": "share",
-            **interval(share(tones == tone, sample.weights), trials=len(np.unique(sample.lesions))),
-        }
-        for tone in (*TONES, UNKNOWN)
-    ]
+    rows = []
+    for tone in (*TONES, UNKNOWN):
+        member = tones == tone
+        part = sample.of(member)
+        cells = {"of": tone, "from_degrees": TONES.get(tone, "-"), "pictures": int(member.sum())}
+        cells["melanomas"] = int(part.labels.sum())
+        metrics = {"share": share(member, sample.weights)}
+        found = group_metrics(part, p[member], thresholds) if member.any() else {}
+        metrics |= {metric: found[metric] for metric in ("roc_auc", "sensitivity", "specificity") if metric in found}
+        trials = {"share": len(np.unique(sample.lesions))}
+        trials |= {"sensitivity": part.lesions_of(part.labels == 1), "specificity": part.lesions_of(part.labels == 0)}
+        rows += [
+            {**cells, "metric": metric, **interval(values, trials=trials.get(metric, 0))}
+            for metric, values in metrics.items()
+        ]
     return pd.DataFrame(rows)

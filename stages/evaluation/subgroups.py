@@ -74,7 +74,7 @@ def subgroup_table(
         cells = {"group": grouping, "level": level, "images": len(sample.labels), "melanomas": melanomas, "few": few}
         trials = {name: sample.lesions_of(sample.labels == y) for name, y in (("sensitivity", 1), ("specificity", 0))}
         for model, values in p.items():
-            for metric, estimates in _metrics(sample, values[member], thresholds[model]).items():
+            for metric, estimates in group_metrics(sample, values[member], thresholds[model]).items():
                 bounds = interval(estimates, bounded=metric not in UNBOUNDED, trials=trials.get(metric, 0))
                 rows.append({"model": model, **cells, "metric": metric, **bounds})
                 if melanomas >= FEWEST_MELANOMAS and grouping in COMPARED and metric in GAPS:
@@ -83,7 +83,7 @@ def subgroup_table(
     return pd.DataFrame(rows)
 
 
-def _metrics(sample: Sample, p: np.ndarray, thresholds: np.ndarray) -> Metrics:
+def group_metrics(sample: Sample, p: np.ndarray, thresholds: np.ndarray) -> Metrics:
     """Return RANKING, DECIDED and calibration, what the classes allow; none where a replicate lacks one of two classes.
 
     That happens where patients with both kinds of lesions are drawn.

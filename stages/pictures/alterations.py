@@ -1,97 +1,73 @@
-"""Alterations of an image at five strengths: what cameras, clinics and skin do to it.
+"""Alterations of an image at five strengths: what cameras, clinics and skin do to it, by family.
 
-Blur, over-exposure and JPEG follow the corruptions of Hendrycks & Dietterich 2019, "Benchmarking neural network
-robustness to common corruptions and perturbations"; hair, rulers, colour and framing are what Maron et al. 2021, "A
-benchmark for neural network robustness in skin cancer classification", name for dermoscopy. Steps are in shares of the
-image's side, so that every image size sees the same.
+Fifteen have the names and parameters of DermaMNIST-C (Di Salvo et al. 2024, "MedMNIST-C"), most of them after Hendrycks
+& Dietterich 2019, "Benchmarking neural network robustness to common corruptions and perturbations". The others are what
+Maron et al. 2021, "A benchmark for neural network robustness in skin cancer classification", name for dermoscopy.
 """
 
-import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from PIL import Image
-from scipy.ndimage import gaussian_filter
 
+from stages.pictures import artefacts, optics
+from stages.pictures.optics import Picture
 from stages.pictures.settings import UNALTERED
 
-HAIR = np.array([0.13, 0.09, 0.08])  # RGB, dark brown
-INK = 0.12  # of a ruler's ticks, grey
 STRENGTHS = (1, 2, 3, 4, 5)
+MILD = (1, 2, 3)  # those that are quoted first: 4 and 5 of hair are a scribble
 
-Picture = np.ndarray  # float (size, size, 3) in [0, 1]; an alteration may leave the range, `alter` clips
+
+@dataclass(frozen=True)
+class Alteration:
+    """family: alike ones; named: in DermaMNIST-C; seen: views do the like in training (brightness, contrast, zoom)."""
+
+    apply: Callable[[Picture, int, np.random.Generator], Picture]
+    family: str
+    named: bool = False
+    seen: bool = False
+
+
+ALTERATIONS = {
+    "pixelate": Alteration(optics.pixelate, "file", named=True),
+    "jpeg_compression": Alteration(optics.jpeg_compression, "file", named=True),
+    "gaussian_noise": Alteration(optics.gaussian_noise, "noise", named=True),
+    "speckle_noise": Alteration(optics.speckle_noise, "noise", named=True),
+    "impulse_noise": Alteration(optics.impulse_noise, "noise", named=True),
+    "shot_noise": Alteration(optics.shot_noise, "noise", named=True),
+    "defocus_blur": Alteration(optics.defocus_blur, "blur", named=True),
+    "motion_blur": Alteration(optics.motion_blur, "blur", named=True),
+    "zoom_blur": Alteration(optics.zoom_blur, "blur", named=True),
+    "brightness_up": Alteration(optics.brightness_up, "light", named=True, seen=True),
+    "brightness_down": Alteration(optics.brightness_down, "light", named=True, seen=True),
+    "contrast_up": Alteration(optics.contrast_up, "light", named=True, seen=True),
+    "contrast_down": Alteration(optics.contrast_down, "light", named=True, seen=True),
+    "black_corner": Alteration(artefacts.black_corner, "artefact", named=True),
+    "characters": Alteration(artefacts.characters, "artefact", named=True),
+    "blur": Alteration(optics.blur, "blur"),
+    "over_exposure": Alteration(optics.over_exposure, "light", seen=True),
+    "colour_cast": Alteration(optics.color_cast, "illuminant"),
+    "crop": Alteration(optics.crop, "framing", seen=True),
+    "jpeg": Alteration(optics.jpeg, "file"),
+    "hair": Alteration(artefacts.hair, "hair"),
+    "hair_bundles": Alteration(artefacts.hair_bundles, "hair"),
+    "ruler": Alteration(artefacts.ruler, "artefact"),
+    "ink": Alteration(artefacts.ink, "artefact"),
+    "bubbles": Alteration(artefacts.bubbles, "artefact"),
+}
+CASES = [(UNALTERED, 0), *product(ALTERATIONS, STRENGTHS)]  # alteration and strength
+FAMILIES = list(dict.fromkeys(each.family for each in ALTERATIONS.values()))
+MEANS = {  # what is averaged over, of the alterations
+    "all": list(ALTERATIONS),
+    "DermaMNIST-C": [name for name, each in ALTERATIONS.items() if each.named],
+    "seen in training": [name for name, each in ALTERATIONS.items() if each.seen],
+    "not seen": [name for name, each in ALTERATIONS.items() if not each.seen],
+    **{family: [name for name, each in ALTERATIONS.items() if each.family == family] for family in FAMILIES},
+}
 
 
 def alter(image: np.ndarray, alteration: str, strength: int, rng: np.random.Generator) -> np.ndarray:
     """Return an image, uint8 (size, size, 3), altered by one of `ALTERATIONS` at a strength from 1 to 5."""
-    altered = ALTERATIONS[alteration](image / 255, strength - 1, rng)
+    altered = ALTERATIONS[alteration].apply(image.astype(np.float32) / 255, strength - 1, rng)
     return (altered.clip(0, 1) * 255).round().astype(np.uint8)
-
-
-def blur(image: Picture, step: int, _: np.random.Generator) -> Picture:
-    """Out of focus: a Gaussian of 0.3 to 2.4 % of the side."""
-    sigma = (0.003, 0.006, 0.010, 0.016, 0.024)[step] * len(image)
-    return gaussian_filter(image, (sigma, sigma, 0), mode="reflect")
-
-
-def over_exposure(image: Picture, step: int, _: np.random.Generator) -> Picture:
-    """More light, 1.15 to 2.1 times as much, so that bright skin becomes white."""
-    return image * (1.15, 1.30, 1.50, 1.75, 2.10)[step]
-
-
-def color_cast(image: Picture, step: int, rng: np.random.Generator) -> Picture:
-    """White balance that is off by 5 to 30 %, towards a colour drawn for each image."""
-    hue = rng.uniform(0, 2 * np.pi) + np.array([0, 2, 4]) * np.pi / 3
-    return image * (1 + (0.05, 0.10, 0.15, 0.20, 0.30)[step] * np.cos(hue))
-
-
-def crop(image: Picture, step: int, _: np.random.Generator) -> Picture:
-    """Too near: the middle 90 to 50 % of each side, enlarged."""
-    size = len(image)
-    margin = (1 - (0.9, 0.8, 0.7, 0.6, 0.5)[step]) / 2 * size
-    picture = Image.fromarray((image * 255).round().astype(np.uint8))
-    box = (margin, margin, size - margin, size - margin)
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box)) / 255
-
-
-def jpeg(image: Picture, step: int, _: np.random.Generator) -> Picture:
-    """Compressed to JPEG of quality 60 to 8."""
-    file = io.BytesIO()
-    Image.fromarray((image * 255).round().astype(np.uint8)).save(file, "JPEG", quality=(60, 40, 25, 15, 8)[step])
-    return np.asarray(Image.open(file)) / 255
-
-
-def hair(image: Picture, step: int, rng: np.random.Generator) -> Picture:
-    """Covered by 4 to 48 dark hairs: parabolas across the image."""
-    size = len(image)
-    y, x = np.mgrid[0:size, 0:size] / size - 0.5
-    cover = np.zeros((size, size))
-    for _ in range((4, 8, 16, 28, 48)[step]):
-        angle, offset, bend = rng.uniform(0, np.pi), rng.uniform(-0.6, 0.6), rng.normal(0, 0.4)
-        along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-        distance = (across - offset + bend * along**2) / rng.uniform(0.003, 0.006)
-        cover = np.maximum(cover, 0.85 * np.exp(-(distance**2)))
-    return image + cover[..., None] * (HAIR - image)
-
-
-def ruler(image: Picture, step: int, rng: np.random.Generator) -> Picture:
-    """A ruler's ticks along one edge, 4 to 24 % of the side long, each fifth one longer."""
-    size = len(image)
-    pitch, length, turns = max(3, size // 28), (0.04, 0.07, 0.11, 0.16, 0.24)[step] * size, int(rng.integers(4))
-    turned = np.rot90(image, turns).copy()  # so that the ruler lies along any of the edges
-    for number, start in enumerate(range(int(rng.integers(pitch)), size, pitch)):
-        turned[-round(length * (1 if number % 5 == 0 else 0.6)) :, start : start + max(1, size // 150)] = INK
-    return np.rot90(turned, -turns)
-
-
-ALTERATIONS: dict[str, Callable[[Picture, int, np.random.Generator], Picture]] = {
-    "blur": blur,
-    "over_exposure": over_exposure,
-    "colour_cast": color_cast,
-    "crop": crop,
-    "jpeg": jpeg,
-    "hair": hair,
-    "ruler": ruler,
-}
-CASES = [(UNALTERED, 0), *product(ALTERATIONS, STRENGTHS)]  # alteration and strength

@@ -33,7 +33,7 @@ def _models(tables: Tables, index: pd.DataFrame) -> Iterator[tuple[str, Figure]]
     for name, label in zip(detailed["model"], detailed["label"], strict=True):
         yield f"subgroups_{name}", models.subgroups(tables["subgroups"], label)
     yield "quantization", models.quantization(tables["quantization"])
-    yield "robustness", curves.robustness(tables["alterations"])
+    yield "robustness", curves.robustness(tables["alterations"], tables["alterations averaged"])
 
 
 def _curves(tables: Tables, index: pd.DataFrame) -> Iterator[tuple[str, Figure]]:

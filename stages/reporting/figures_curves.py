@@ -33,17 +33,19 @@ def calibration(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def robustness(table: pd.DataFrame) -> Figure:
-    """Return ROC-AUC and the shares of changed decisions and of refusals by an alteration's strength."""
-    unaltered = table[table["strength"] == 0].set_index("metric")["value"]
+def robustness(table: pd.DataFrame, averaged: pd.DataFrame) -> Figure:
+    """Return ROC-AUC and the shares of changed decisions and of refusals by strength, a line a family of alterations.
+
+    table: every alteration; averaged: over each family.
+    """
+    unaltered = table[table["strength"].astype(int) == 0].set_index("metric")["value"]
+    lines = averaged[averaged["of"].isin(table["family"]) & averaged["strength"].str.isdigit()]
     with canvas(9, 3.2, columns=3) as (figure, axes):
         for axis, (metric, label) in zip(axes, STRESS.items(), strict=True):
-            rows = table[(table["metric"] == metric) & (table["strength"] > 0)]
-            for number, (alteration, line) in enumerate(rows.groupby("of", sort=False)):
+            for number, (family, line) in enumerate(lines[lines["metric"] == metric].groupby("of", sort=False)):
                 color, style, marker = look(number)
-                x, y = [0, *line["strength"]], [unaltered[metric], *line["value"]]
-                name = str(alteration).replace("_", " ")
-                axis.plot(x, y, color=color, linestyle=style, marker=marker, markersize=3, label=name)
+                x, y = [0, *line["strength"].astype(int)], [unaltered[metric], *line["value"]]
+                axis.plot(x, y, color=color, linestyle=style, marker=marker, markersize=3, label=family)
             axis.set(xlabel="strength", ylabel=label)
             axis.grid(alpha=0.3)
         axes[0].legend(fontsize=7)

@@ -19,7 +19,7 @@ from stages.foundation.settings import Evaluate
 @pytest.fixture
 def run(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for folder in ("metrics", "plots"):
+    for folder in ("metrics", "plots", "models/demo/predictions/stress"):
         shutil.copytree(finished / folder, tmp_path / folder)
     shutil.copy(finished / "params.yaml", tmp_path)
     return tmp_path / "metrics/demo"
@@ -32,7 +32,7 @@ def settings(folder):
 def test_every_table_comes_again_and_one_altered_cell_does_not(run, tmp_path, capsys):
     command.call(doctor, ["--recompute", "demo"], prog="doctor")
     shown = capsys.readouterr().out
-    assert shown.count(" 0 differ") == len(tables.TABLES) + 8  # and the curves
+    assert shown.count(" 0 differ") == len(tables.TABLES) + 9  # and the curves, and the stress tests
     assert "cells by scikit-learn" in shown
     path = run / "evaluation/models.csv"
     lines = path.read_text().splitlines()

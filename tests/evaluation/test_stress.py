@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from conftest import question
 
+from stages.pictures.alterations import ALTERATIONS, MEANS
 from stages.statistics.metrics import share
 
 
@@ -34,9 +35,37 @@ def test_every_alteration_has_five_strengths_and_every_number_an_interval(tiny):
     table = question(tiny, "stress", "alterations")
     counts = table[table["of"] != "none"].groupby("of")["strength"].agg(["nunique", "size"])
     assert (counts["nunique"] == 5).all()
-    assert (counts["size"] == 35).all()
+    assert (counts["size"] == 5 * table["metric"].nunique()).all()
+    assert len(counts) == len(ALTERATIONS)
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
+
+
+def test_means_are_over_the_alterations_they_name(tiny):
+    table = question(tiny, "stress", "alterations").set_index("of")
+    means = question(tiny, "stress", "alterations averaged").set_index(["of", "strength", "metric"])["value"]
+    averages = {"not seen": MEANS["not seen"], "blur": ["defocus_blur", "motion_blur", "zoom_blur", "blur"]}
+    for metric in ("roc_auc", "missed_in_silence"):
+        values = table[table["metric"] == metric]
+        for of, names in averages.items():
+            strong = values.query("strength == 5").loc[names, "value"].mean()
+            mild = values.query("strength <= 3").loc[names, "value"].mean()
+            assert means[of, "5", metric] == pytest.approx(strong, abs=1e-6)
+            assert means[of, "1 to 3", metric] == pytest.approx(mild, abs=1e-6)
+
+
+def test_a_skin_tone_of_enough_lesions_has_its_own_metrics(tiny):
+    table = question(tiny, "stress", "skin tones")
+    assert table.query("metric == 'share'")["value"].sum() == pytest.approx(1, abs=1e-5)
+    assert table.query("metric == 'share'")["pictures"].sum() == table["pictures"].groupby(table["of"]).first().sum()
+    assert not table[table["melanomas"] == 0]["metric"].isin(["roc_auc", "sensitivity"]).any()
+    decision = pd.read_json(tiny / "models/demo/predictions/onnx/decisions.json")["student_int8"]
+    answers = pd.read_csv(tiny / "models/demo/predictions/stress/altered.csv").query("alteration == 'none'")
+    angles = pd.read_csv(tiny / "models/demo/predictions/stress/skin.csv")
+    images = pd.read_csv(tiny / "data/processed/demo/holdout.csv").merge(answers, on="image_id").merge(angles)
+    others = images[(images["dx"] != "mel") & (images["typology_angle"] >= 55)]
+    found = table.set_index(["of", "metric"])["value"]["very light", "specificity"]
+    assert found == pytest.approx((others["p_melanoma"] < decision["threshold"]).mean(), abs=1e-6)
 
 
 def test_what_is_missed_in_silence_is_neither_flagged_nor_refused(tiny):

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stages.pictures.alterations import ALTERATIONS, STRENGTHS, alter
+from stages.pictures.alterations import ALTERATIONS, FAMILIES, MEANS, STRENGTHS, alter
 from stages.pictures.synthesis import Lesion, render
 
 IMAGE = render(Lesion("nv", 0.0, (1,)), 0, width=128, height=128)
@@ -47,11 +47,39 @@ def test_a_crop_enlarges_the_middle():
     assert shown.mean() == pytest.approx(4 * (middle > 100).mean(), rel=0.1)
 
 
-def test_a_stronger_growth_of_hair_covers_what_a_weaker_one_does():
-    covers = [np.abs(altered("hair", strength).astype(int) - IMAGE).max(axis=2) > 20 for strength in STRENGTHS]
+@pytest.mark.parametrize("name", ["hair", "hair_bundles", "ink", "bubbles", "characters"])
+def test_a_stronger_one_covers_what_a_weaker_one_does(name):
+    covers = [np.abs(altered(name, strength).astype(int) - IMAGE).max(axis=2) > 20 for strength in STRENGTHS]
     for weaker, stronger in pairwise(covers):
         assert (weaker & ~stronger).mean() < 0.002
-    assert covers[0].mean() < 0.15 < covers[4].mean()
+    assert 0 < covers[0].mean() < 0.15
+    assert covers[4].mean() > 1.5 * covers[0].mean()
+
+
+def test_noise_is_as_strong_as_it_says():
+    grey = np.full((128, 128, 3), 128, np.uint8)
+    draws = {name: alter(grey, name, 2, np.random.default_rng(0)) / 255 for name in ALTERATIONS if "noise" in name}
+    assert draws["gaussian_noise"].std() == pytest.approx(0.08, rel=0.03)
+    assert draws["speckle_noise"].std() == pytest.approx(0.15 * 128 / 255, rel=0.03)
+    assert draws["shot_noise"].std() == pytest.approx(np.sqrt(128 / 255 / 25), rel=0.05)
+    extreme = [(draws["impulse_noise"] == value).mean() for value in (0, 1)]
+    assert extreme == pytest.approx([0.015, 0.015], abs=0.003)
+
+
+def test_a_motion_blur_smears_along_one_direction_and_a_defocus_along_all():
+    point = np.zeros((224, 224, 3), np.uint8)
+    point[112, 112] = 255
+    for name, most, least in (("motion_blur", 0.5, 0), ("defocus_blur", 1, 0.95)):
+        y, x = np.nonzero(alter(point, name, 3, np.random.default_rng(0))[..., 0])
+        across, along = np.sqrt(np.linalg.eigvalsh(np.cov(x, y)))
+        assert along > 2
+        assert least <= across / along <= most
+
+
+def test_means_are_over_dermamnists_fifteen_and_each_alteration_is_in_one_family():
+    assert len(MEANS["DermaMNIST-C"]) == 15
+    assert sorted(MEANS["seen in training"] + MEANS["not seen"]) == sorted(MEANS["all"]) == sorted(ALTERATIONS)
+    assert sorted(name for family in FAMILIES for name in MEANS[family]) == sorted(ALTERATIONS)
 
 
 def test_a_ruler_lies_along_one_edge_and_nothing_else_changes():
