@@ -10,12 +10,14 @@ import difflib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stages.export.settings import Quantize
 from stages.foundation import command, files
-from stages.foundation.names import ARCHITECTURES, CONTROL, GRID, STUDENT, Teachers, parse_teacher
+from stages.foundation.names import ARCHITECTURES, CONTROL, FOLDS, GRID, STUDENT, VAL, Teachers, parse_teacher
 from stages.foundation.params import PARAMS, read_params, read_yaml
-from stages.foundation.settings import Baselines, Data, Evaluate, Kd, Splits, Target, Tracking
+from stages.foundation.record import recipe_hash
+from stages.foundation.settings import Baselines, Data, Deciding, Evaluate, Kd, Splits, Target, Tracking
 from stages.images.settings import Image
 from stages.networks.settings import PLANS, Compute, Distill, Init, Schedule, TeacherSchedule, Views, plan_of, start_of
 from stages.pictures.settings import Demo, Stress
@@ -42,6 +44,7 @@ class Params:
     aware: Schedule
     quantize: Quantize
     evaluate: Evaluate
+    decision: Deciding
     stress: Stress
     tracking: Tracking
     compute: Compute
@@ -95,9 +98,23 @@ def check_folds(params: Params) -> None:
         )
 
 
+def check_decision(table: str, content: dict[str, Any]) -> None:
+    """Raise ValueError where the scores that decide are of students of another recipe. content: of params.yaml."""
+    if table == VAL:
+        return
+    path = FOLDS / f"{table}.csv"
+    if set(files.read_table(path)["recipe"]) != {recipe_hash(content)}:
+        raise ValueError(
+            f"{PARAMS}: decision.from: {path} holds students of another recipe; train the folds by this one "
+            f"(melanoma-kd compare --keep {table}), or set decision.from to {VAL}"
+        )
+
+
 def main() -> None:
-    check_sections(set(read_yaml(PARAMS)))
+    content = read_yaml(PARAMS)
+    check_sections(set(content))
     params = read_params(Params)
+    check_decision(params.decision.table, content)
     check_choices(params)
     check_folds(params)
     check_changes(params)

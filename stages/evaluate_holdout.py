@@ -25,12 +25,13 @@ from stages.evaluation.stress import stress
 from stages.evaluation.tables import TABLES
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
-from stages.foundation.names import HEADLINE, TABLE, TURNED, Teachers
+from stages.foundation.names import HEADLINE, TABLE, TURNED, VAL, Teachers
 from stages.foundation.params import read_params
 from stages.foundation.predictions import DECISIONS, RECORD, as_written, read_predictions, read_record
 from stages.foundation.probability import mean_probability
-from stages.foundation.settings import Baselines, Data, Evaluate, Kd
+from stages.foundation.settings import Baselines, Data, Deciding, Evaluate, Kd
 from stages.foundation.splits import SOURCE, SPLITS, check_classes, check_disjoint, read_sources, read_split
+from stages.statistics.folds import read_folds
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Params:
     kd: Kd
     baselines: Baselines
     evaluate: Evaluate
+    decision: Deciding
 
 
 def read_all(folder: Path, roles: Roles, splits: dict[str, pd.DataFrame]) -> Predictions:
@@ -144,10 +146,14 @@ def main() -> None:
     p = read_all(folder, roles, splits)
     trained = [model for model in roles.models if model.kind not in ("ensemble", "turned", "source")]
     records = {model.name: read_record((folder / model.predictions).with_name(RECORD)) for model in trained}
-    evaluation = Evaluation(scored, p, roles, params.evaluate)
+    folds = read_folds(params.decision.table, params.kd.selected, list(splits["val"]["image_id"]))
+    evaluation = Evaluation(scored, p, roles, params.evaluate, folds)
     int8 = roles.one("int8")
-    farthest = read_record(folder / "onnx" / DECISIONS)[int8]["farthest"]
-    tables = {"model_index": describe_models(evaluation, records, {int8: farthest})}
+    exported_as = read_record(folder / "onnx" / DECISIONS)
+    farthest = exported_as[int8]["farthest"]
+    index = describe_models(evaluation, records, {int8: farthest})
+    decided = {name: decision["decided_on"] for name, decision in exported_as.items()}
+    tables = {"model_index": index.assign(decided_on=[decided.get(name, VAL) for name in index["model"]])}
     tables |= {name: build(evaluation) for name, build in TABLES.items()}
     tables["stress"] = stress(evaluation, farthest, *read_stress(folder / "stress"))
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)

@@ -40,7 +40,7 @@ from stages.foundation.predictions import DECISIONS, RECORD, as_written, write_p
 from stages.foundation.probability import class_probability
 from stages.foundation.progress import track
 from stages.foundation.record import code_hash, make_record
-from stages.foundation.settings import Data, Selection, Target, Threads
+from stages.foundation.settings import Data, Deciding, Selection, Target, Threads
 from stages.foundation.splits import MELANOMA
 from stages.images.settings import ImageLimits
 from stages.networks.dataset import Dataset, dataset_files, open_dataset
@@ -48,6 +48,7 @@ from stages.networks.device import Device
 from stages.networks.models import Classifier, load_weights
 from stages.networks.scoring import score_images
 from stages.networks.train_images import TrainImages
+from stages.statistics.folds import read_folds
 
 PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
 FP32, INT8 = "student_fp32", "student_int8"
@@ -62,6 +63,7 @@ class Params:
     image: ImageLimits
     quantize: Quantize
     evaluate: Gauge
+    decision: Deciding
     compute: Threads
 
 
@@ -100,6 +102,18 @@ def score_all(p_val: np.ndarray, model: onnx.ModelProto, dataset: Dataset, threa
     return p
 
 
+def decide_all(
+    params: Params, dataset: Dataset, answers: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> dict[str, Decision]:
+    """Return each file's decision. answers: its p_melanoma and distance of val, (images,)."""
+    val_ids = [dataset.train.pack.image_ids[row] for row in dataset.val_rows]
+    folds = read_folds(params.decision.table, params.kd.selected, val_ids)
+    return {
+        name: decide(dataset.val_melanoma, *answer, params.evaluate, params.quantize.refused, folds)
+        for name, answer in answers.items()
+    }
+
+
 def describe(params: Params, images: TrainImages, decision: Decision, hashes: dict[str, str]) -> Metadata:
     """Return the metadata of one file."""
     return Metadata(
@@ -124,15 +138,14 @@ def main() -> None:
     dataset = open_dataset(processed, params.target)
     weights = models / f"students/{params.kd.selected}.safetensors"
     student = load_weights(weights, architecture=STUDENT, classes=dataset.train.classes)
-    size, labels = dataset.train.pack.size, dataset.val_melanoma
     images = as_input(calibration_pixels(dataset.train, params.quantize.images, params.quantize.seed))
     answering = Answering(student, fit_gaussian(student, dataset.train))
+    size = dataset.train.pack.size
     fp32 = export_onnx(answering, size, [LOGITS, DISTANCE])
     _, aware = read_model(models / AWARE_FILE)
     onnx_models = quantized(fp32, aware, params.quantize.methods, images)
     answers = {name: score_onnx(model, dataset, dataset.val_rows, threads) for name, model in onnx_models.items()}
-    refused = params.quantize.refused
-    decisions = {name: decide(labels, *answer, params.evaluate, refused) for name, answer in answers.items()}
+    decisions = decide_all(params, dataset, answers)
     inputs = [*dataset_files(processed), weights, models / AWARE_FILE]
     hashes = {path.name: sha256_file(path) for path in inputs} | {"code": code_hash(CODE)}
     for name, model in onnx_models.items():

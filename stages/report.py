@@ -53,6 +53,7 @@ CARD_WHOLE = {
     "refusal": "Unfamiliar pictures",
     "skin_tones": "Estimated skin tones",
 }
+MILD = "1 to 3"  # strengths of alterations in the card; the report has each
 NEXT = """
 The report: {report}
     dvc metrics show                    val's numbers, by which to choose
@@ -144,6 +145,14 @@ def rows_of(table: Table, model: str) -> Table:
     return replace(table, head=table.head[1:], rows=[row[1:] for row in table.rows if row[0] == model])
 
 
+def mild_ones(table: Table) -> Table:
+    """Return what is averaged over alterations at the strengths 1 to 3 alone, without the column that says so."""
+    column = table.head.index("strength")
+    rows = [[*row[:column], *row[column + 1 :]] for row in table.rows if row[column] == MILD]
+    head = [*table.head[:column], *table.head[column + 1 :]]
+    return replace(table, head=head, rows=rows, note=f"{table.note} Strengths {MILD}.")
+
+
 def main() -> None:
     params = read_params(Params)
     name = params.data.name
@@ -166,6 +175,7 @@ def main() -> None:
         **{stem: int8[title] for stem, title in CARD_INT8.items()},
         **{stem: whole[title] for stem, title in CARD_WHOLE.items()},
     }
+    card_tables["alterations"] = mild_ones(card_tables["alterations"])
     card = render(TEMPLATES / "model_card.md.j2", **description, **card_tables)
     with writing(Path("plots", name, "figures"), Path("plots", name, "report")) as (folder, report):
         folder.mkdir()

@@ -2,13 +2,15 @@
 
     make keep-run
 
-Reads params.yaml, dvc.lock, logs/seconds.csv and the tables of metrics/<name> and plots/<name>, which DVC caches and
-Git ignores. Writes metrics/<name>/run, which Git holds: evaluation/, curves/, history/ and quantization.csv as they
-are, params.yaml as it is, dvc.lock without the stages that last ran on another data set (with both put back in place,
-`dvc repro` runs again what has changed since) and seconds.csv, the last duration that each stage in that lock had in
-this working tree ("-" for one that never ran here). Hardware and versions stand in evaluation/model_index.csv.
+Reads params.yaml, dvc.lock, logs/seconds.csv and the tables of metrics/<name>, plots/<name> and stress_test, which DVC
+caches and Git ignores. Writes metrics/<name>/run, which Git holds: evaluation/, curves/, history/ and quantization.csv
+as they are, stress/ with its large table compressed, params.yaml as it is, dvc.lock without the stages that last ran on
+another data set (with both put back in place, `dvc repro` runs again what has changed since) and seconds.csv, the last
+duration that each stage in that lock had in this working tree ("-" for one that never ran here). Hardware and versions
+stand in evaluation/model_index.csv.
 """
 
+import lzma
 import math
 import shutil
 from dataclasses import dataclass
@@ -63,6 +65,11 @@ def main() -> None:
         for kept, source in KEPT.items():
             shutil.copytree(Path(source.format(name=name)), folder / kept)
         shutil.copy(Path("metrics", name, "quantization.csv"), folder)
+        shutil.copytree(Path("models", name, "predictions/stress"), folder / "stress")
+        large = folder / "stress/altered.csv"
+        with lzma.open(large.with_suffix(".csv.xz"), "wb", preset=9) as file:
+            file.write(large.read_bytes())
+        large.unlink()
 
 
 if __name__ == "__main__":

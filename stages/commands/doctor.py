@@ -168,6 +168,7 @@ CHECKS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recompute", metavar="NAME", help="a run's tables from its predictions: demo, ham10000, ...")
+    parser.add_argument("--duplicates", action="store_true", help="images of two splits that seem to show one lesion")
     parser.add_argument("--sources", type=Path, metavar="TABLE", help="that has image_id and dataset")
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=f"some of {', '.join(CHECKS)}; by default all")
 
@@ -180,12 +181,15 @@ def main(options: argparse.Namespace) -> None:
         join_sources(ARCHIVES / params.data.name, options.sources)
         return
     checks = {name: CHECKS[name] for name in options.checks or CHECKS}
+    if options.duplicates:
+        from stages.commands.duplicates import near_duplicates  # noqa: PLC0415 - the others start without SciPy
+
+        checks = {"duplicates": lambda _: near_duplicates(Path("data/processed", params.data.name))}
     if options.recompute:
-        from stages.commands.recomputed import recompute  # noqa: PLC0415 - the others start without scikit-learn
+        from stages.commands.recomputed import recompute  # noqa: PLC0415 - likewise without scikit-learn
 
         kept, settings = Path("metrics", options.recompute, "run"), read_params(Evaluated).evaluate
-        run = kept if kept.is_dir() else kept.parent
-        checks = {"recompute": lambda _: recompute(run, settings)}
+        checks = {"recompute": lambda _: recompute(kept if kept.is_dir() else kept.parent, settings)}
     for name, check in checks.items():
         findings = list(check(params))
         faults += sum(finding.fault for finding in findings)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.foundation.names import VAL
 from stages.foundation.params import Section
 from stages.foundation.probability import log_odds
 
@@ -37,12 +38,13 @@ class Referral:
 
 
 class Decision(Section):
-    """One model's threshold, Platt scaling, bounds of referral and refusal, chosen on val; in its file's metadata.
+    """One model's threshold, Platt scaling, bounds of referral and refusal; in its file's metadata.
 
-    threshold: of the operating point, on p as the model gives it; sensitivity: what it reaches on val at least; slope
-    and intercept: of `Calibration`; melanoma_from and other_up_to: of `Referral`; prevalence: of melanoma among
-    the images it was calibrated on; farthest: the distance from the training images up to which a picture is answered
-    about, None for a model that tells no distance, as none but an exported file does.
+    threshold: of the operating point, on p as the model gives it; sensitivity: what it was chosen to reach; slope and
+    intercept: of `Calibration`; melanoma_from and other_up_to: of `Referral`; prevalence: of melanoma among the images
+    it was calibrated on; farthest: the distance from the training images up to which a picture is answered about, None
+    for a model that tells no distance, as none but an exported file does; decided_on: val, or the table of
+    metrics/folds by whose images all but `farthest` was chosen.
     """
 
     threshold: float
@@ -53,6 +55,7 @@ class Decision(Section):
     other_up_to: float
     prevalence: float
     farthest: float | None = None
+    decided_on: str = VAL
 
     @property
     def calibration(self) -> Calibration:

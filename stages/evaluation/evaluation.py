@@ -14,6 +14,7 @@ from stages.foundation.settings import Evaluate
 from stages.statistics.calibration import fit_temperature
 from stages.statistics.comparisons import FINER
 from stages.statistics.decisions import fit_decision
+from stages.statistics.folds import Folds
 from stages.statistics.intervals import Estimates, Sample, draw_sample, mean_over_seeds
 from stages.statistics.refits import Refits, refit
 
@@ -26,6 +27,7 @@ class Evaluation:
     """Labels and probabilities of all models on val and holdout, and what is computed from them, each once.
 
     tables: val's and holdout's, with the columns of images.csv and melanoma; p: of their images, in their order.
+    folds: what exported files' decisions are fitted on, where it is not val.
     Estimates alone cover the means of several seeds, too.
     """
 
@@ -33,6 +35,7 @@ class Evaluation:
     p: Predictions
     roles: Roles
     settings: Evaluate
+    folds: Folds | None = None
     _estimates: dict[tuple[str, str, str | None], Estimates] = field(default_factory=dict, init=False)
     _refits: dict[str, Refits] = field(default_factory=dict, init=False)
 
@@ -46,16 +49,28 @@ class Evaluation:
 
     @cached_property
     def decisions(self) -> dict[str, Decision]:
-        """Return each model's threshold, Platt scaling and referral bounds, fitted on val as an exported file's are."""
-        labels, settings = self.samples["val"].labels, self.settings
-        rule = {"sensitivity": settings.sensitivity, "coverage": settings.coverage}
-        return {name: fit_decision(labels, p["val"], **rule) for name, p in self.p.items()}
+        """Return each model's threshold, Platt scaling and referral bounds, fitted as an exported file's are."""
+        rule = {"sensitivity": self.settings.sensitivity, "coverage": self.settings.coverage}
+        decisions = {}
+        for name in self.p:
+            sample, p = self.fitted_on(name)
+            decisions[name] = fit_decision(sample.labels, p, **rule, quantile=self.settings.quantile)
+        return decisions
+
+    def fitted_on(self, name: str) -> tuple[Sample, np.ndarray]:
+        """Return the images that a model's decision is fitted on, and its p of them: val's, or the folds'."""
+        p = self.p[name]["val"]
+        if self.folds is None or name not in (self.roles.names("fp32") + self.roles.names("int8")):
+            return self.samples["val"], p
+        return self.folds.sample(self.settings.replicates, self.settings.seed), self.folds.aligned(p)
 
     def refits(self, name: str) -> Refits:
-        """Return what each replicate of val would have chosen in place of a model's decision."""
+        """Return what each replicate of val, or of the folds, would have chosen in place of a model's decision."""
         if name not in self._refits:
-            val, p = self.samples["val"], self.p[name]["val"]
-            self._refits[name] = refit(val, p, self.decisions[name], self.settings.coverage)
+            settings = self.settings
+            self._refits[name] = refit(
+                *self.fitted_on(name), self.decisions[name], settings.coverage, settings.quantile
+            )
         return self._refits[name]
 
     @cached_property

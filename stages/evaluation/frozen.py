@@ -11,9 +11,11 @@ import pandas as pd
 from stages.evaluation.evaluation import Evaluation, Predictions
 from stages.evaluation.roles import Model, Roles
 from stages.foundation.files import read_table
+from stages.foundation.names import VAL
 from stages.foundation.predictions import IDS
 from stages.foundation.settings import Evaluate
 from stages.foundation.splits import COLUMNS, MELANOMA, SOURCE, SPLITS
+from stages.statistics.folds import Folds, read_folds
 
 IMAGES, PREDICTIONS, MODELS = "images.csv", "predictions.csv", "model_index.csv"
 STRESS = ("altered", "pictures", "skin")  # tables of stress_test
@@ -74,12 +76,20 @@ def read_frozen(folder: Path, settings: Evaluate) -> Evaluation:
             raise ValueError(f"{folder}: {PREDICTIONS} and {IMAGES} do not have the same images of {name}")
         for model in roles.models:
             p[model.name][name] = of_split[model.name].to_numpy()
-    return Evaluation(scored, p, roles, settings)
+    return Evaluation(scored, p, roles, settings, read_decided(folder, roles, list(splits["val"]["image_id"])))
+
+
+def read_decided(folder: Path, roles: Roles, val_ids: list[str]) -> Folds | None:
+    """Return what the folder's model_index.csv says that the int8 file was decided on; None for val."""
+    index = pd.read_csv(folder / MODELS, dtype=str, keep_default_na=False).set_index("model")
+    name = index["decided_on"][roles.one("int8")] if "decided_on" in index else VAL
+    (student,) = (model.key for model in roles.models if model.name == roles.one("selected"))
+    return read_folds(name, student, val_ids)
 
 
 def read_stress(folder: Path) -> list[pd.DataFrame]:
-    """Return the tables of stress_test, as it wrote them or compressed by gzip, in the order of STRESS."""
-    paths = [path if (path := folder / f"{stem}.csv").is_file() else folder / f"{stem}.csv.gz" for stem in STRESS]
+    """Return the tables of stress_test, as it wrote them or compressed by xz, in the order of STRESS."""
+    paths = [path if (path := folder / f"{stem}.csv").is_file() else folder / f"{stem}.csv.xz" for stem in STRESS]
     return [pd.read_csv(path, dtype=IDS, keep_default_na=False) for path in paths]
 
 

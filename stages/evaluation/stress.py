@@ -56,8 +56,8 @@ def altered_estimates(evaluation: Evaluation, farthest: float, altered: pd.DataF
         decided = redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
         metrics |= {metric: decided[metric] for metric in ("sensitivity", "specificity")}
         metrics |= {"changed": share(changed, sample.weights), "refused": share(refused, sample.weights)}
-        answered = np.maximum(1 - metrics["refused"], 1e-9)  # where none is, none changes
-        metrics["changed_answered"] = share(changed & ~refused, sample.weights) / answered
+        if (answered := 1 - metrics["refused"]).all():
+            metrics["changed_answered"] = share(changed & ~refused, sample.weights) / answered
         seen = np.where(refused, np.inf, p)[melanoma]
         metrics["missed_in_silence"] = 1 - redrawn_share(seen, sample.weights[:, melanoma], thresholds=thresholds)
         estimates[alteration, strength] = metrics
@@ -77,12 +77,16 @@ def robustness(evaluation: Evaluation, estimates: dict[Case, Metrics]) -> pd.Dat
 
 
 def averaged(evaluation: Evaluation, estimates: dict[Case, Metrics]) -> pd.DataFrame:
-    """Return the estimates averaged over alterations (of: all, or some), at each strength and over the MILD ones."""
+    """Return the estimates averaged over alterations (of: all, or some), at each strength and over the MILD ones.
+
+    Where a replicate has all images refused, "changed_answered" is over those alterations that are answered.
+    """
     strengths = {"1 to 3": MILD} | {str(strength): (strength,) for strength in STRENGTHS}
     rows = []
     for (of, alterations), (strength, averaged_over) in product(MEANS.items(), strengths.items()):
         cases = [estimates[case] for case in product(alterations, averaged_over)]
-        metrics = {metric: np.mean([case[metric] for case in cases], axis=0) for metric in cases[0]}
+        found = {metric: [case[metric] for case in cases if metric in case] for metric in estimates[UNALTERED, 0]}
+        metrics = {metric: np.mean(values, axis=0) for metric, values in found.items() if values}
         rows += _rows(evaluation, {"of": of, "strength": strength, "alterations": len(alterations)}, metrics)
     return pd.DataFrame(rows)
 

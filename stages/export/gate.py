@@ -8,9 +8,11 @@ import pandas as pd
 from stages.deployment.decision import Decision
 from stages.export.familiarity import farthest
 from stages.export.settings import Gate, Gauge
+from stages.foundation.names import VAL
 from stages.foundation.settings import OperatingPoint
 from stages.foundation.splits import read_split
 from stages.statistics.decisions import fit_decision
+from stages.statistics.folds import Folds
 from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import BIASED_UP, calibration_metrics, decision_metrics
 from stages.statistics.ranking import ranking_metrics, threshold_at_sensitivity
@@ -53,11 +55,23 @@ def _cells(name: str, estimate: dict[str, float]) -> dict[str, float]:
 
 
 def decide(
-    labels: np.ndarray, p: np.ndarray, distance: np.ndarray, settings: OperatingPoint, refused: float
+    labels: np.ndarray,
+    p: np.ndarray,
+    distance: np.ndarray,
+    settings: OperatingPoint,
+    refused: float,
+    folds: Folds | None = None,
 ) -> Decision:
-    """Return one file's decision, fitted on val: labels, p and distance are (images,), refused is a share of them."""
-    decision = fit_decision(labels, p, sensitivity=settings.sensitivity, coverage=settings.coverage)
-    return decision.model_copy(update={"farthest": farthest(distance, refused)})
+    """Return one file's decision, fitted on val, or all but the bound of refusal on the folds' images.
+
+    labels, p and distance: of val's images, (images,); refused: a share of them.
+    """
+    if folds is not None:
+        labels, p = folds.images["melanoma"].to_numpy(), folds.aligned(p)
+    rule = {"sensitivity": settings.sensitivity, "coverage": settings.coverage}
+    decision = fit_decision(labels, p, **rule, quantile=settings.quantile)
+    decided_on = VAL if folds is None else folds.name
+    return decision.model_copy(update={"farthest": farthest(distance, refused), "decided_on": decided_on})
 
 
 def check_export(table: pd.DataFrame, method: str) -> None:

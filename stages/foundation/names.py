@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field
@@ -27,6 +28,7 @@ ARCHITECTURES = {  # of teachers: torchvision's name and the usual one
 GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
 T = TypeVar("T")
 CONTROL = "T1_alpha0"  # a student trained without distillation
+FOLDS, VAL = Path("metrics/folds"), "val"  # tables of out-of-fold scores; the empty one, where val alone chooses
 TABLE = "predictions.csv"  # a model's probabilities, below models/<name>/predictions
 INPUT, LOGITS, DISTANCE = "image", "logits", "distance"  # of an exported file
 TURNED = "turned.csv"  # likewise, from the mean logits over four quarter turns of each image

@@ -95,10 +95,22 @@ class Threads(Part):
 
 
 class OperatingPoint(Part):
-    """sensitivity: reached by the threshold on val; coverage: of each class by its prediction sets, for referral."""
+    """How a threshold is chosen, and the bounds of referral.
+
+    sensitivity: to be reached by the threshold; quantile: step, the highest threshold that reaches it on the images it
+    is chosen by, or smoothed, by a kernel density of their melanomas' log odds, which is less noisy; coverage: of each
+    class by its prediction sets, for referral.
+    """
 
     sensitivity: float = Field(gt=0, le=1)
+    quantile: Literal["step", "smoothed"]
     coverage: float = Field(gt=0, lt=1)
+
+
+class Deciding(Section):
+    """table: metrics/folds/<table>.csv holds the images that choose exported files' decisions; val: val alone."""
+
+    table: str = Field(alias="from", pattern=r"^[A-Za-z0-9_-]+$")
 
 
 class Margins(Section):

@@ -16,6 +16,7 @@ METRIC_NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "ece": "ECE",
     "brier_score": "Brier score",
+    "roc_auc_within": "ROC-AUC within sources",
     "mean_specificity": "mean specificity over sensitivities 0.90 to 1",
 }
 PLACES = {  # where a metric is computed, besides at a threshold -> what follows its name

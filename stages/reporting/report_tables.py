@@ -55,16 +55,14 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
     "alterations": (
         "Altered images",
         "stress.csv",
-        "Holdout; the exported int8 student, each alteration at five strengths (4 and 5 of hair are a scribble): "
-        "ROC-AUC, also within sources; at the operating point sensitivity, specificity and the share of images whose "
-        "decision changes, of all and of the answered; the share that is refused; the melanomas missed in silence, "
-        "neither flagged nor refused. Seen: views in training do the like.",
+        "Holdout; the exported int8 student at the operating point, each alteration at five strengths (4 and 5 of hair "
+        "are a scribble). Changed: the share of images whose decision changes, of all and of the answered; missed in "
+        "silence: melanomas neither flagged nor refused. Seen: views in training do the like.",
     ),
     "alterations averaged": (
         "Altered images, averaged",
         "stress.csv",
-        "Means over alterations: all, the fifteen of DermaMNIST-C, those whose like training saw and the others, and "
-        "by family; at each strength and over strengths 1 to 3.",
+        "Means over alterations: all, DermaMNIST-C's fifteen, those whose like training saw, the others, each family.",
     ),
     "refusal": (
         "Unfamiliar pictures",
@@ -75,9 +73,7 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
     "skin tones": (
         "Estimated skin tones",
         "stress.csv",
-        "Holdout; by the individual typology angle of the images' frames, from so many degrees on; how the exported "
-        "int8 student does there, where lesions suffice. Light, camera and lesions that fill the picture move the "
-        "angle: it describes the archive, not a person.",
+        "Holdout, by the typology angle of the frame. Light, camera and lesion move it: it describes no person.",
     ),
     "referral": (
         "Referral",

@@ -12,7 +12,7 @@ from stages.foundation.probability import CLIP, log_odds
 from stages.statistics.blocks import by_blocks
 from stages.statistics.intervals import Sample
 from stages.statistics.metrics import BINS, logistic_lines
-from stages.statistics.ranking import Metrics, thresholds_at_sensitivity
+from stages.statistics.ranking import Metrics, thresholds_by
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Refits:
         return {"melanoma_from": self.melanoma_from, "other_up_to": self.other_up_to}
 
 
-def refit(sample: Sample, p: np.ndarray, decision: Decision, coverage: float) -> Refits:
-    """Return a decision and what each replicate of val would make of it; sample and p: of val, (images,)."""
+def refit(sample: Sample, p: np.ndarray, decision: Decision, coverage: float, quantile: str = "step") -> Refits:
+    """Return a decision and what each replicate of what it is fitted on would make of it; sample and p: of that."""
     labels, weights = sample.labels, sample.weights
     intercepts, slopes = logistic_lines(labels, log_odds(p), weights).T
     bounds = fit_referrals(labels, p, coverage, weights)
     refits = {
-        "thresholds": thresholds_at_sensitivity(labels, p, decision.sensitivity, weights),
+        "thresholds": thresholds_by(quantile, labels, p, decision.sensitivity, weights),
         "slopes": slopes,
         "intercepts": intercepts,
         "melanoma_from": bounds[:, 0],

@@ -19,6 +19,7 @@ from stages.statistics.comparisons import (
     verdict,
 )
 from stages.statistics.intervals import draw_sample
+from stages.statistics.ranking import ranking_metrics
 
 
 def each(labels):
@@ -81,6 +82,25 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5]) == [0.5]
     assert holm([0.6, 0.7]) == [1, 1]
+
+
+def test_over_a_family_of_equal_models_holm_holds_five_percent_and_the_p_values_alone_do_not():
+    """Five students as good as their reference, over 250 holdouts of 300 lesions: how often one of them is shown."""
+    rng, shown = np.random.default_rng(0), {"alone": 0, "holm": 0}
+    labels = np.repeat([1, 0], [60, 240])
+    images = pd.DataFrame({"melanoma": labels, "lesion_id": np.arange(300).astype(str)})
+    for seed in range(250):
+        weights = draw_sample(images, replicates=200, seed=seed).weights
+        aucs = [roc_auc(labels, 1.2 * labels + rng.normal(size=300), weights) for _ in range(6)]
+        p = [bootstrap_p(auc - aucs[0]) for auc in aucs[1:]]
+        shown["alone"] += min(p) < 0.05
+        shown["holm"] += min(holm(p)) < 0.05
+    assert shown["alone"] / 250 > 0.12
+    assert shown["holm"] / 250 < 0.09
+
+
+def roc_auc(labels, p, weights):
+    return ranking_metrics(labels, p, weights)["roc_auc"]
 
 
 def test_the_bootstraps_p_counts_the_smaller_side():

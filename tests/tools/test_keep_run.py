@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from stages.evaluation.frozen import read_stress
 from tools import keep_run
 from tools.keep_run import last_seconds, lock_of
 
@@ -35,6 +36,8 @@ def test_a_run_is_kept_as_it_stands(tiny):
         }
     assert (folder / "history/students/T1_alpha0.5.csv").is_file()
     assert (folder / "quantization.csv").is_file()
+    made = read_stress(project / "models/demo/predictions/stress")
+    assert all(a.equals(b) for a, b in zip(made, read_stress(folder / "stress"), strict=True))
 
 
 def test_the_stage_that_draws_the_demo_is_not_of_another_run():

@@ -11,7 +11,8 @@ this commit, by default of all that set splits.fold. Experiments that differ in 
 of their own: each is compared with its control, and the student of each with that of the first. Each needs every fold
 once; --partial takes the folds that all have so far. p values are not corrected for the number of ways. Writes
 metrics/<name>/procedures.csv, <name> being the experiments' archive; its columns size (pixels) and teachers say what
-was trained.
+was trained. With --keep NAME also metrics/folds/NAME.csv, what students say of images that they never saw, by which
+`decision.from: NAME` chooses exported files' thresholds.
 """
 
 import argparse
@@ -27,11 +28,14 @@ from dvc.exceptions import DvcException
 from stages.commands.comparison.procedures import COLUMNS, Procedure, compare_procedures
 from stages.evaluation.roles import roles_of
 from stages.foundation.files import write_csv, writing
+from stages.foundation.names import CONTROL, FOLDS
 from stages.foundation.predictions import read_predictions
+from stages.foundation.record import recipe_hash
 from stages.foundation.settings import Baselines, Evaluate, Kd
 from stages.foundation.splits import read_split
+from stages.statistics.folds import COLUMNS as KEPT
 
-FOLD, FOLDS = "splits.fold", "splits.folds"
+FOLD, OF_FOLDS = "splits.fold", "splits.folds"
 
 
 def flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -84,7 +88,7 @@ def group(params: dict[str, dict[str, Any]], *, partial: bool = False) -> dict[s
             raise ValueError(f"{name}: fold {fold} of {way} is {folds[fold]}'s already; name the experiments you want")
         folds[fold] = name
     common = set.intersection(*(set(folds) for folds in ways.values()))
-    wanted = common if partial and common else set(range(next(iter(params.values()))[FOLDS]))
+    wanted = common if partial and common else set(range(next(iter(params.values()))[OF_FOLDS]))
     for way, folds in ways.items():
         if missing := wanted - set(folds):
             raise ValueError(f"{way}: no experiment of the folds {sorted(missing)}, found {sorted(folds)}")
@@ -118,8 +122,11 @@ def frozen(experiment: str, params: dict[str, Any]) -> pd.DataFrame:
     return table
 
 
-def compare(experiments: list[str], path: Path | None = None, *, partial: bool = False) -> pd.DataFrame:
-    """Write the table of these experiments, by default of this commit's, and return it. path: another file for it."""
+def compare(experiments: list[str], path: Path | None = None, *, partial: bool = False, keep: str = "") -> pd.DataFrame:
+    """Write the table of these experiments, by default of this commit's, and return it. path: another file for it.
+
+    keep: the name of the table of their scores that is written, too, if any.
+    """
     nested = {rev: dvc.api.params_show(rev=rev) for rev in experiments or of_this_commit()}
     path = path or Path("metrics", archive_of(nested), "procedures.csv")
     groups = group({rev: flat(values) for rev, values in nested.items()}, partial=partial)
@@ -133,18 +140,38 @@ def compare(experiments: list[str], path: Path | None = None, *, partial: bool =
     table["teachers"] = table["changed"].map({way: " ".join(params["kd"]["teachers"]) for way, params in first.items()})
     with writing(path) as (written,):
         write_csv(written, table, digits=6)
+    if keep:
+        if len(ways) > 1:
+            raise ValueError(f"--keep: experiments of {len(ways)} ways of training; name those of one")
+        (way,) = ways
+        with writing(FOLDS / f"{keep}.csv") as (written,):
+            write_csv(written, kept(ways[way], list(groups[way]), recipe_hash(first[way])))
     return table
+
+
+def kept(way: Procedure, numbers: list[int], recipe: str) -> pd.DataFrame:
+    """Return the scores of each fold's images by the students that never saw them, as metrics/folds has them.
+
+    numbers: of the way's folds. The students are kd.repeated and the control, of the first seed.
+    """
+    tables = []
+    for student in (way.kd.repeated, CONTROL):
+        for number, fold in zip(numbers, way.folds, strict=True):
+            held = fold[fold["split"] == "holdout"].rename(columns={f"student_{student}": "p_melanoma"})
+            tables.append(held.assign(fold=number, student=student, recipe=recipe)[KEPT])
+    return pd.concat(tables, ignore_index=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiments", nargs="*", help="names, as dvc exp show lists them; by default of this commit")
     parser.add_argument("--partial", action="store_true", help="compare over the folds that are finished so far")
+    parser.add_argument("--keep", default="", metavar="NAME", help="write metrics/folds/NAME.csv, for decision.from")
     parser.add_argument("--output", type=Path, help="the file to write, by default metrics/<name>/procedures.csv")
 
 
 def main(options: argparse.Namespace) -> None:
     try:
-        table = compare(options.experiments, options.output, partial=options.partial)
+        table = compare(options.experiments, options.output, partial=options.partial, keep=options.keep)
     except DvcException as error:
         raise ValueError(str(error)) from error
     columns = [*COLUMNS, "at", "metric", "difference", "low", "high", "p", "verdict"]

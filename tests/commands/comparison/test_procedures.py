@@ -12,8 +12,8 @@ from stages.foundation.settings import Evaluate, Kd
 KD = Kd(teachers=["resnet18"], label_turns=1, temperature=1, alpha=0.5, repeated="T1_alpha0.5", seeds=[43])
 SETTINGS = Evaluate(
     primary="pooled",
-    sensitivity=0.95, coverage=0.95, replicates=200, seed=1, margins={"equivalent": 0.005, "not_inferior": 0.02},
-    prevalences=[0.11], threshold_probability=0.05,
+    sensitivity=0.95, quantile="step", coverage=0.95, replicates=200, seed=1,
+    margins={"equivalent": 0.005, "not_inferior": 0.02}, prevalences=[0.11], threshold_probability=0.05,
 )  # fmt: skip
 
 
