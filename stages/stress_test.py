@@ -18,7 +18,7 @@ from stages.foundation import command
 from stages.foundation.files import write_csv, writing
 from stages.foundation.pack import Pack, open_pack
 from stages.foundation.params import read_params
-from stages.foundation.predictions import scored_ids
+from stages.foundation.predictions import DIGITS, scored_ids
 from stages.foundation.progress import track
 from stages.foundation.settings import Data, Threads
 from stages.foundation.splits import read_split
@@ -26,8 +26,6 @@ from stages.pictures.alterations import CASES, alter
 from stages.pictures.settings import Stress
 from stages.pictures.skin import typology_angle
 from stages.pictures.unfamiliar import pictures
-
-SEVEN = 7  # significant digits: float32's own; with nine Git would hold 2.1 MB of HAM10000's answers, and so 1.8
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def main() -> None:
     with writing(models / "predictions/stress") as (folder,):
         folder.mkdir(parents=True)
         for name, table in tables.items():
-            write_csv(folder / f"{name}.csv", table, digits=SEVEN)
+            write_csv(folder / f"{name}.csv", table, digits=DIGITS)
 
 
 if __name__ == "__main__":

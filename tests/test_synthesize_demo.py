@@ -44,7 +44,7 @@ def test_what_is_seen_of_malignancy_overlaps_so_that_no_reader_of_it_is_perfect(
     seen = np.array([traits(lesion.malignancy, np.random.default_rng(lesion.seed)).sum() for lesion in lesions])
     melanoma = np.array([lesion.dx == "mel" for lesion in lesions])
     auc = (seen[melanoma][:, None] > seen[~melanoma]).mean()
-    assert 0.93 < auc < 0.999
+    assert 0.88 < auc < 0.95
 
 
 def test_traits_follow_malignancy_with_noise():
