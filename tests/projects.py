@@ -21,8 +21,8 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         write_params(folder)
-        for path in ("dvc.lock", "metrics", "plots"):
-            target = folder / path
+        runs = [path for path in (folder / "metrics").iterdir() if path.name != "folds"]  # which stages read
+        for target in (folder / "dvc.lock", folder / "plots", *runs):
             shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
 
     def dvc(self, *words: str) -> str:
