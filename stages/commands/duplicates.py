@@ -4,7 +4,7 @@ Phase correlation (Kuglin & Hines 1975) of the images' fine detail: it finds a l
 compressed or lit otherwise, not one that was turned. Whether what it lists is one lesion, an eye must say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,13 @@ BEYOND, RANK = 0.05, 20  # a candidate is so much more alike than the image's tw
 LISTED = 20
 
 
-def details(pixels: np.ndarray, side: int) -> np.ndarray:
+def details(pixels: np.ndarray, rows: Iterable[int], side: int) -> np.ndarray:
     """Return the spectra of the images' fine detail, complex64 (images, side, side // 2 + 1), each of norm 1.
 
-    pixels: uint8 (images, size, size, 3).
+    pixels: uint8 (all images, size, size, 3), of which one row at a time is read.
     """
     box, scale = Image.Resampling.BOX, max(0.7, side / 64)
-    grey = [np.asarray(Image.fromarray(image).convert("L").resize((side, side), box)) for image in pixels]
+    grey = [np.asarray(Image.fromarray(pixels[row]).convert("L").resize((side, side), box)) for row in rows]
     light = np.stack(grey).astype(np.float32)
     fine = gaussian_filter(light, (0, 0.35 * scale, 0.35 * scale)) - gaussian_filter(light, (0, scale, scale))
     fine /= np.sqrt(gaussian_filter(fine**2, (0, 3 * scale, 3 * scale))) + 2  # as strong everywhere, but for noise
@@ -52,11 +52,12 @@ def peaks(spectrum: np.ndarray, others: np.ndarray) -> np.ndarray:
 def lookalikes(images: pd.DataFrame, pixels: np.ndarray) -> pd.DataFrame:
     """Return pairs that look alike, the likest first: alike, image_id, lesion_id and split of one and other_ of both.
 
-    images: image_id, lesion_id and split of the pixels, uint8 (images, size, size, 3). A pair is of two splits and two
-    lesions; each such pair of lesions comes once.
+    images: image_id, lesion_id, split and row in the pixels, uint8 (all images, size, size, 3). A pair is of two splits
+    and two lesions; each such pair of lesions comes once.
     """
     splits, lesions = images["split"].to_numpy(), images["lesion_id"].to_numpy()
-    spectra, pairs = details(pixels, COARSE), []
+    rows = images["row"].to_numpy()
+    spectra, pairs = details(pixels, rows, COARSE), []
     later = np.flatnonzero(splits != SPLITS[0])
     for row in track(later, len(later), "images compared"):
         others = np.flatnonzero(np.isin(splits, SPLITS[: SPLITS.index(splits[row])]) & (lesions != lesions[row]))
@@ -64,7 +65,7 @@ def lookalikes(images: pd.DataFrame, pixels: np.ndarray) -> pd.DataFrame:
         common = np.sort(alike)[-RANK] if len(alike) >= RANK else 0.0
         candidates = others[alike > max(ALIKE, common + BEYOND)]
         if len(candidates):
-            fine = details(pixels[[row, *candidates]], min(FINE, pixels.shape[1]))
+            fine = details(pixels, rows[[row, *candidates]], min(FINE, pixels.shape[1]))
             pairs += [(sure, row, other) for sure, other in zip(peaks(fine[0], fine[1:]), candidates, strict=True)]
     found = sorted((pair for pair in pairs if pair[0] > SURE), reverse=True)
     table = pd.DataFrame(found, columns=["alike", "row", "other"])
@@ -77,7 +78,8 @@ def near_duplicates(processed: Path) -> Iterator[Finding]:
     """Yield the likest pairs of a prepared archive, data/processed/<name>, none of which is a fault."""
     images = pd.concat([read_split(processed / f"{name}.csv").assign(split=name) for name in SPLITS])
     pack = open_pack(processed / "pack")
-    table = lookalikes(images.reset_index(drop=True), pack.pixels[pack.rows(list(images["image_id"]))])
+    images["row"] = pack.rows(list(images["image_id"]))
+    table = lookalikes(images.reset_index(drop=True), pack.pixels)
     for pair in table.head(LISTED).itertuples():
         what = f"{pair.alike:.2f}  {pair.image_id} of {pair.split} ({pair.lesion_id})"
         yield Finding(what, f"{pair.other_image_id} of {pair.other_split} ({pair.other_lesion_id})", fault=False)

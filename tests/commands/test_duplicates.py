@@ -33,6 +33,7 @@ def test_a_lesion_photographed_again_is_found_across_splits_alone():
     pixels[24] = photographed_again(pixels[8])  # one lesion by its id, too
     images = pd.DataFrame({"image_id": [f"i{number}" for number in range(len(SPLITS))], "split": SPLITS})
     images["lesion_id"] = images["image_id"].replace({"i24": "i8"})
+    images["row"] = range(len(SPLITS))
     found = lookalikes(images, np.stack(pixels))
     assert found[["image_id", "other_image_id"]].to_numpy().tolist() == [["i25", "i4"]]
     assert found["alike"].iloc[0] > 0.6

@@ -130,6 +130,8 @@ def compare(experiments: list[str], path: Path | None = None, *, partial: bool =
     nested = {rev: dvc.api.params_show(rev=rev) for rev in experiments or of_this_commit()}
     path = path or Path("metrics", archive_of(nested), "procedures.csv")
     groups = group({rev: flat(values) for rev, values in nested.items()}, partial=partial)
+    if keep and (partial or len(groups) > 1):
+        raise ValueError("--keep: wanted all folds of one way of training; name its experiments, without --partial")
     first = {way: nested[next(iter(folds.values()))] for way, folds in groups.items()}
     ways = {
         way: Procedure(Kd(**first[way]["kd"]), [frozen(revision, nested[revision]) for revision in folds.values()])
@@ -141,8 +143,6 @@ def compare(experiments: list[str], path: Path | None = None, *, partial: bool =
     with writing(path) as (written,):
         write_csv(written, table, digits=6)
     if keep:
-        if len(ways) > 1:
-            raise ValueError(f"--keep: experiments of {len(ways)} ways of training; name those of one")
         (way,) = ways
         with writing(FOLDS / f"{keep}.csv") as (written,):
             write_csv(written, kept(ways[way], list(groups[way]), recipe_hash(first[way])))

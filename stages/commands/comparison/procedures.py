@@ -15,7 +15,7 @@ from stages.foundation.names import CONTROL
 from stages.foundation.settings import Evaluate, Kd
 from stages.statistics.comparisons import Pair, comparison_table
 from stages.statistics.intervals import Estimates, draw_sample, mean_over_seeds
-from stages.statistics.ranking import threshold_at_sensitivity
+from stages.statistics.ranking import thresholds_by, unit_weights
 
 TURNS = {1: "", 4: "_turned"}  # quarter turns -> the ending of a model's name
 COLUMNS = ["changed", "folds", "seeds", "turns", "model", "reference_changed", "reference"]  # the table's first
@@ -107,6 +107,7 @@ def _fold(table: pd.DataFrame, names: list[str], settings: Evaluate, number: int
     labels = val["melanoma"].to_numpy()
     runs = []
     for name in names:
-        threshold = threshold_at_sensitivity(labels, val[name].to_numpy(), settings.sensitivity)
+        p, once = val[name].to_numpy(), unit_weights(labels)
+        threshold = float(thresholds_by(settings.quantile, labels, p, settings.sensitivity, once)[0])
         runs.append(score(sample, holdout[name].to_numpy(), threshold))
     return mean_over_seeds(runs, np.random.default_rng([settings.seed, number]), groups=folds)

@@ -30,10 +30,11 @@ def compare(
     if not (both["_merge"] == "both").all() or not (both["melanoma"] == both["melanoma_published"]).all():
         raise ValueError("the published predictions are of other images than this holdout, or have other labels")
     sample, coverage = draw_sample(both, replicates=settings.replicates, seed=settings.seed), settings.coverage
+    rule = {"sensitivity": settings.sensitivity, "coverage": coverage}
     p, tables, estimates = {name: both[name].to_numpy() for name in [*names, *ours]}, {}, {}
     for name, values in p.items():
-        decision = fit_decision(sample.labels, values, sensitivity=settings.sensitivity, coverage=coverage)
-        chosen = refit(sample, values, decision, coverage)
+        decision = fit_decision(sample.labels, values, **rule, quantile=settings.quantile)
+        chosen = refit(sample, values, decision, coverage, settings.quantile)
         estimates[name] = score(sample, values, decision.threshold, chosen)
         tables[name] = tidy(sample, values, decision.threshold, estimates[name])
     pairs = [Pair(f"against {name}", model, name) for name in names for model in ours]
