@@ -50,12 +50,8 @@ class Evaluation:
     @cached_property
     def decisions(self) -> dict[str, Decision]:
         """Return each model's threshold, Platt scaling and referral bounds, fitted as an exported file's are."""
-        rule = {"sensitivity": self.settings.sensitivity, "coverage": self.settings.coverage}
-        decisions = {}
-        for name in self.p:
-            sample, p = self.fitted_on(name)
-            decisions[name] = fit_decision(sample.labels, p, **rule, quantile=self.settings.quantile)
-        return decisions
+        fitted_on = {name: self.fitted_on(name) for name in self.p}
+        return {name: fit_decision(sample.labels, p, self.settings) for name, (sample, p) in fitted_on.items()}
 
     def fitted_on(self, name: str) -> tuple[Sample, np.ndarray]:
         """Return the images that a model's decision is fitted on, and its p of them: val's, or the folds'."""
@@ -67,10 +63,7 @@ class Evaluation:
     def refits(self, name: str) -> Refits:
         """Return what each replicate of val, or of the folds, would have chosen in place of a model's decision."""
         if name not in self._refits:
-            settings = self.settings
-            self._refits[name] = refit(
-                *self.fitted_on(name), self.decisions[name], settings.coverage, settings.quantile
-            )
+            self._refits[name] = refit(*self.fitted_on(name), self.decisions[name], self.settings)
         return self._refits[name]
 
     @cached_property

@@ -68,8 +68,7 @@ def decide(
     """
     if folds is not None:
         labels, p = folds.images["melanoma"].to_numpy(), folds.aligned(p)
-    rule = {"sensitivity": settings.sensitivity, "coverage": settings.coverage}
-    decision = fit_decision(labels, p, **rule, quantile=settings.quantile)
+    decision = fit_decision(labels, p, settings)
     decided_on = VAL if folds is None else folds.name
     return decision.model_copy(update={"farthest": farthest(distance, refused), "decided_on": decided_on})
 

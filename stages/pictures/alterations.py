@@ -5,14 +5,13 @@ Fifteen have the names and parameters of DermaMNIST-C (Di Salvo et al. 2024, "Me
 Maron et al. 2021, "A benchmark for neural network robustness in skin cancer classification", name for dermoscopy.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from stages.pictures import artefacts, optics
-from stages.pictures.optics import Picture
+from stages.pictures.optics import Alter
 from stages.pictures.settings import UNALTERED
 
 STRENGTHS = (1, 2, 3, 4, 5)
@@ -23,7 +22,7 @@ MILD = (1, 2, 3)  # those that are quoted first: 4 and 5 of hair are a scribble
 class Alteration:
     """family: alike ones; named: in DermaMNIST-C; seen: views do the like in training (brightness, contrast, zoom)."""
 
-    apply: Callable[[Picture, int, np.random.Generator], Picture]
+    apply: Alter
     family: str
     named: bool = False
     seen: bool = False
@@ -31,7 +30,7 @@ class Alteration:
 
 ALTERATIONS = {
     "pixelate": Alteration(optics.pixelate, "file", named=True),
-    "jpeg_compression": Alteration(optics.jpeg_compression, "file", named=True),
+    "jpeg_compression": Alteration(optics.compressed(30, 20, 15, 10, 7), "file", named=True),
     "gaussian_noise": Alteration(optics.gaussian_noise, "noise", named=True),
     "speckle_noise": Alteration(optics.speckle_noise, "noise", named=True),
     "impulse_noise": Alteration(optics.impulse_noise, "noise", named=True),
@@ -39,17 +38,17 @@ ALTERATIONS = {
     "defocus_blur": Alteration(optics.defocus_blur, "blur", named=True),
     "motion_blur": Alteration(optics.motion_blur, "blur", named=True),
     "zoom_blur": Alteration(optics.zoom_blur, "blur", named=True),
-    "brightness_up": Alteration(optics.brightness_up, "light", named=True, seen=True),
-    "brightness_down": Alteration(optics.brightness_down, "light", named=True, seen=True),
-    "contrast_up": Alteration(optics.contrast_up, "light", named=True, seen=True),
-    "contrast_down": Alteration(optics.contrast_down, "light", named=True, seen=True),
+    "brightness_up": Alteration(optics.brightness(1.1, 1.2, 1.3, 1.4, 1.5), "light", named=True, seen=True),
+    "brightness_down": Alteration(optics.brightness(0.9, 0.8, 0.7, 0.6, 0.5), "light", named=True, seen=True),
+    "contrast_up": Alteration(optics.contrast(1.1, 1.2, 1.3, 1.4, 1.6), "light", named=True, seen=True),
+    "contrast_down": Alteration(optics.contrast(0.8, 0.7, 0.6, 0.5, 0.4), "light", named=True, seen=True),
     "black_corner": Alteration(artefacts.black_corner, "artefact", named=True),
     "characters": Alteration(artefacts.characters, "artefact", named=True),
     "blur": Alteration(optics.blur, "blur"),
-    "over_exposure": Alteration(optics.over_exposure, "light", seen=True),
+    "over_exposure": Alteration(optics.brightness(1.15, 1.30, 1.50, 1.75, 2.10), "light", seen=True),
     "colour_cast": Alteration(optics.color_cast, "illuminant"),
     "crop": Alteration(optics.crop, "framing", seen=True),
-    "jpeg": Alteration(optics.jpeg, "file"),
+    "jpeg": Alteration(optics.compressed(60, 40, 25, 15, 8), "file"),
     "hair": Alteration(artefacts.hair, "hair"),
     "hair_bundles": Alteration(artefacts.hair_bundles, "hair"),
     "ruler": Alteration(artefacts.ruler, "artefact"),

@@ -5,6 +5,7 @@ are of 224. An image is float32 (size, size, 3) in [0, 1], a step is from 0 to 4
 """
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,7 @@ from scipy.signal import fftconvolve
 
 Picture = np.ndarray
 Generator = np.random.Generator
+Alter = Callable[[Picture, int, Generator], Picture]
 
 
 def blur(image: Picture, step: int, _: Generator) -> Picture:
@@ -49,29 +51,25 @@ def crop(image: Picture, step: int, _: Generator) -> Picture:
     return _middle(image, (0.9, 0.8, 0.7, 0.6, 0.5)[step])
 
 
-def over_exposure(image: Picture, step: int, _: Generator) -> Picture:
-    """More light, 1.15 to 2.1 times as much, so that bright skin becomes white."""
-    return image * (1.15, 1.30, 1.50, 1.75, 2.10)[step]
+def brightness(*factors: float) -> Alter:
+    """Return the alteration that makes light so many times as strong, a factor a step; what is too bright is white."""
+    return lambda image, step, _: image * factors[step]
 
 
-def brightness_up(image: Picture, step: int, _: Generator) -> Picture:
-    """1.1 to 1.5 times as bright."""
-    return image * (1.1, 1.2, 1.3, 1.4, 1.5)[step]
+def contrast(*factors: float) -> Alter:
+    """Return the alteration that brings values so many times as far from the mean grey, a factor a step."""
+    return lambda image, step, _: image.mean() + factors[step] * (image - image.mean())
 
 
-def brightness_down(image: Picture, step: int, _: Generator) -> Picture:
-    """0.9 to 0.5 times as bright."""
-    return image * (0.9, 0.8, 0.7, 0.6, 0.5)[step]
+def compressed(*qualities: int) -> Alter:
+    """Return the alteration that compresses to JPEG, a quality a step."""
 
+    def compress(image: Picture, step: int, _: Generator) -> Picture:
+        file = io.BytesIO()
+        _as_image(image).save(file, "JPEG", quality=qualities[step])
+        return _as_picture(Image.open(file))
 
-def contrast_up(image: Picture, step: int, _: Generator) -> Picture:
-    """1.1 to 1.6 times as far from the mean grey."""
-    return _contrast(image, (1.1, 1.2, 1.3, 1.4, 1.6)[step])
-
-
-def contrast_down(image: Picture, step: int, _: Generator) -> Picture:
-    """0.8 to 0.4 times as far from the mean grey."""
-    return _contrast(image, (0.8, 0.7, 0.6, 0.5, 0.4)[step])
+    return compress
 
 
 def color_cast(image: Picture, step: int, rng: Generator) -> Picture:
@@ -108,27 +106,6 @@ def pixelate(image: Picture, step: int, _: Generator) -> Picture:
     side = max(1, round((0.7, 0.5, 0.4, 0.3, 0.25)[step] * len(image)))
     small = _as_image(image).resize((side, side), Image.Resampling.BOX)
     return _as_picture(small.resize((len(image), len(image)), Image.Resampling.NEAREST))
-
-
-def jpeg(image: Picture, step: int, _: Generator) -> Picture:
-    """Compressed to JPEG of quality 60 to 8."""
-    return _compressed(image, (60, 40, 25, 15, 8)[step])
-
-
-def jpeg_compression(image: Picture, step: int, _: Generator) -> Picture:
-    """Compressed to JPEG of quality 30 to 7."""
-    return _compressed(image, (30, 20, 15, 10, 7)[step])
-
-
-def _compressed(image: Picture, quality: int) -> Picture:
-    file = io.BytesIO()
-    _as_image(image).save(file, "JPEG", quality=quality)
-    return _as_picture(Image.open(file))
-
-
-def _contrast(image: Picture, factor: float) -> Picture:
-    mean = image.mean()
-    return mean + factor * (image - mean)
 
 
 def _middle(image: Picture, share: float) -> Picture:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from stages.deployment.decision import Decision
+from stages.foundation.settings import OperatingPoint
 from stages.statistics.blocks import by_blocks
 from stages.statistics.calibration import fit_platt
 from stages.statistics.ranking import Metrics, thresholds_by, unit_weights
@@ -12,15 +13,13 @@ THRESHOLD_PROBABILITIES = np.round(np.arange(0.01, 0.51, 0.01), 2)
 SHARES = np.round(np.arange(0.05, 1.001, 0.05), 2)  # of images that are decided
 
 
-def fit_decision(
-    labels: np.ndarray, p: np.ndarray, *, sensitivity: float, coverage: float, quantile: str = "step"
-) -> Decision:
+def fit_decision(labels: np.ndarray, p: np.ndarray, settings: OperatingPoint) -> Decision:
     """Return one model's threshold, Platt scaling and referral bounds, fitted on val, or on the folds' images."""
     return Decision(
-        threshold=float(thresholds_by(quantile, labels, p, sensitivity, unit_weights(labels))[0]),
-        sensitivity=sensitivity,
+        threshold=float(thresholds_by(settings, labels, p, unit_weights(labels))[0]),
+        sensitivity=settings.sensitivity,
         **vars(fit_platt(labels, p)),
-        **vars(fit_referral(labels, p, coverage)),
+        **vars(fit_referral(labels, p, settings.coverage)),
         prevalence=float(np.mean(labels)),
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from stages.foundation.probability import log_odds
+from stages.foundation.settings import OperatingPoint
 from stages.statistics.blocks import by_blocks
 
 HIGH_SENSITIVITY = 0.9  # from which on mean_specificity is taken
@@ -82,12 +83,10 @@ def within_roc_auc(labels: np.ndarray, p: np.ndarray, sources: np.ndarray, weigh
     return np.divide(concordant, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
 
-def thresholds_by(
-    quantile: str, labels: np.ndarray, p: np.ndarray, sensitivity: float, weights: np.ndarray
-) -> np.ndarray:
-    """Return the threshold for a sensitivity by each weighting, float (weightings,); quantile: step or smoothed."""
-    choose = {"step": thresholds_at_sensitivity, "smoothed": smoothed_thresholds}[quantile]
-    return choose(labels, p, sensitivity, weights)
+def thresholds_by(settings: OperatingPoint, labels: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the threshold for settings.sensitivity by each weighting, as settings.quantile says, (weightings,)."""
+    choose = {"step": thresholds_at_sensitivity, "smoothed": smoothed_thresholds}[settings.quantile]
+    return choose(labels, p, settings.sensitivity, weights)
 
 
 @by_blocks

@@ -9,6 +9,7 @@ import numpy as np
 
 from stages.deployment.decision import Decision, Referral
 from stages.foundation.probability import CLIP, log_odds
+from stages.foundation.settings import OperatingPoint
 from stages.statistics.blocks import by_blocks
 from stages.statistics.intervals import Sample
 from stages.statistics.metrics import BINS, logistic_lines
@@ -34,13 +35,13 @@ class Refits:
         return {"melanoma_from": self.melanoma_from, "other_up_to": self.other_up_to}
 
 
-def refit(sample: Sample, p: np.ndarray, decision: Decision, coverage: float, quantile: str = "step") -> Refits:
+def refit(sample: Sample, p: np.ndarray, decision: Decision, settings: OperatingPoint) -> Refits:
     """Return a decision and what each replicate of what it is fitted on would make of it; sample and p: of that."""
     labels, weights = sample.labels, sample.weights
     intercepts, slopes = logistic_lines(labels, log_odds(p), weights).T
-    bounds = fit_referrals(labels, p, coverage, weights)
+    bounds = fit_referrals(labels, p, settings.coverage, weights)
     refits = {
-        "thresholds": thresholds_by(quantile, labels, p, decision.sensitivity, weights),
+        "thresholds": thresholds_by(settings, labels, p, weights),
         "slopes": slopes,
         "intercepts": intercepts,
         "melanoma_from": bounds[:, 0],

@@ -8,6 +8,7 @@ from scipy.stats import norm
 from stages.deployment.decision import Decision
 from stages.evaluation.scores import bounds_of, score
 from stages.evaluation.uses import consequence_rows
+from stages.foundation.settings import OperatingPoint
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import draw_sample
 from stages.statistics.refits import held, refit
@@ -52,11 +53,12 @@ def test_a_name_with_images_of_both_classes_is_a_lesion_of_either():
 def test_the_thresholds_own_noise_is_in_the_interval_and_both_are_told():
     """Over 300 pairs of val and holdout the true share let go is missed by an interval that holds the threshold."""
     rng, key, missed = np.random.default_rng(0), ("operating point", "specificity"), {"": 0, "_given": 0}
+    settings = OperatingPoint(sensitivity=0.9, quantile="step", coverage=0.9)
     for seed in range(300):
         tables, p = zip(*(images(rng) for _ in range(2)), strict=True)
         val, holdout = (draw_sample(table, replicates=200, seed=[seed, n]) for n, table in enumerate(tables))
-        decision = fit_decision(val.labels, p[0], sensitivity=0.9, coverage=0.9)
-        estimates = score(holdout, p[1], decision.threshold, refit(val, p[0], decision, 0.9), only=key[0])
+        decision = fit_decision(val.labels, p[0], settings)
+        estimates = score(holdout, p[1], decision.threshold, refit(val, p[0], decision, settings), only=key[0])
         bounds, expected = bounds_of(estimates, key), norm.cdf(norm.ppf(0.1) + 1.5)  # at the true 90 % sensitivity
         for end in missed:
             missed[end] += not bounds[f"low{end}"] <= expected <= bounds[f"high{end}"]

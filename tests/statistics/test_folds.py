@@ -15,7 +15,7 @@ from stages.commands.comparison.procedures import Procedure
 from stages.evaluation.frozen import read_frozen
 from stages.foundation.params import read_params
 from stages.foundation.record import recipe_hash
-from stages.foundation.settings import Kd
+from stages.foundation.settings import Kd, OperatingPoint
 from stages.statistics.folds import COLUMNS, Folds, read_folds
 from stages.statistics.ranking import thresholds_by, unit_weights
 
@@ -72,7 +72,8 @@ def test_by_five_times_the_melanomas_and_smoothed_the_sensitivity_reached_varies
             x = np.where(body, rng.normal(-0.8, 2, lesions), rng.normal(3.5, 2, lesions))
             labels, weights = np.ones(lesions), unit_weights(x)
             quantile = "step" if way == "step" else "smoothed"
-            cut = np.log(1 / thresholds_by(quantile, labels, p_of(x), 0.95, weights)[0] - 1)
+            settings = OperatingPoint(sensitivity=0.95, quantile=quantile, coverage=0.95)
+            cut = np.log(1 / thresholds_by(settings, labels, p_of(x), weights)[0] - 1)
             reached.append(0.75 * ndtr((cut - 0.8) / 2) + 0.25 * ndtr((cut + 3.5) / 2))
     spread = {way: np.std(reached) for way, (_, reached) in ways.items()}
     assert spread["folds"] < 0.009

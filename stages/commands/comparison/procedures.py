@@ -108,6 +108,6 @@ def _fold(table: pd.DataFrame, names: list[str], settings: Evaluate, number: int
     runs = []
     for name in names:
         p, once = val[name].to_numpy(), unit_weights(labels)
-        threshold = float(thresholds_by(settings.quantile, labels, p, settings.sensitivity, once)[0])
+        threshold = float(thresholds_by(settings, labels, p, once)[0])
         runs.append(score(sample, holdout[name].to_numpy(), threshold))
     return mean_over_seeds(runs, np.random.default_rng([settings.seed, number]), groups=folds)

@@ -29,12 +29,11 @@ def compare(
     both = holdout.merge(published, on="image_id", how="outer", suffixes=("", "_published"), indicator=True)
     if not (both["_merge"] == "both").all() or not (both["melanoma"] == both["melanoma_published"]).all():
         raise ValueError("the published predictions are of other images than this holdout, or have other labels")
-    sample, coverage = draw_sample(both, replicates=settings.replicates, seed=settings.seed), settings.coverage
-    rule = {"sensitivity": settings.sensitivity, "coverage": coverage}
+    sample = draw_sample(both, replicates=settings.replicates, seed=settings.seed)
     p, tables, estimates = {name: both[name].to_numpy() for name in [*names, *ours]}, {}, {}
     for name, values in p.items():
-        decision = fit_decision(sample.labels, values, **rule, quantile=settings.quantile)
-        chosen = refit(sample, values, decision, coverage, settings.quantile)
+        decision = fit_decision(sample.labels, values, settings)
+        chosen = refit(sample, values, decision, settings)
         estimates[name] = score(sample, values, decision.threshold, chosen)
         tables[name] = tidy(sample, values, decision.threshold, estimates[name])
     pairs = [Pair(f"against {name}", model, name) for name in names for model in ours]
