@@ -38,7 +38,8 @@ def altered_estimates(evaluation: Evaluation, farthest: float, altered: pd.DataF
 
     altered: image_id, alteration, strength, p_melanoma and distance, of the holdout's images at least. Decisions are
     those at the operating point; "changed": the decision differs from the one on the unaltered image. Refused images
-    count in all but "changed_answered". "missed_in_silence": melanomas that are neither flagged nor refused.
+    count in all but the metrics "_answered", which are left out where a replicate has no such image.
+    "missed_in_silence": melanomas that are neither flagged nor refused.
     """
     sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
     decision, image_ids = evaluation.deciding(name, farthest), evaluation.tables["holdout"]["image_id"]
@@ -56,8 +57,11 @@ def altered_estimates(evaluation: Evaluation, farthest: float, altered: pd.DataF
         decided = redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
         metrics |= {metric: decided[metric] for metric in ("sensitivity", "specificity")}
         metrics |= {"changed": share(changed, sample.weights), "refused": share(refused, sample.weights)}
-        if (answered := 1 - metrics["refused"]).all():
-            metrics["changed_answered"] = share(changed & ~refused, sample.weights) / answered
+        if (weights := sample.weights[:, ~refused]).any(axis=1).all():
+            metrics["changed_answered"] = share(changed[~refused], weights)
+        told = melanoma & ~refused
+        if (weights := sample.weights[:, told]).any(axis=1).all():
+            metrics["sensitivity_answered"] = redrawn_share(p[told], weights, thresholds=thresholds)
         seen = np.where(refused, np.inf, p)[melanoma]
         metrics["missed_in_silence"] = 1 - redrawn_share(seen, sample.weights[:, melanoma], thresholds=thresholds)
         estimates[alteration, strength] = metrics
@@ -79,7 +83,7 @@ def robustness(evaluation: Evaluation, estimates: dict[Case, Metrics]) -> pd.Dat
 def averaged(evaluation: Evaluation, estimates: dict[Case, Metrics]) -> pd.DataFrame:
     """Return the estimates averaged over alterations (of: all, or some), at each strength and over the MILD ones.
 
-    Where a replicate has all images refused, "changed_answered" is over those alterations that are answered.
+    The metrics "_answered" are over those alterations that have them.
     """
     strengths = {"1 to 3": MILD} | {str(strength): (strength,) for strength in STRENGTHS}
     rows = []
@@ -95,7 +99,8 @@ def _rows(evaluation: Evaluation, cells: dict[str, object], metrics: Metrics) ->
     sample = evaluation.samples["holdout"]
     melanomas, others = (sample.lesions_of(sample.labels == y) for y in (1, 0))
     trials = dict.fromkeys(("changed", "changed_answered", "refused"), len(np.unique(sample.lesions)))
-    trials |= {"sensitivity": melanomas, "missed_in_silence": melanomas, "specificity": others}
+    trials |= dict.fromkeys(("sensitivity", "sensitivity_answered", "missed_in_silence"), melanomas)
+    trials["specificity"] = others
     return [
         {**cells, "metric": metric, **interval(values, trials=trials.get(metric, 0))}
         for metric, values in metrics.items()

@@ -36,7 +36,8 @@ def test_every_alteration_has_five_strengths_and_every_number_an_interval(tiny):
     counts = table[table["of"] != "none"].groupby("of")["strength"].agg(["nunique", "size"])
     assert (counts["nunique"] == 5).all()
     metrics = table.groupby(["of", "strength"])["metric"].agg(set)
-    assert all(set(table["metric"]) - each <= {"changed_answered"} for each in metrics)  # where all are refused
+    answered = {"changed_answered", "sensitivity_answered"}
+    assert all(set(table["metric"]) - each <= answered for each in metrics)  # where all are refused
     assert len(counts) == len(ALTERATIONS)
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
@@ -75,8 +76,12 @@ def test_what_is_missed_in_silence_is_neither_flagged_nor_refused(tiny):
     holdout = pd.read_csv(tiny / "data/processed/demo/holdout.csv").query("dx == 'mel'")["image_id"]
     table = question(tiny, "stress", "alterations").set_index(["of", "strength", "metric"])["value"]
     for (name, strength), group in stress.loc[holdout].groupby(["alteration", "strength"]):
-        silent = (group["p_melanoma"] < decision["threshold"]) & (group["distance"] <= decision["farthest"])
-        assert table[name, strength, "missed_in_silence"] == pytest.approx(silent.mean(), abs=1e-6)
+        missed, answered = group["p_melanoma"] < decision["threshold"], group["distance"] <= decision["farthest"]
+        assert table[name, strength, "missed_in_silence"] == pytest.approx((missed & answered).mean(), abs=1e-6)
+        if (name, strength, "sensitivity_answered") in table:
+            found = table[name, strength, "sensitivity_answered"]
+            assert found == pytest.approx(1 - missed[answered].mean(), abs=1e-6)
+    assert ("none", 0, "sensitivity_answered") in table
 
 
 def test_refusals_are_counted_with_the_files_own_bound(tiny):
