@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.distillation.settings import Alterations
 from stages.export.settings import Quantize
 from stages.foundation import command, files
 from stages.foundation.names import ARCHITECTURES, CONTROL, FOLDS, GRID, STUDENT, VAL, Teachers, parse_teacher
@@ -23,6 +24,7 @@ from stages.networks.settings import PLANS, Compute, Distill, Init, Schedule, Te
 from stages.pictures.settings import Demo, Stress
 
 MARKER = Path("data/params_checked")
+SMALLEST = 75  # pixels a side of what inception_v3 reads: its last maps would be empty
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Params:
     image: Image
     target: Target
     views: Views
+    alterations: Alterations
     teachers: Teachers
     teacher: TeacherSchedule
     kd: Kd
@@ -70,6 +73,8 @@ def check_choices(params: Params) -> None:
         raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")
     if params.distill.seed in params.kd.seeds:
         raise ValueError(f"{PARAMS}: distill.seed: {params.distill.seed} is a repeat's, among kd.seeds")
+    if params.image.size < SMALLEST and "inception_v3" in {parse_teacher(key).architecture for key in params.teachers}:
+        raise ValueError(f"{PARAMS}: image.size: inception_v3 wants {SMALLEST} pixels, found {params.image.size}")
     start_of(params.init, STUDENT)
 
 

@@ -9,6 +9,8 @@ written below repeats. Predictions are of every packed image not in train.csv, a
 import dataclasses
 from pathlib import Path
 
+from stages.distillation.alterations import AlteredExamples
+from stages.distillation.settings import Alterations
 from stages.distillation.teaching import mean_logits, student_loss
 from stages.foundation import command
 from stages.foundation.names import STUDENT, parse_student
@@ -18,7 +20,6 @@ from stages.learning.run import label_loss, start_model, train, write_run
 from stages.networks.dataset import dataset_files, open_dataset
 from stages.networks.device import open_device
 from stages.networks.settings import Compute, Distill, Init, Views, start_of
-from stages.networks.views import Examples
 
 CODE = ("distill.py", "foundation", "networks", "learning", "distillation")
 
@@ -28,6 +29,7 @@ class Params:
     data: Data
     target: Target
     views: Views
+    alterations: Alterations
     distill: Distill
     kd: Distilling
     init: Init
@@ -49,7 +51,7 @@ def main(key: str) -> None:
         start_model(STUDENT, start, len(dataset.train.classes), params.distill, device),
         student_loss(hard_loss, teacher, student),
         dataset,
-        examples=Examples(dataset.train, params.views, views),
+        examples=AlteredExamples(dataset.train, params.views, views, params.alterations),
         schedule=params.distill,
         device=device,
         inputs=[*dataset_files(processed), *(labels / f"{name}.safetensors" for name in params.kd.teachers)],

@@ -7,7 +7,9 @@ every image, which no training reads, and split_metadata.json. Each lesion of
 train.csv is in one of splits.folds folds, for cross-fitting. With the archive HAM10000, seed 42 and 70/15/15 the splits
 are those of the study, the original student project whose README this project started from, image for image.
 With splits.fold: k, the study's train and val are split again: fold k becomes the holdout. The study's own holdout is
-left out.
+left out. With splits.leave_out: a source, its images in the study's train and val become the holdout, train and val are
+drawn from the others; images of its lesions from elsewhere, if any, are in no split. splits.local of its lesions, drawn
+at random as a clinic labels what comes, are in train instead, with splits.local_only they alone; none is in val.
 """
 
 from dataclasses import dataclass
@@ -15,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from stages.foundation import command, files
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data, Splits
+from stages.foundation.settings import NONE, Data, Splits
 from stages.foundation.splits import MELANOMA, SOURCE, SPLIT_COLUMNS, SPLITS, UNKNOWN
 from stages.images.archive import content_hashes, find_images, read_metadata
 
@@ -45,21 +48,29 @@ def group_lesions(table: pd.DataFrame, hashes: list[str]) -> pd.Series:
     return table["lesion_id"].map(lambda lesion: group.get(lesion, lesion))
 
 
-def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict[str, set[str]]:
+def split_groups(
+    groups: pd.Series, melanoma: pd.Series, splits: Splits, left_out: pd.Series | None = None
+) -> dict[str, set[str]]:
     """Return the groups of each split; ValueError when a split would lack melanomas or other lesions.
 
     As in the study, groups are sorted, train is drawn first, and the rest is sorted and split into val and holdout.
+    left_out: bool, of each row whether it is of the source that splits.leave_out names, if any.
     """
     labels = melanoma.groupby(groups).max().sort_index()
     rest_share = 1 - splits.train
     val_share = round(splits.val / rest_share, 9)  # 1 - .7 is .30000000000000004, and .15 is to be half of it
     train, rest = _draw(labels, rest_share, splits.seed)
     val, holdout = _draw(labels[rest], 1 - val_share, splits.seed)
-    if splits.fold != "none":
-        folds = draw_folds(labels[sorted(train + val)], splits.folds, splits.seed)
+    study, local = sorted(train + val), list[str]()
+    if splits.fold != NONE:
+        folds = draw_folds(labels[study], splits.folds, splits.seed)
         holdout = list(folds.index[folds == splits.fold])
-        others = labels[folds.index[folds != splits.fold]]
+    if left_out is not None:
+        local, holdout = draw_local(sorted(set(groups[left_out]) & set(study)), splits)
+    if splits.fold != NONE or left_out is not None:
+        others = labels[sorted(set(study) - {*holdout, *local})]
         train, val = _draw(others, splits.val / (splits.train + splits.val), splits.seed)
+        train = local if splits.local_only else train + local
     for name, members in zip(SPLITS, (train, val, holdout), strict=True):
         melanomas, lesions = labels[members].sum(), len(members)
         if min(melanomas, lesions - melanomas) < FEWEST_LESIONS:
@@ -67,6 +78,24 @@ def split_groups(groups: pd.Series, melanoma: pd.Series, splits: Splits) -> dict
                 f"{name}: wanted {FEWEST_LESIONS} lesions of each class, found {melanomas} melanomas of {lesions}"
             )
     return dict(zip(SPLITS, (set(train), set(val), set(holdout)), strict=True))
+
+
+def draw_local(clinic: list[str], splits: Splits) -> tuple[list[str], list[str]]:
+    """Return the groups of a clinic that are trained on, and the others; of more, the first are those of fewer."""
+    if splits.local > len(clinic):
+        raise ValueError(f"splits.local: {splits.leave_out} has {len(clinic)} lesions in train and val")
+    order = np.random.default_rng(splits.seed).permutation(clinic)
+    return sorted(order[: splits.local]), sorted(order[splits.local :])
+
+
+def in_source(sources: pd.Series, splits: Splits) -> pd.Series | None:
+    """Return which rows are of the source that splits.leave_out names, None for none; ValueError where none is."""
+    if splits.leave_out == NONE:
+        return None
+    if splits.leave_out == UNKNOWN or not (left_out := sources == splits.leave_out).any():
+        known = ", ".join(f"{source} ({images} images)" for source, images in sources.value_counts().items())
+        raise ValueError(f"splits.leave_out: no image is of a source {splits.leave_out}; there are {known}")
+    return left_out
 
 
 def draw_folds(labels: pd.Series, folds: int, seed: int) -> pd.Series:
@@ -92,11 +121,20 @@ def _draw(labels: pd.Series, share: float, seed: int) -> tuple[list[str], list[s
     return sorted(first), sorted(second)
 
 
-def describe(tables: dict[str, pd.DataFrame], shared: list[list[str]], splits: Splits) -> dict[str, Any]:
-    """Return each split's counts of images, lesions, melanomas and unknown values, and the lesions sharing an image."""
+def describe(
+    tables: dict[str, pd.DataFrame], shared: list[list[str]], splits: Splits, dropped: list[str]
+) -> dict[str, Any]:
+    """Return each split's counts of images, lesions, melanomas and unknown values, and the lesions sharing an image.
+
+    dropped: images of other sources whose lesions are a left-out source's, too.
+    """
     return {
         "seed": splits.seed,
         "fold": splits.fold,
+        "leave_out": splits.leave_out,
+        "local_lesions": splits.local,
+        "local_only": splits.local_only,
+        "of_its_lesions_elsewhere": dropped,
         "splits": {
             name: {
                 "images": len(table),
@@ -117,13 +155,18 @@ def main() -> None:
     archived = read_metadata(archive)
     table = archived.assign(melanoma=(archived["dx"] == MELANOMA).astype(int), fold=-1)[SPLIT_COLUMNS]
     groups = group_lesions(table, content_hashes(find_images(archive, table["image_id"]).values()))
-    members = split_groups(groups, table["melanoma"], params.splits)
+    left_out = in_source(archived[SOURCE], params.splits)
+    members = split_groups(groups, table["melanoma"], params.splits, left_out)
     in_train = groups.isin(members["train"])
     labels = table["melanoma"][in_train].groupby(groups[in_train]).max().sort_index()
     table.loc[in_train, "fold"] = groups[in_train].map(draw_folds(labels, params.splits.folds, params.splits.seed))
     tables = {name: table[groups.isin(members[name])] for name in SPLITS}
+    dropped = pd.Series(False, index=table.index)
+    if left_out is not None:
+        dropped = groups.isin(set(groups[left_out]) & set().union(*members.values())) & ~left_out
+        tables = {name: rows[~dropped[rows.index]] for name, rows in tables.items()}
     shared = [sorted(set(rows)) for _, rows in table["lesion_id"].groupby(groups) if rows.nunique() > 1]
-    metadata = describe(tables, shared, params.splits)
+    metadata = describe(tables, shared, params.splits, list(table["image_id"][dropped]))
     print({name: counts["images"] for name, counts in metadata["splits"].items()}, f"sharing an image: {shared}")
     tables["sources"] = archived[["image_id", SOURCE]]
     targets = [processed / f"{name}.csv" for name in tables]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from stages.distillation.alterations import AlteredExamples
+from stages.distillation.settings import Alterations
 from stages.distillation.teaching import mean_logits, student_loss
 from stages.export.aware import AWARE_WEIGHTS, make_aware, observe, save_aware, settle
 from stages.export.aware_graph import AWARE_FILE, write_integers
@@ -28,7 +30,7 @@ from stages.networks.dataset import dataset_files, open_dataset
 from stages.networks.device import open_device
 from stages.networks.models import load_weights
 from stages.networks.settings import Compute, Schedule, ViewCount, Views
-from stages.networks.views import Examples, plain_view
+from stages.networks.views import plain_view
 
 UNITS = ("foundation", "networks", "learning", "distillation", "export")
 CODE = ("quantization_aware.py", *UNITS)
@@ -44,6 +46,7 @@ class Params:
     data: Data
     target: Target
     views: Views
+    alterations: Alterations
     distill: ViewCount
     kd: Taught
     aware: Schedule
@@ -67,7 +70,7 @@ def main() -> None:
         aware,
         student_loss(hard_loss, teacher, parse_student(key)),
         dataset,
-        examples=Examples(images, params.views, views),
+        examples=AlteredExamples(images, params.views, views, params.alterations),
         schedule=schedule,
         device=device,
         inputs=[*dataset_files(processed), weights, *(labels / f"{name}.safetensors" for name in params.kd.teachers)],

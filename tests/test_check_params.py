@@ -42,6 +42,7 @@ def test_the_committed_parameters_pass(project):
         ({"teachers": ["resnet18", "resnet18_fold5"]}, "teachers: resnet18_fold5: train has folds from 0 to 4, by"),
         ({"teachers": ["resnet18", "resnet18"]}, "each once"),
         ({"kd": {"teachers": ["resnet50"]}}, r"kd.teachers: \['resnet50'\] not among the teachers \['resnet18'\]"),
+        ({"teachers": ["resnet18", "inception_v3"]}, "image.size: inception_v3 wants 75 pixels, found 32"),
         ({"kd": {"temprature": 1}}, "kd.temprature"),
         ({"kd": {"repeated": "T3_alpha0.5"}}, "kd.repeated: T3_alpha0.5: wanted one of"),
         ({"distill": {"seed": 43}}, "distill.seed: 43 is a repeat's"),

@@ -6,7 +6,7 @@ import pytest
 from conftest import write_params
 from safetensors.numpy import load_file
 
-from stages import distill
+from stages import distill, soft_labels
 from stages.distillation.soft_labels import save_soft_labels
 from stages.foundation.splits import read_split
 from stages.networks.dataset import open_train
@@ -39,6 +39,17 @@ def test_a_distilled_student_depends_on_the_teacher(tiny):
     swap_teacher(tiny)
     distill.main("T1_alpha0.5")
     assert weights(tiny, "T1_alpha0.5") != before
+
+
+def test_views_are_altered_for_students_and_not_for_the_soft_labels(tiny):
+    labels = tiny / "models/demo/soft_labels/resnet18.safetensors"
+    before = labels.read_bytes(), weights(tiny, "T1_alpha0.5"), weights(tiny, "T1_alpha0")
+    write_params(tiny, alterations={"share": 0.5})
+    soft_labels.main("resnet18")
+    assert labels.read_bytes() == before[0]
+    for key, unaltered in zip(("T1_alpha0.5", "T1_alpha0"), before[1:], strict=True):
+        distill.main(key)
+        assert weights(tiny, key) != unaltered
 
 
 def test_each_cell_is_another_student(tiny):

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from conftest import SHARED, write_params
 
-from stages import prepare_splits
+from stages import prepare_splits, synthesize_demo
 from stages.foundation.settings import Splits
 from stages.foundation.splits import SPLITS, read_split
 from stages.prepare_splits import draw_folds, group_lesions, split_groups
 
-STUDY = Splits(seed=42, train=0.7, val=0.15, folds=5, fold="none")
+STUDY = Splits(seed=42, train=0.7, val=0.15, folds=5, fold="none", leave_out="none", local=0, local_only=False)
 
 
 def lesions(melanomas: int, others: int) -> tuple[pd.Series, pd.Series]:
@@ -39,7 +39,7 @@ def test_too_few_of_a_class_is_an_error_before_training(melanomas, others):
 
 def test_shares_that_leave_no_holdout_are_refused():
     with pytest.raises(ValueError, match="leaves no holdout"):
-        split_groups(*lesions(50, 50), Splits(seed=1, train=0.8, val=0.2, folds=5, fold="none"))
+        Splits(**{**STUDY.model_dump(), "train": 0.8, "val": 0.2})
 
 
 def test_the_folds_are_the_holdouts_of_runs_that_compare_procedures():
@@ -55,6 +55,80 @@ def test_the_folds_are_the_holdouts_of_runs_that_compare_procedures():
         holdouts.append(members["holdout"])
     assert set().union(*holdouts) == study["train"] | study["val"]  # each lesion once, the study's holdout never
     assert sum(map(len, holdouts)) == len(study["train"] | study["val"])
+
+
+def clinic(**changes) -> tuple[dict[str, set[str]], set[str], dict[str, set[str]]]:
+    """Return the study's splits of 1,000 lesions, a third of them a clinic's, the clinic's, and those without it."""
+    groups, melanoma = lesions(100, 900)
+    left_out = pd.Series(range(1000)) % 3 == 0
+    splits = STUDY.model_copy(update={"leave_out": "clinic", **changes})
+    return (
+        split_groups(groups, melanoma, STUDY),
+        set(groups[left_out]),
+        split_groups(groups, melanoma, splits, left_out),
+    )
+
+
+def test_a_source_left_out_is_the_holdout_and_in_no_other_split():
+    study, clinics, members = clinic()
+    assert members["holdout"] == clinics & (study["train"] | study["val"])  # the study's holdout stays closed
+    assert members["train"] | members["val"] == (study["train"] | study["val"]) - clinics
+    assert not members["train"] & members["val"]
+
+
+def test_local_lesions_are_trained_on_and_those_of_fewer_are_among_those_of_more():
+    _, clinics, without = clinic()
+    some, more = clinic(local=20)[2], clinic(local=60)[2]
+    for members, count in ((some, 20), (more, 60)):
+        assert len(members["train"] & clinics) == count
+        assert members["train"] & clinics == without["holdout"] - members["holdout"]
+        assert members["train"] - clinics == without["train"]
+        assert members["val"] == without["val"]
+    assert some["train"] < more["train"]
+    alone = clinic(local=20, local_only=True)[2]
+    assert alone == some | {"train": some["train"] & clinics}
+    with pytest.raises(ValueError, match=r"clinic has [0-9]+ lesions in train and val"):
+        clinic(local=900)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"local": 5}, "local: wanted 0 unless leave_out names a source"),
+        ({"local_only": True}, "local_only: wanted local above 0"),
+        ({"leave_out": "clinic", "fold": 1}, "leave_out and fold: wanted none for one of the two"),
+    ],
+)
+def test_choices_of_a_holdout_that_contradict_each_other_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Splits(**{**STUDY.model_dump(), **changes})
+
+
+def test_images_of_two_sources_are_trained_on_by_neither(project):
+    changes = {"demo": {"lesions": 200}, "splits": {"leave_out": "second", "local": 5}}
+    write_params(project, **changes)
+    synthesize_demo.main()
+    table = pd.read_csv(project / "data/raw/demo/HAM10000_metadata.csv", dtype=str)
+    several = table[table["lesion_id"].duplicated(keep=False) & (table["dataset"] == "second")]
+    elsewhere = several.index[~several["lesion_id"].duplicated()]  # the first image of each such lesion
+    table.loc[elsewhere, "dataset"] = "standard"
+    table.to_csv(project / "data/raw/demo/HAM10000_metadata.csv", index=False)
+    prepare_splits.main()
+    processed = project / "data/processed/demo"
+    parts = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
+    images = pd.concat(parts.values())["image_id"]
+    sources = pd.read_csv(processed / "sources.csv", dtype=str).set_index("image_id")["dataset"]
+    metadata = json.loads((processed / "split_metadata.json").read_text())
+    assert set(sources[parts["holdout"]["image_id"]]) == {"second"}
+    assert set(sources[parts["val"]["image_id"]]) == {"standard"}
+    assert (sources[parts["train"]["image_id"]] == "second").sum() >= 5
+    assert metadata["leave_out"] == "second"
+    assert len(metadata["of_its_lesions_elsewhere"]) > 5
+    assert set(metadata["of_its_lesions_elsewhere"]) < set(table.loc[elsewhere, "image_id"])  # the rest was holdout
+    assert set(table.loc[elsewhere, "image_id"]).isdisjoint(images)
+    write_params(project, splits={"leave_out": "nowhere"})
+    with pytest.raises(ValueError, match=r"no image is of a source nowhere; there are .*second \([0-9]+ images\)"):
+        prepare_splits.main()
 
 
 def test_folds_hold_each_group_once_and_both_classes_evenly():

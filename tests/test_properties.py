@@ -106,7 +106,7 @@ def test_splits_hold_every_image_once_and_no_lesion_or_file_twice(images, seed, 
         hashes[-1 - number] = hashes[number]  # the same picture under two lesions
     table = pd.DataFrame({"image_id": [f"I{n}" for n in range(len(names))], "lesion_id": names})
     groups = group_lesions(table, hashes)
-    splits = Splits(seed=seed, train=0.6, val=0.2, folds=5, fold="none")
+    splits = Splits(seed=seed, train=0.6, val=0.2, folds=5, fold="none", leave_out="none", local=0, local_only=False)
     try:
         chosen = split_groups(groups, pd.Series(labels), splits)
     except ValueError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.foundation.names import ARCHITECTURES, parse_student, parse_teacher
+from stages.foundation.names import ARCHITECTURES, CONTROL, parse_student, parse_teacher
 from stages.foundation.params import PARAMS, read_yaml
 from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, on_white
 from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, metric_text, p_text, teacher_of
@@ -153,8 +153,10 @@ def fold_table(path: Path) -> str:
     """Return what `melanoma-kd compare` found, a row per pair of ways of training and metric, in a single pass."""
     if not path.is_file():
         return "Distilling against training alone, over the folds of train and val: not measured yet."
+    found = pd.read_csv(path).query("turns == 1 and at == 'all'")
+    found = found[(found["reference"] == CONTROL) | (found["changed"] != found["reference_changed"])]  # no teacher's
     rows = []
-    for ways, table in pd.read_csv(path).query("turns == 1").groupby(["changed", "reference_changed"], sort=False):
+    for ways, table in found.groupby(["changed", "reference_changed"], sort=False):
         first, by_metric = table.iloc[0], table.set_index("metric").to_dict("index")
         way, reference = ("" if name == "-" else f", {name}" for name in ways)
         against = "training alone" if ways[0] == ways[1] else f"the same{reference}"
@@ -185,7 +187,7 @@ def comparison_table(comparisons: pd.DataFrame) -> str:
 
 
 def model_table(results: Results) -> str:
-    """Return the headline numbers of the models on the holdout, published ones first."""
-    single = results.index[results.index["kind"] != "turned"]["label"]  # over four turns, their means alone
+    """Return the headline numbers of the models on the holdout, published ones first; of repeats their means alone."""
+    single = results.index[(results.index["kind"] != "turned") & (results.index["role"] != "repeat")]["label"]
     rows = results.rows([*results.published, *single], HEADLINE_HEADS)
     return Table(["model", *HEADLINE_HEADS], rows).markdown()

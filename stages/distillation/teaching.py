@@ -29,7 +29,7 @@ def mean_logits(folder: Path, teachers: list[str], views: int, images: TrainImag
 
 
 def student_loss(hard_loss: Loss, teacher: torch.Tensor, student: Student) -> Loss:
-    """Return a student's loss against the teacher's logits (views, images, classes) on the view the student sees."""
+    """Return a student's loss against the teacher's logits, (views, images, classes), on its unaltered view."""
 
     def loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         soft, hard = teacher[batch.view, batch.positions], hard_loss(logits, batch)

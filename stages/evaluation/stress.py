@@ -69,13 +69,13 @@ def altered_estimates(evaluation: Evaluation, farthest: float, altered: pd.DataF
 
 
 def robustness(evaluation: Evaluation, estimates: dict[Case, Metrics]) -> pd.DataFrame:
-    """Return the estimates, a row each, with the family of the alteration (of) and whether training saw the like."""
+    """Return the estimates, a row each, with the family of the alteration (of) and what in training does the like."""
     rows = []
     for (alteration, strength), metrics in estimates.items():
-        cells = {"of": alteration, "strength": strength, "family": "-", "seen": "-"}
+        cells = {"of": alteration, "strength": strength, "family": "-", "like": "-"}
         if alteration != UNALTERED:
             kind = ALTERATIONS[alteration]
-            cells |= {"family": kind.family, "seen": "yes" if kind.seen else "no"}
+            cells |= {"family": kind.family, "like": kind.like}
         rows += _rows(evaluation, cells, metrics)
     return pd.DataFrame(rows)
 

@@ -23,6 +23,8 @@ ARCHITECTURES = {  # of teachers: torchvision's name and the usual one
     "efficientnet_b6": "EfficientNet-B6",
     "efficientnet_b7": "EfficientNet-B7",
     STUDENT: "MobileNetV3-Small",  # a student's own architecture can teach, too
+    "mobilenet_v2": "MobileNetV2",  # not the study's, as the next: kinds of their own, whose errors are other ones
+    "inception_v3": "Inception-v3",
 }
 
 GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")

@@ -1,7 +1,7 @@
 """Sections of params.yaml that stages of several folders read."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
@@ -9,6 +9,7 @@ from stages.foundation.names import CONTROL, GRID, EachOnce, Teachers
 from stages.foundation.params import Part, Section, Seed
 
 DEMO = "demo"  # data.name of the archive that the pipeline draws
+NONE: Final = "none"  # of splits.fold and splits.leave_out
 Target = Literal["dx", "melanoma"]
 
 
@@ -150,6 +151,8 @@ class Splits(Section):
 
     folds: number of them, of train's lesions for cross-fitting, and of train's and val's for comparing procedures.
     fold: with a number, this fold of train and val is the run's holdout and the study's holdout is not used.
+    leave_out: likewise with the images of a source, a clinic that the run's students never see; local: but for this
+    number of its lesions, which are trained on; local_only: which alone are trained on.
     """
 
     seed: Seed
@@ -157,11 +160,20 @@ class Splits(Section):
     val: float = Field(gt=0, lt=1)
     folds: int = Field(ge=2, le=100)
     fold: Literal["none"] | Annotated[int, Field(ge=0, le=99)]
+    leave_out: str = Field(min_length=1)
+    local: int = Field(ge=0, le=1_000_000)
+    local_only: bool
 
     @model_validator(mode="after")
     def _leave_a_holdout(self) -> Self:
         if self.train + self.val >= 1:
             raise ValueError(f"train + val = {self.train + self.val:g} leaves no holdout")
-        if self.fold != "none" and self.fold >= self.folds:
+        if self.fold != NONE and self.fold >= self.folds:
             raise ValueError(f"fold: wanted none or a number below {self.folds}, found {self.fold}")
+        if self.leave_out == NONE and self.local:
+            raise ValueError("local: wanted 0 unless leave_out names a source, whose lesions they are")
+        if NONE not in (self.leave_out, self.fold):
+            raise ValueError("leave_out and fold: wanted none for one of the two: each chooses the holdout")
+        if self.local_only and not self.local:
+            raise ValueError("local_only: wanted local above 0, or nothing is trained on")
         return self

@@ -20,6 +20,7 @@ STD = (0.229, 0.224, 0.225)  # ImageNet channel standard deviations, RGB, torchv
 # torch's default. torchvision sets 0.01 for MobileNetV3 and EfficientNet-B5...B7, made for a million steps: after a few
 # hundred the running statistics still lag behind (the demo's student on val: ROC-AUC .83 with 0.01, .96 with 0.1).
 BN_MOMENTUM = 0.1
+INCEPTION = "inception_v3"  # without its auxiliary classifier, which the others lack, too
 UNNAMED = {"architecture": "unnamed weights", "classes": [], "sha256": ""}
 METADATA_KEY = "held"  # in a weights file; its value is JSON: architecture, classes and digest
 
@@ -45,9 +46,12 @@ class Classifier(nn.Module):
 
 def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Classifier:
     """Return a classifier with random weights, from torch's global seed, and dropout before its last layer."""
-    backbone = torchvision.models.get_model(architecture, weights=None)
+    plain = {"aux_logits": False, "init_weights": False} if architecture == INCEPTION else {}
+    backbone = torchvision.models.get_model(architecture, weights=None, **plain)
     if architecture.startswith("resnet"):
         backbone.fc = nn.Sequential(nn.Dropout(dropout), nn.Linear(backbone.fc.in_features, classes))
+    elif architecture == INCEPTION:
+        backbone.dropout.p, backbone.fc = dropout, nn.Linear(backbone.fc.in_features, classes)
     else:
         *_, drop, linear = backbone.classifier
         drop.p = dropout
@@ -70,6 +74,8 @@ def load_start(model: Classifier, architecture: str, start: str | LocalStart) ->
         state = _read_local(Path(start.file), start.sha256)
     else:
         state = read_imagenet(torchvision.models.get_model_weights(architecture).DEFAULT.url, architecture)
+        if architecture == INCEPTION:
+            state = fold_input_scale(state)
     linear = [name for name, module in model.backbone.named_modules() if isinstance(module, nn.Linear)]
     counted = ".num_batches_tracked"
     body = {
@@ -81,6 +87,18 @@ def load_start(model: Classifier, architecture: str, start: str | LocalStart) ->
     if misfits:
         raise ValueError(f"init.{architecture}: these weights do not fit, for example {misfits[0]}")
     model.backbone.load_state_dict({name: state[name] for name in body}, strict=False)
+
+
+def fold_input_scale(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return torchvision's Inception-v3 weights for the input of the others.
+
+    They were trained on inputs from -1 to 1, to which torchvision's model first maps what MEAN and STD normalised. The
+    first convolution, which has no bias and pads nothing, and its batch norm can hold this exactly.
+    """
+    kernel, running_mean = "Conv2d_1a_3x3.conv.weight", "Conv2d_1a_3x3.bn.running_mean"
+    weight, mean, std = state[kernel], torch.tensor(MEAN), torch.tensor(STD)
+    scaled, shift = weight * (std / 0.5).view(1, 3, 1, 1), ((mean - 0.5) / 0.5).view(1, 3, 1, 1)
+    return state | {kernel: scaled, running_mean: state[running_mean] - (weight * shift).sum(dim=(1, 2, 3))}
 
 
 def save_weights(path: Path, model: Classifier, *, architecture: str, classes: tuple[str, ...]) -> None:

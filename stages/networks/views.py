@@ -4,7 +4,8 @@ Dermoscopy has no up or down, so views rotate fully and flip; scale, brightness 
 the views may be mixtures with a second image (Zhang et al. 2018, "mixup"), and a square may be cut out (DeVries &
 Taylor 2017). Hue jitter was left out: it costs more than decoding the JPEG and brought nothing (docs/scale.md). As a
 view depends on nothing else, a teacher's logits on it are computed once, and the student sees the very view the teacher
-saw (Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent").
+saw (Beyer et al. 2022, "Knowledge distillation: a good teacher is patient and consistent"), which may be altered for it
+(stages/distillation/alterations.py).
 """
 
 from dataclasses import dataclass

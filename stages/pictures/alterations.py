@@ -16,41 +16,43 @@ from stages.pictures.settings import UNALTERED
 
 STRENGTHS = (1, 2, 3, 4, 5)
 MILD = (1, 2, 3)  # those that are quoted first: 4 and 5 of hair are a scribble
+# Views; altered views, which are where alterations.share is above 0; these, but drawn by another code; nothing.
+VIEWS, ALTERED, OTHERWISE, NOTHING = LIKE = ("views", "altered views", "altered views, drawn otherwise", "nothing")
 
 
 @dataclass(frozen=True)
 class Alteration:
-    """family: alike ones; named: in DermaMNIST-C; seen: views do the like in training (brightness, contrast, zoom)."""
+    """family: alike ones; named: in DermaMNIST-C; like: what in training does the like, one of LIKE."""
 
     apply: Alter
     family: str
     named: bool = False
-    seen: bool = False
+    like: str = NOTHING
 
 
 ALTERATIONS = {
     "pixelate": Alteration(optics.pixelate, "file", named=True),
-    "jpeg_compression": Alteration(optics.compressed(30, 20, 15, 10, 7), "file", named=True),
-    "gaussian_noise": Alteration(optics.gaussian_noise, "noise", named=True),
-    "speckle_noise": Alteration(optics.speckle_noise, "noise", named=True),
-    "impulse_noise": Alteration(optics.impulse_noise, "noise", named=True),
-    "shot_noise": Alteration(optics.shot_noise, "noise", named=True),
-    "defocus_blur": Alteration(optics.defocus_blur, "blur", named=True),
+    "jpeg_compression": Alteration(optics.compressed(30, 20, 15, 10, 7), "file", named=True, like=ALTERED),
+    "gaussian_noise": Alteration(optics.gaussian_noise, "noise", named=True, like=ALTERED),
+    "speckle_noise": Alteration(optics.speckle_noise, "noise", named=True, like=OTHERWISE),
+    "impulse_noise": Alteration(optics.impulse_noise, "noise", named=True, like=OTHERWISE),
+    "shot_noise": Alteration(optics.shot_noise, "noise", named=True, like=OTHERWISE),
+    "defocus_blur": Alteration(optics.defocus_blur, "blur", named=True, like=OTHERWISE),
     "motion_blur": Alteration(optics.motion_blur, "blur", named=True),
     "zoom_blur": Alteration(optics.zoom_blur, "blur", named=True),
-    "brightness_up": Alteration(optics.brightness(1.1, 1.2, 1.3, 1.4, 1.5), "light", named=True, seen=True),
-    "brightness_down": Alteration(optics.brightness(0.9, 0.8, 0.7, 0.6, 0.5), "light", named=True, seen=True),
-    "contrast_up": Alteration(optics.contrast(1.1, 1.2, 1.3, 1.4, 1.6), "light", named=True, seen=True),
-    "contrast_down": Alteration(optics.contrast(0.8, 0.7, 0.6, 0.5, 0.4), "light", named=True, seen=True),
-    "black_corner": Alteration(artefacts.black_corner, "artefact", named=True),
+    "brightness_up": Alteration(optics.brightness(1.1, 1.2, 1.3, 1.4, 1.5), "light", named=True, like=VIEWS),
+    "brightness_down": Alteration(optics.brightness(0.9, 0.8, 0.7, 0.6, 0.5), "light", named=True, like=VIEWS),
+    "contrast_up": Alteration(optics.contrast(1.1, 1.2, 1.3, 1.4, 1.6), "light", named=True, like=VIEWS),
+    "contrast_down": Alteration(optics.contrast(0.8, 0.7, 0.6, 0.5, 0.4), "light", named=True, like=VIEWS),
+    "black_corner": Alteration(artefacts.black_corner, "artefact", named=True, like=ALTERED),
     "characters": Alteration(artefacts.characters, "artefact", named=True),
-    "blur": Alteration(optics.blur, "blur"),
-    "over_exposure": Alteration(optics.brightness(1.15, 1.30, 1.50, 1.75, 2.10), "light", seen=True),
-    "colour_cast": Alteration(optics.color_cast, "illuminant"),
-    "crop": Alteration(optics.crop, "framing", seen=True),
-    "jpeg": Alteration(optics.compressed(60, 40, 25, 15, 8), "file"),
-    "hair": Alteration(artefacts.hair, "hair"),
-    "hair_bundles": Alteration(artefacts.hair_bundles, "hair"),
+    "blur": Alteration(optics.blur, "blur", like=ALTERED),
+    "over_exposure": Alteration(optics.brightness(1.15, 1.30, 1.50, 1.75, 2.10), "light", like=VIEWS),
+    "colour_cast": Alteration(optics.color_cast, "illuminant", like=ALTERED),
+    "crop": Alteration(optics.crop, "framing", like=VIEWS),
+    "jpeg": Alteration(optics.compressed(60, 40, 25, 15, 8), "file", like=ALTERED),
+    "hair": Alteration(artefacts.hair, "hair", like=ALTERED),
+    "hair_bundles": Alteration(artefacts.hair_bundles, "hair", like=OTHERWISE),
     "ruler": Alteration(artefacts.ruler, "artefact"),
     "ink": Alteration(artefacts.ink, "artefact"),
     "bubbles": Alteration(artefacts.bubbles, "artefact"),
@@ -60,8 +62,7 @@ FAMILIES = list(dict.fromkeys(each.family for each in ALTERATIONS.values()))
 MEANS = {  # what is averaged over, of the alterations
     "all": list(ALTERATIONS),
     "DermaMNIST-C": [name for name, each in ALTERATIONS.items() if each.named],
-    "seen in training": [name for name, each in ALTERATIONS.items() if each.seen],
-    "not seen": [name for name, each in ALTERATIONS.items() if not each.seen],
+    **{f"like {like}": [name for name, each in ALTERATIONS.items() if each.like == like] for like in LIKE},
     **{family: [name for name, each in ALTERATIONS.items() if each.family == family] for family in FAMILIES},
 }
 

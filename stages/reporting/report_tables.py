@@ -57,12 +57,12 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
         "stress.csv",
         "Holdout; the exported int8 student at the operating point, each alteration at five strengths (4 and 5 of hair "
         "are a scribble). Changed: the share of images whose decision changes, of all and of the answered; missed in "
-        "silence: melanomas neither flagged nor refused. Seen: views in training do the like.",
+        "silence: melanomas neither flagged nor refused. Like: what in training does the like.",
     ),
     "alterations averaged": (
         "Altered images, averaged",
         "stress.csv",
-        "Means over alterations: all, DermaMNIST-C's fifteen, those whose like training saw, the others, each family.",
+        "Means over alterations: all, DermaMNIST-C's, each family, by what training does alike, if it alters.",
     ),
     "refusal": (
         "Unfamiliar pictures",

@@ -46,7 +46,7 @@ def test_every_alteration_has_five_strengths_and_every_number_an_interval(tiny):
 def test_means_are_over_the_alterations_they_name(tiny):
     table = question(tiny, "stress", "alterations").set_index("of")
     means = question(tiny, "stress", "alterations averaged").set_index(["of", "strength", "metric"])["value"]
-    averages = {"not seen": MEANS["not seen"], "blur": ["defocus_blur", "motion_blur", "zoom_blur", "blur"]}
+    averages = {"like nothing": MEANS["like nothing"], "blur": ["defocus_blur", "motion_blur", "zoom_blur", "blur"]}
     for metric in ("roc_auc", "missed_in_silence"):
         values = table[table["metric"] == metric]
         for of, names in averages.items():

@@ -5,12 +5,14 @@ import json
 
 import pytest
 import torch
+import torchvision
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from stages.foundation.names import ARCHITECTURES, STUDENT
 from stages.networks.models import (
     build_model,
+    fold_input_scale,
     load_start,
     load_weights,
     read_imagenet,
@@ -45,6 +47,17 @@ def test_every_architecture_gets_our_head(architecture):
     linear = [module for module in built.modules() if isinstance(module, torch.nn.Linear)][-1]
     assert linear.out_features == 7
     assert 0.3 in {module.p for module in built.modules() if isinstance(module, torch.nn.Dropout)}
+
+
+def test_inception_takes_the_others_input_as_its_own():
+    torch.manual_seed(0)
+    plain = {"aux_logits": False, "init_weights": False}
+    theirs = torchvision.models.inception_v3(transform_input=True, **plain).eval()
+    ours = build_model("inception_v3", 1000)
+    ours.backbone.load_state_dict(fold_input_scale(theirs.state_dict()))
+    image = torch.rand(2, 3, 75, 75)
+    with torch.inference_mode():
+        assert torch.allclose(ours.eval()(image), theirs((image - ours.mean) / ours.std), atol=1e-5)
 
 
 def test_weights_come_back(model, saved):

@@ -6,11 +6,12 @@ import subprocess
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT
 
 from stages.commands.main import COMMANDS
 from stages.commands.main import main as melanoma_kd
-from stages.foundation.names import ARCHITECTURES, STUDENT
+from stages.foundation.names import ARCHITECTURES
 from stages.reporting.labels import label_of, labels_of
 from tools.readme import EVERY_ARCHITECTURE, HAM10000, diagram, render, replace_part
 from tools.readme_parts import (
@@ -108,9 +109,13 @@ def test_the_folds_are_said_in_rows_or_that_they_were_not_measured(tmp_path):
     rows = ["-,5,3,1,T2_alpha0.9,-,T1_alpha0,all,log_loss,-0.02,-0.03,-0.01,better"]
     rows += [f"-,5,3,1,T2_alpha0.9,-,T1_alpha0,all,{name},0.01,-0.001,0.02,no difference shown" for name in RANKING]
     rows += [row.replace(",5,3,1,", ",5,3,4,") for row in rows]
+    others = [row.replace(",all,", ",platt,") for row in rows]
+    others += [row.replace("-,T1_alpha0,", "-,resnet18,") for row in rows]
     head = "changed,folds,seeds,turns,model,reference_changed,reference,at,metric,difference,low,high,verdict"
-    rows = [f"{row},128,resnet18 efficientnet_b0 resnet18_seed43" for row in rows]
-    (tmp_path / "procedures.csv").write_text("\n".join([f"{head},size,teachers", *rows]))
+    rows, others = (
+        [f"{row},128,resnet18 efficientnet_b0 resnet18_seed43" for row in group] for group in (rows, others)
+    )
+    (tmp_path / "procedures.csv").write_text("\n".join([f"{head},size,teachers", *rows, *others]))
     pair = "distilling (T=2 α=0.9, from 2 ResNet-18 and 1 EfficientNet-B0) - training alone | 5 folds, 3 seeds, 128 px"
     assert fold_table(tmp_path / "procedures.csv").splitlines()[2:] == [
         f"| {pair} | log loss | -0.0200 (-0.0300 to -0.0100) | better |",
@@ -193,7 +198,9 @@ def test_every_architecture_stands_in_its_table_with_what_it_started_from(at_roo
     header, _, *lines = architecture_table(Results(EVERY_ARCHITECTURE)).splitlines()
     assert header == "| model | start | ROC-AUC | average precision | MB | ms, p50 (p95) |"
     rows = {name: cells for name, *cells in (line.strip("| ").split(" | ") for line in lines)}
-    assert rows.keys() == {name for key, name in ARCHITECTURES.items() if key != STUDENT} | {"student T=1 α=0.5"}
+    trained = yaml.safe_load((EVERY_ARCHITECTURE / "run/params.yaml").read_text())["teachers"]
+    assert rows.keys() == {ARCHITECTURES[key] for key in trained} | {"student T=1 α=0.5"}
+    assert len(trained) == 13
     assert "-" not in [cell for cells in rows.values() for cell in cells]
     from_files = {"EfficientNet-B0", "EfficientNet-B1", "EfficientNet-B2", "student T=1 α=0.5"}
     assert {name for name, cells in rows.items() if cells[0] != "random"} == from_files

@@ -6,9 +6,9 @@ from stages.foundation.command import SECONDS
 
 UNKNOWN = 10.0
 BY_SIZE = (  # in the order of what their training takes of memory (docs/scale.md)
-    "mobilenet_v3_small", "resnet18", "resnet34", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "resnet50",
-    "resnet101", "efficientnet_b3", "resnet152", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6",
-    "efficientnet_b7",
+    "mobilenet_v3_small", "resnet18", "resnet34", "mobilenet_v2", "efficientnet_b0", "efficientnet_b1",
+    "efficientnet_b2", "resnet50", "inception_v3", "resnet101", "efficientnet_b3", "resnet152", "efficientnet_b4",
+    "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
 )  # fmt: skip
 
 

@@ -6,18 +6,24 @@ seeds.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
+from stages.evaluation.roles import ENSEMBLE
 from stages.evaluation.scores import score
 from stages.foundation.names import CONTROL
 from stages.foundation.settings import Evaluate, Kd
 from stages.statistics.comparisons import Pair, comparison_table
-from stages.statistics.intervals import Estimates, draw_sample, mean_over_seeds
-from stages.statistics.ranking import thresholds_by, unit_weights
+from stages.statistics.decisions import fit_decision
+from stages.statistics.intervals import Estimates, Sample, draw_sample, mean_over_seeds
+from stages.statistics.metrics import redrawn_decision_metrics
+from stages.statistics.ranking import thresholds_by
+from stages.statistics.refits import refit
 
 TURNS = {1: "", 4: "_turned"}  # quarter turns -> the ending of a model's name
+ITS_OWN = "sensitivity asked"  # at the threshold that reaches evaluate.sensitivity among the holdout's own melanomas
 COLUMNS = ["changed", "folds", "seeds", "turns", "model", "reference_changed", "reference"]  # the table's first
 
 
@@ -28,30 +34,52 @@ class Procedure:
     kd: Kd
     folds: list[pd.DataFrame]
 
+    @property
+    def teacher(self) -> str:
+        """Return the name of what taught the students: the ensemble, or the only teacher."""
+        return ENSEMBLE if len(self.kd.teachers) > 1 else self.kd.teachers[0]
 
+    @property
+    def others(self) -> list[str]:
+        """Return the models that all tables hold beside students, the teacher first: some hold none."""
+        named = [str(name) for name in self.folds[0] if all(name in table for table in self.folds)]
+        others = [name for name in named if not name.startswith("student_") and name not in IMAGE]
+        return sorted(others, key=lambda name: name != self.teacher)
+
+    def columns(self, model: str, ending: str) -> list[str]:
+        """Return the names of a model's trainings: those of all seeds of a student's key, else its own."""
+        if model not in (self.kd.repeated, CONTROL):
+            return [model]
+        return [f"student_{model}{seed}{ending}" for seed in ("", *(f"_seed{seed}" for seed in self.kd.seeds))]
+
+
+IMAGE = ("image_id", "lesion_id", "melanoma", "split")  # the columns of a fold's table that are no model's
 Scores = dict[tuple[str, str, str], Estimates]  # (procedure's name, student, ending) -> its metrics over all folds
 
 
 def compare_procedures(procedures: Mapping[str, Procedure], settings: Evaluate) -> pd.DataFrame:
     """Return the paired tests of each one's repeated student against its control, and against the first one's student.
 
-    procedures: by name; the same folds of the same images. ValueError where one has other images, or one image is in
-    the holdout of two folds. A metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its
-    replicates draw the lesions of each fold's holdout and the seeds, and hold the training images of each fold fixed.
-    Thresholds are from each run's own val. A single pass and four turns. `changed` and `reference_changed` are the
-    names of the two procedures, `reference_value` is the second's.
+    Where the tables hold its teacher, against that, too, a training that no replicate varies. procedures: by name; the
+    same folds of the same images. ValueError where one has other images, or one image is in the holdout of two folds. A
+    metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates draw the lesions of each
+    fold's holdout and the seeds, and hold the training images of each fold fixed. Thresholds and scalings are from each
+    run's own val, whose lesions replicates draw, too. A single pass and, of students, four turns. `changed` and
+    `reference_changed` are the names of the two procedures, `reference_value` is the second's.
     """
     first, *others = procedures
     _check_images(procedures)
-    scores = {
-        (name, student, ending): _mean_over_folds(procedure, student, ending, settings)
-        for name, procedure in procedures.items()
-        for student in (procedure.kd.repeated, CONTROL)
-        for ending in TURNS.values()
-    }
-    students = {name: (name, procedure.kd.repeated) for name, procedure in procedures.items()}
-    pairs = [(student, (name, CONTROL)) for name, student in students.items()]
-    pairs += [(students[name], students[first]) for name in others]
+    scores: Scores = {}
+    pairs = []
+    for name, procedure in procedures.items():
+        student, teacher = procedure.kd.repeated, procedure.teacher
+        for key, ending in product((student, CONTROL), TURNS.values()):
+            scores[name, key, ending] = mean_over_folds(procedure, procedure.columns(key, ending), settings)
+        pairs.append(((name, student), (name, CONTROL)))
+        if teacher in procedure.others:
+            scores[name, teacher, ""] = mean_over_folds(procedure, [teacher], settings)
+            pairs.append(((name, student), (name, teacher)))
+    pairs += [((name, procedures[name].kd.repeated), (first, procedures[first].kd.repeated)) for name in others]
     tables = [_compared(procedures[pair[0][0]], scores, *pair, settings) for pair in pairs]
     return pd.concat(tables, ignore_index=True)
 
@@ -74,27 +102,27 @@ def _check_images(procedures: Mapping[str, Procedure]) -> None:
 def _compared(
     procedure: Procedure, scores: Scores, model: tuple[str, str], reference: tuple[str, str], settings: Evaluate
 ) -> pd.DataFrame:
-    """Return the tests of a procedure's student against another (procedure's name, student), over both turns."""
+    """Return the tests of a procedure's student against another (procedure's name, student), over one pass and four."""
     estimates = {
         role + ending: scores[*side, ending]
         for ending in TURNS.values()
         for role, side in {"model": model, "reference": reference}.items()
+        if (*side, ending) in scores
     }
-    pairs = [Pair(str(turns), f"model{ending}", f"reference{ending}") for turns, ending in TURNS.items()]
+    asked = [(str(turns), ending) for turns, ending in TURNS.items() if f"reference{ending}" in estimates]
+    pairs = [Pair(turns, f"model{ending}", f"reference{ending}") for turns, ending in asked]
     sample = draw_sample(procedure.folds[0], replicates=1, seed=settings.seed)  # no test of single models reads it
     table = comparison_table(pairs, lambda name, _: estimates[name], sample, p={}).rename(columns={"family": "turns"})
     keys = zip(table["reference"], table["at"], table["metric"], strict=True)
     table["reference_value"] = [float(estimates[name][at, metric][0]) for name, at, metric in keys]
     names = {"changed": model[0], "model": model[1], "reference_changed": reference[0], "reference": reference[1]}
     table = table.assign(**names, folds=len(procedure.folds), seeds=1 + len(procedure.kd.seeds))
-    unused = ["compares", "primary", "low_given", "high_given", "p_obuchowski", "p_holm", "margin", "claim"]
-    table = table.drop(columns=unused)  # Holm's is of a family, and here is a pair each
+    table = table.drop(columns=["compares", "primary", "p_obuchowski", "margin", "claim"])
     return table[COLUMNS + [name for name in table.columns if name not in COLUMNS]]
 
 
-def _mean_over_folds(procedure: Procedure, student: str, ending: str, settings: Evaluate) -> Estimates:
-    """Return a student's metrics over all folds; equal seeds and folds have equal draws, so that they are paired."""
-    names = [f"student_{student}{seed}{ending}" for seed in ("", *(f"_seed{seed}" for seed in procedure.kd.seeds))]
+def mean_over_folds(procedure: Procedure, names: list[str], settings: Evaluate) -> Estimates:
+    """Return the mean metrics of a model's trainings over all folds; equal folds have equal draws."""
     folds = procedure.folds
     runs = [_fold(table, names, settings, number, len(folds)) for number, table in enumerate(folds)]
     return {key: np.mean([run[key] for run in runs], axis=0) for key in runs[0]}
@@ -104,10 +132,20 @@ def _fold(table: pd.DataFrame, names: list[str], settings: Evaluate, number: int
     """Return the mean of some models' metrics on one fold's holdout; replicates and seeds differ from fold to fold."""
     val, holdout = (table[table["split"] == split] for split in ("val", "holdout"))
     sample = draw_sample(holdout, replicates=settings.replicates, seed=settings.seed + number)
-    labels = val["melanoma"].to_numpy()
+    chosen_on = draw_sample(val, replicates=settings.replicates, seed=[settings.seed, number, 1])
     runs = []
     for name in names:
-        p, once = val[name].to_numpy(), unit_weights(labels)
-        threshold = float(thresholds_by(settings, labels, p, once)[0])
-        runs.append(score(sample, holdout[name].to_numpy(), threshold))
+        decision = fit_decision(chosen_on.labels, val[name].to_numpy(), settings)
+        refits = refit(chosen_on, val[name].to_numpy(), decision, settings)
+        p = holdout[name].to_numpy()
+        runs.append(score(sample, p, decision.threshold, refits) | _at_its_sensitivity(sample, p, settings))
+    if len(runs) == 1:
+        return runs[0]
     return mean_over_seeds(runs, np.random.default_rng([settings.seed, number]), groups=folds)
+
+
+def _at_its_sensitivity(sample: Sample, p: np.ndarray, settings: Evaluate) -> Estimates:
+    """Return the specificity at the threshold that the images themselves would choose, which only they can know."""
+    thresholds = thresholds_by(settings, sample.labels, p, sample.weights)
+    metrics = redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
+    return {(ITS_OWN, "specificity"): metrics["specificity"]}
