@@ -78,7 +78,7 @@ def test_the_students_architecture_can_teach(tiny):
     assert len(table) == len(pd.read_csv(tiny / "models/demo/predictions/teachers/resnet18/turned.csv"))
 
 
-@pytest.mark.parametrize("architecture", ["resnet19", "mobilenet_v2", "../resnet18", "resnet18_seed"])
+@pytest.mark.parametrize("architecture", ["resnet19", "mobilenet_v4", "../resnet18", "resnet18_seed"])
 def test_an_unknown_architecture_is_refused(tiny, architecture):
     with pytest.raises(ValueError, match="wanted some of resnet18, resnet34"):
         train_teacher.main(architecture)

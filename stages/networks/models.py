@@ -65,23 +65,27 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Cla
 def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:
     """Load the weights a training starts from into all but the last layer; ValueError when they do not fit.
 
-    start: "random" leaves the model as it is, "imagenet" loads torchvision's weights. Batch norm's counts of batches
-    may be missing, as from torchvision's oldest files; nothing here depends on them.
+    start: "random" leaves the model as it is, "imagenet" loads torchvision's weights. From a file of `save_weights` the
+    last layer is loaded, too, if it has as many classes. Batch norm's counts of batches may be missing, as from
+    torchvision's oldest files; nothing here depends on them.
     """
     if start == "random":
         return
+    header: dict[str, Any] = {}
     if isinstance(start, LocalStart):
-        state = _read_local(Path(start.file), start.sha256)
+        header, state = _read_local(Path(start.file), start.sha256)
     else:
         state = read_imagenet(torchvision.models.get_model_weights(architecture).DEFAULT.url, architecture)
         if architecture == INCEPTION:
             state = fold_input_scale(state)
     linear = [name for name, module in model.backbone.named_modules() if isinstance(module, nn.Linear)]
-    counted = ".num_batches_tracked"
+    counted, own = ".num_batches_tracked", model.backbone.state_dict()
+    bias = f"{linear[-1]}.bias"
+    ours = METADATA_KEY in header and bias in state and state[bias].shape == own[bias].shape
     body = {
         name: tensor
-        for name, tensor in model.backbone.state_dict().items()
-        if name.rpartition(".")[0] != linear[-1] and (name in state or not name.endswith(counted))
+        for name, tensor in own.items()
+        if (ours or name.rpartition(".")[0] != linear[-1]) and (name in state or not name.endswith(counted))
     }
     misfits = sorted(name for name in body if name not in state or state[name].shape != body[name].shape)
     if misfits:
@@ -134,13 +138,13 @@ def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> 
     return model.eval()
 
 
-def _read_local(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+def _read_local(path: Path, sha256: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file, named in params.yaml under init")
     actual = sha256_file(path)
     if actual != sha256:
         raise ValueError(f"{path}: wanted sha256 {sha256}, found {actual}")
-    return _read_safetensors(path)[1]
+    return _read_safetensors(path)
 
 
 def read_imagenet(url: str, architecture: str) -> dict[str, torch.Tensor]:

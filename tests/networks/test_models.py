@@ -171,6 +171,17 @@ def test_a_local_start_is_checked(tmp_path):
         load_start(build_model("resnet18", 7), "resnet18", LocalStart(file=str(path), sha256=digest))
 
 
+def test_a_student_of_the_pipeline_starts_another_with_its_last_layer_too(model, saved):
+    start = LocalStart(file=str(saved), sha256=hashlib.sha256(saved.read_bytes()).hexdigest())
+    again, other = build_model(STUDENT, 2), build_model(STUDENT, 7)
+    head = other.backbone.classifier[-1].weight.clone()
+    for started in (again, other):
+        load_start(started, STUDENT, start)
+        assert torch.equal(started.backbone.features[0][0].weight, model.backbone.features[0][0].weight)
+    assert torch.equal(again.backbone.classifier[-1].weight, model.backbone.classifier[-1].weight)
+    assert torch.equal(other.backbone.classifier[-1].weight, head)  # of other classes: it begins anew
+
+
 def test_an_architecture_without_a_start_is_named():
     with pytest.raises(ValueError, match=r"init\.resnet50: missing"):
         start_of({"resnet18": "random"}, "resnet50")

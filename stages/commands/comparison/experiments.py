@@ -102,8 +102,9 @@ def frozen(experiment: str, params: dict[str, Any]) -> pd.DataFrame:
 
         def fetched(path: Path) -> Path:
             local = Path(folder, path)
-            local.parent.mkdir(parents=True, exist_ok=True)
-            files.get_file(path.as_posix(), str(local))
+            if not local.is_file():  # fetching onto a file that is there would empty it
+                local.parent.mkdir(parents=True, exist_ok=True)
+                files.get_file(path.as_posix(), str(local))
             return local
 
         tables = []
