@@ -102,7 +102,7 @@ def frozen(experiment: str, params: dict[str, Any]) -> pd.DataFrame:
 
         def fetched(path: Path) -> Path:
             local = Path(folder, path)
-            if not local.is_file():  # fetching onto a file that is there would empty it
+            if not local.is_file():  # which may be a hard link: fetching onto it would empty the object in the cache
                 local.parent.mkdir(parents=True, exist_ok=True)
                 files.get_file(path.as_posix(), str(local))
             return local
