@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from conftest import write_params
+from dvc.utils.hydra import apply_overrides
 
 RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
 
@@ -36,6 +37,11 @@ class Project:
     def ran(self, *words: str) -> list[str]:
         """Return the stages whose commands ran."""
         return RAN.findall(self.dvc(*words))
+
+    def changed(self, *overrides: str, target: str = "") -> list[str]:
+        """Return the stages whose commands ran once params.yaml has these overrides of `dvc exp run -S`."""
+        apply_overrides(self.folder / "params.yaml", list(overrides))
+        return self.ran("repro", *([target] if target else []))
 
     def commit(self) -> None:
         for words in (

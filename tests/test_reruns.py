@@ -1,4 +1,8 @@
-"""What a change of a parameter or an edit of a module runs again: the real graph, with stages that only hash."""
+"""What a change of a parameter or an edit of a module runs again: the real graph, with stages that only hash.
+
+Parameters are changed as `dvc exp run -S` changes them, and `dvc repro` runs, which takes a third of the time:
+tests/test_repro.py has `dvc exp run` itself.
+"""
 
 import shutil
 import subprocess
@@ -33,40 +37,40 @@ def test_everything_runs_once_and_then_nothing(project):
 
 
 def test_a_selected_temperature_on_the_grid_trains_no_student_of_the_grid(project):
-    assert project.ran("exp", "run", "-S", "kd.temperature=2") == ["check_params", *EXPORTED, *TAIL]
-    project.ran("exp", "run", "-S", "kd.temperature=1")
+    assert project.changed("kd.temperature=2") == ["check_params", *EXPORTED, *TAIL]
+    project.changed("kd.temperature=1")
 
 
 def test_a_new_temperature_trains_one_student_and_going_back_trains_none(project):
-    assert project.ran("exp", "run", "-S", "kd.temperature=4", "distill") == ["check_params", "distill@T4_alpha0.5"]
-    assert project.ran("exp", "run", "-S", "kd.temperature=1") == []
-    assert project.ran("exp", "run", "-S", "kd.temperature=4", "distill") == []
-    assert project.ran("exp", "run", "-S", "kd.temperature=1") == []
+    assert project.changed("kd.temperature=4", target="distill") == ["check_params", "distill@T4_alpha0.5"]
+    assert project.changed("kd.temperature=1") == []
+    assert project.changed("kd.temperature=4", target="distill") == []
+    assert project.changed("kd.temperature=1") == []
 
 
 def test_another_archive_and_back_trains_nothing_twice(project):
     shutil.copytree(project.folder / "data/raw/demo", project.folder / "data/raw/other")
     target = "distill@T1_alpha0.5"
-    away = project.ran("exp", "run", "-S", "data.name=other", target)
+    away = project.changed("data.name=other", target=target)
     assert away[-3:] == ["train_teacher@resnet18", "soft_labels@resnet18", target]
-    assert project.ran("exp", "run", "-S", "data.name=demo") == []
-    assert project.ran("exp", "run", "-S", "data.name=other", target) == []
-    assert project.ran("exp", "run", "-S", "data.name=demo") == []
+    assert project.changed("data.name=demo") == []
+    assert project.changed("data.name=other", target=target) == []
+    assert project.changed("data.name=demo") == []
 
 
 def test_a_teacher_that_distils_nobody_reruns_no_student(project):
-    ran = project.ran("exp", "run", "-S", "teachers=[resnet18,resnet34]")
+    ran = project.changed("teachers=[resnet18,resnet34]")
     assert ran == ["check_params", "train_teacher@resnet34", *TAIL]
-    assert project.ran("exp", "run", "-S", "teachers=[resnet18]") == []
+    assert project.changed("teachers=[resnet18]") == []
 
 
 def test_another_start_is_of_that_teacher_alone_and_another_seed_of_the_repeated_students(project):
     for change in ("init.resnet34=imagenet", "+teacher.changes.resnet34={epochs: 9}"):
-        assert project.ran("exp", "run", "-S", change) == ["check_params"]
-    project.ran("exp", "run", "-S", "init.resnet34=random", "-S", "~teacher.changes.resnet34")
+        assert project.changed(change) == ["check_params"]
+    project.changed("init.resnet34=random", "~teacher.changes.resnet34")
     repeats = ["repeat_student@T1_alpha0-45", "repeat_student@T1_alpha0.5-45"]
-    assert project.ran("exp", "run", "-S", "kd.seeds=[43,44,45]") == ["check_params", *repeats, *TAIL]
-    assert project.ran("exp", "run", "-S", "kd.seeds=[43,44]") == []
+    assert project.changed("kd.seeds=[43,44,45]") == ["check_params", *repeats, *TAIL]
+    assert project.changed("kd.seeds=[43,44]") == []
 
 
 @pytest.mark.parametrize(
