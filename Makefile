@@ -46,7 +46,7 @@ format: $(INSTALLED)  ## format and mend what can be mended
 	ruff check --fix .
 
 clean:  ## remove environments, build/ (with reports of `validate`) and tools' caches; data, models and DVC's cache stay
-	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .coverage* dvc_plots build *.egg-info
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .coverage* .lighthouseci dvc_plots build *.egg-info
 
 readme: $(INSTALLED)  ## rewrite the parts of README.md and docs/ that are drawn from tracked files
 	python -m tools.readme
