@@ -12,6 +12,7 @@ drawn from the others; images of its lesions from elsewhere, if any, are in no s
 at random as a clinic labels what comes, are in train instead, with splits.local_only they alone; none is in val.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,26 +50,26 @@ def group_lesions(table: pd.DataFrame, hashes: list[str]) -> pd.Series:
 
 
 def split_groups(
-    groups: pd.Series, melanoma: pd.Series, splits: Splits, left_out: pd.Series | None = None
+    groups: pd.Series, melanoma: pd.Series, splits: Splits, clinic: Collection[str] = ()
 ) -> dict[str, set[str]]:
     """Return the groups of each split; ValueError when a split would lack melanomas or other lesions.
 
     As in the study, groups are sorted, train is drawn first, and the rest is sorted and split into val and holdout.
-    left_out: bool, of each row whether it is of the source that splits.leave_out names, if any.
+    clinic: the groups with an image of the source that splits.leave_out names, if any.
     """
     labels = melanoma.groupby(groups).max().sort_index()
     rest_share = 1 - splits.train
     val_share = round(splits.val / rest_share, 9)  # 1 - .7 is .30000000000000004, and .15 is to be half of it
     train, rest = _draw(labels, rest_share, splits.seed)
     val, holdout = _draw(labels[rest], 1 - val_share, splits.seed)
-    study, local = sorted(train + val), list[str]()
-    if splits.fold != NONE:
-        folds = draw_folds(labels[study], splits.folds, splits.seed)
-        holdout = list(folds.index[folds == splits.fold])
-    if left_out is not None:
-        local, holdout = draw_local(sorted(set(groups[left_out]) & set(study)), splits)
-    if splits.fold != NONE or left_out is not None:
-        others = labels[sorted(set(study) - {*holdout, *local})]
+    if splits.fold != NONE or clinic:
+        study, local = labels[sorted(train + val)], list[str]()
+        if clinic:
+            local, holdout = draw_local(sorted(set(clinic) & set(study.index)), splits)
+        else:
+            folds = draw_folds(study, splits.folds, splits.seed)
+            holdout = list(folds.index[folds == splits.fold])
+        others = study[~study.index.isin([*holdout, *local])]
         train, val = _draw(others, splits.val / (splits.train + splits.val), splits.seed)
         train = local if splits.local_only else train + local
     for name, members in zip(SPLITS, (train, val, holdout), strict=True):
@@ -88,11 +89,10 @@ def draw_local(clinic: list[str], splits: Splits) -> tuple[list[str], list[str]]
     return sorted(order[: splits.local]), sorted(order[splits.local :])
 
 
-def in_source(sources: pd.Series, splits: Splits) -> pd.Series | None:
-    """Return which rows are of the source that splits.leave_out names, None for none; ValueError where none is."""
-    if splits.leave_out == NONE:
-        return None
-    if splits.leave_out == UNKNOWN or not (left_out := sources == splits.leave_out).any():
+def in_source(sources: pd.Series, splits: Splits) -> pd.Series:
+    """Return which rows are of the source that splits.leave_out names, no row for none; ValueError where none is."""
+    left_out = sources == splits.leave_out
+    if splits.leave_out == UNKNOWN or (splits.leave_out != NONE and not left_out.any()):
         known = ", ".join(f"{source} ({images} images)" for source, images in sources.value_counts().items())
         raise ValueError(f"splits.leave_out: no image is of a source {splits.leave_out}; there are {known}")
     return left_out
@@ -156,17 +156,16 @@ def main() -> None:
     table = archived.assign(melanoma=(archived["dx"] == MELANOMA).astype(int), fold=-1)[SPLIT_COLUMNS]
     groups = group_lesions(table, content_hashes(find_images(archive, table["image_id"]).values()))
     left_out = in_source(archived[SOURCE], params.splits)
-    members = split_groups(groups, table["melanoma"], params.splits, left_out)
+    clinic = set(groups[left_out])
+    members = split_groups(groups, table["melanoma"], params.splits, clinic)
     in_train = groups.isin(members["train"])
     labels = table["melanoma"][in_train].groupby(groups[in_train]).max().sort_index()
     table.loc[in_train, "fold"] = groups[in_train].map(draw_folds(labels, params.splits.folds, params.splits.seed))
-    tables = {name: table[groups.isin(members[name])] for name in SPLITS}
-    dropped = pd.Series(False, index=table.index)
-    if left_out is not None:
-        dropped = groups.isin(set(groups[left_out]) & set().union(*members.values())) & ~left_out
-        tables = {name: rows[~dropped[rows.index]] for name, rows in tables.items()}
+    elsewhere = groups.isin(clinic) & ~left_out
+    tables = {name: table[groups.isin(members[name]) & ~elsewhere] for name in SPLITS}
+    dropped = list(table["image_id"][elsewhere & groups.isin(set().union(*members.values()))])
     shared = [sorted(set(rows)) for _, rows in table["lesion_id"].groupby(groups) if rows.nunique() > 1]
-    metadata = describe(tables, shared, params.splits, list(table["image_id"][dropped]))
+    metadata = describe(tables, shared, params.splits, dropped)
     print({name: counts["images"] for name, counts in metadata["splits"].items()}, f"sharing an image: {shared}")
     tables["sources"] = archived[["image_id", SOURCE]]
     targets = [processed / f"{name}.csv" for name in tables]

@@ -23,8 +23,8 @@ SIGMA = 0.0045  # of blurring, a share of the image's side
 NOISE = 0.04  # standard deviation
 CAST = 0.05  # of a channel's gain
 EXPOSURE = 0.12  # log of the gain of all
-QUALITY = 75, 20  # of a JPEG file: without, and less for each strength
-RADIUS = 1.15, 0.05  # of the visible circle, of half the side, likewise
+QUALITY = 75, 20  # of a JPEG file: at a strength of 0, and how much less at 1
+RADIUS = 1.15, 0.05  # of the visible circle, in half sides: likewise
 HAIRS = 6  # at most
 LIGHT = "light"  # the family that all altered views have
 MASKS = 128  # of hairs, drawn once: each is turned and coloured anew
@@ -139,4 +139,4 @@ def hair_masks(seed: int, size: int, strength: float) -> torch.Tensor:
     return masks
 
 
-APPLY = {"light": light, "blur": blur, "noise": noise, "file": compress, "hair": hair, "corners": corners}
+APPLY = {LIGHT: light, "blur": blur, "noise": noise, "file": compress, "hair": hair, "corners": corners}

@@ -78,14 +78,14 @@ def load_start(model: Classifier, architecture: str, start: str | LocalStart) ->
         state = read_imagenet(torchvision.models.get_model_weights(architecture).DEFAULT.url, architecture)
         if architecture == INCEPTION:
             state = fold_input_scale(state)
-    linear = [name for name, module in model.backbone.named_modules() if isinstance(module, nn.Linear)]
-    counted, own = ".num_batches_tracked", model.backbone.state_dict()
-    bias = f"{linear[-1]}.bias"
-    ours = METADATA_KEY in header and bias in state and state[bias].shape == own[bias].shape
+    own, counted = model.backbone.state_dict(), ".num_batches_tracked"
+    last = [name for name, module in model.backbone.named_modules() if isinstance(module, nn.Linear)][-1]
+    bias = f"{last}.bias"
+    loads_last = METADATA_KEY in header and bias in state and state[bias].shape == own[bias].shape
     body = {
         name: tensor
         for name, tensor in own.items()
-        if (ours or name.rpartition(".")[0] != linear[-1]) and (name in state or not name.endswith(counted))
+        if (loads_last or name.rpartition(".")[0] != last) and (name in state or not name.endswith(counted))
     }
     misfits = sorted(name for name in body if name not in state or state[name].shape != body[name].shape)
     if misfits:

@@ -17,7 +17,7 @@ from stages.pictures.settings import UNALTERED
 STRENGTHS = (1, 2, 3, 4, 5)
 MILD = (1, 2, 3)  # those that are quoted first: 4 and 5 of hair are a scribble
 # Views; altered views, which are where alterations.share is above 0; these, but drawn by another code; nothing.
-VIEWS, ALTERED, OTHERWISE, NOTHING = LIKE = ("views", "altered views", "altered views, drawn otherwise", "nothing")
+VIEWS, ALTERED, OTHERWISE, NOTHING = LIKE = ("views", "altered views", "altered views drawn otherwise", "nothing")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from dvc.exceptions import DvcException
 
 from stages.commands.comparison.experiments import archive_of, flat, frozen, group, of_this_commit, unit_of
 from stages.commands.comparison.left_out import compare_left_out
-from stages.commands.comparison.procedures import COLUMNS, Procedure, compare_procedures
+from stages.commands.comparison.procedures import COLUMNS, Procedure, compare_procedures, score_procedures
 from stages.foundation.files import write_csv, writing
 from stages.foundation.names import CONTROL, FOLDS
 from stages.foundation.record import recipe_hash
@@ -57,7 +57,7 @@ def compare(experiments: Nested, path: Path | None = None, *, partial: bool = Fa
     settings = Evaluate(**next(iter(first.values()))["evaluate"])
     path = path or archive / ("procedures.csv" if of_folds else "left_out.csv")
     if of_folds:
-        tests = compare_procedures(ways, settings)
+        tests = compare_procedures(ways, score_procedures(ways, settings), settings)
         tables = {path: described(tests, first)}
     else:
         metrics, tests = compare_left_out(ways, [str(unit) for unit in units], settings)
@@ -103,12 +103,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     try:
         nested = {name: dvc.api.params_show(rev=name) for name in options.experiments or of_this_commit()}
-        kinds: dict[type, Nested] = {}
-        for name, values in nested.items():
-            kinds.setdefault(type(unit_of(flat(values))), {})[name] = values
-        if len(kinds) > 1 and (options.output or options.keep):
+        sources = {name: values for name, values in nested.items() if isinstance(unit_of(flat(values)), str)}
+        folds = {name: values for name, values in nested.items() if name not in sources}  # or neither: refused
+        if folds and sources and (options.output or options.keep):
             raise ValueError("--output and --keep: name the experiments of folds, or those of sources")
-        for experiments in kinds.values():  # those of neither kind are refused there
+        for experiments in filter(None, (folds, sources)):
             table = compare(experiments, options.output, partial=options.partial, keep=options.keep)
             columns = [name for name in ("left_out", *COLUMNS, *PRINTED) if name in table]
             print(table[columns].round(4).to_string(index=False))

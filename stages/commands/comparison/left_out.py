@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from stages.commands.comparison.procedures import ITS_OWN, Procedure, compare_procedures, mean_over_folds
+from stages.commands.comparison.procedures import ITS_OWN, Procedure, compare_procedures, score_procedures
 from stages.evaluation.scores import ALL, OPERATING_POINT, stack, trials_of
-from stages.foundation.names import CONTROL
 from stages.foundation.settings import Evaluate
-from stages.statistics.intervals import draw_sample, interval
+from stages.statistics.intervals import Estimates, draw_sample, interval
 from stages.statistics.metrics import UNBOUNDED
 
 MEAN = "mean of sources"  # describes these, and no others
@@ -51,20 +50,21 @@ def compare_left_out(
     ways, metrics, tests = on_common_images(ways), {}, {}
     for number, source in enumerate(sources):
         here = {name: Procedure(way.kd, [way.folds[number]]) for name, way in ways.items()}
-        tests[source] = compare_procedures(here, settings)
-        for name, way in here.items():
-            for model in (way.kd.repeated, CONTROL, *way.others):
-                metrics[source, name, model] = _metrics(way, model, settings)
+        scores = score_procedures(here, settings)
+        tests[source] = compare_procedures(here, scores, settings)
+        for (name, model, ending), estimates in scores.items():
+            if not ending:
+                metrics[source, name, model] = _metrics(here[name], estimates, settings)
     if len(sources) > 1:
-        tests[MEAN] = compare_procedures(ways, settings)
+        tests[MEAN] = compare_procedures(ways, score_procedures(ways, settings), settings)
     return stack(metrics, "left_out", "changed", "model"), stack(tests, "left_out").drop(columns="folds")
 
 
-def _metrics(way: Procedure, model: str, settings: Evaluate) -> pd.DataFrame:
-    """Return the metrics SHOWN of a model on the only holdout of a way of training."""
+def _metrics(way: Procedure, estimates: Estimates, settings: Evaluate) -> pd.DataFrame:
+    """Return the metrics SHOWN of one model on the only holdout of a way of training."""
     holdout = way.folds[0].query("split == 'holdout'")
     sample = draw_sample(holdout, replicates=1, seed=settings.seed)  # its counts alone are read
-    estimates, trials = mean_over_folds(way, way.columns(model, ""), settings), trials_of(sample, None)
+    trials = trials_of(sample, None)
     counts = {"images": len(sample.labels), "melanomas": int(sample.labels.sum())}
     return pd.DataFrame(
         {"at": at, "metric": metric}

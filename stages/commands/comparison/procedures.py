@@ -23,7 +23,9 @@ from stages.statistics.ranking import thresholds_by
 from stages.statistics.refits import refit
 
 TURNS = {1: "", 4: "_turned"}  # quarter turns -> the ending of a model's name
-ITS_OWN = "sensitivity asked"  # at the threshold that reaches evaluate.sensitivity among the holdout's own melanomas
+ITS_OWN = (
+    "sensitivity reached there"  # at the threshold that reaches evaluate.sensitivity among the holdout's own melanomas
+)
 COLUMNS = ["changed", "folds", "seeds", "turns", "model", "reference_changed", "reference"]  # the table's first
 
 
@@ -54,31 +56,35 @@ class Procedure:
 
 
 IMAGE = ("image_id", "lesion_id", "melanoma", "split")  # the columns of a fold's table that are no model's
-Scores = dict[tuple[str, str, str], Estimates]  # (procedure's name, student, ending) -> its metrics over all folds
+Scores = dict[tuple[str, str, str], Estimates]  # (procedure's name, model, ending) -> its metrics over all folds
 
 
-def compare_procedures(procedures: Mapping[str, Procedure], settings: Evaluate) -> pd.DataFrame:
+def score_procedures(procedures: Mapping[str, Procedure], settings: Evaluate) -> Scores:
+    """Return the metrics of each one's repeated student and control, in one pass and four, and of its other models."""
+    scores: Scores = {}
+    for name, procedure in procedures.items():
+        students = product((procedure.kd.repeated, CONTROL), TURNS.values())
+        for key, ending in [*students, *((other, "") for other in procedure.others)]:
+            scores[name, key, ending] = _mean_over_folds(procedure, procedure.columns(key, ending), settings)
+    return scores
+
+
+def compare_procedures(procedures: Mapping[str, Procedure], scores: Scores, settings: Evaluate) -> pd.DataFrame:
     """Return the paired tests of each one's repeated student against its control, and against the first one's student.
 
     Where the tables hold its teacher, against that, too, a training that no replicate varies. procedures: by name; the
-    same folds of the same images. ValueError where one has other images, or one image is in the holdout of two folds. A
-    metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates draw the lesions of each
-    fold's holdout and the seeds, and hold the training images of each fold fixed. Thresholds and scalings are from each
-    run's own val, whose lesions replicates draw, too. A single pass and, of students, four turns. `changed` and
-    `reference_changed` are the names of the two procedures, `reference_value` is the second's.
+    same folds of the same images; scores: theirs. ValueError where one has other images, or one image is in the holdout
+    of two folds. A metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates draw the
+    lesions of each fold's holdout and the seeds, and hold the training images of each fold fixed. Thresholds and
+    scalings are from each run's own val, whose lesions replicates draw, too. A single pass and, of students, four
+    turns. `changed` and `reference_changed` are the names of the two procedures, `reference_value` is the second's.
     """
     first, *others = procedures
     _check_images(procedures)
-    scores: Scores = {}
     pairs = []
     for name, procedure in procedures.items():
-        student, teacher = procedure.kd.repeated, procedure.teacher
-        for key, ending in product((student, CONTROL), TURNS.values()):
-            scores[name, key, ending] = mean_over_folds(procedure, procedure.columns(key, ending), settings)
-        pairs.append(((name, student), (name, CONTROL)))
-        if teacher in procedure.others:
-            scores[name, teacher, ""] = mean_over_folds(procedure, [teacher], settings)
-            pairs.append(((name, student), (name, teacher)))
+        taught = [procedure.teacher] if procedure.teacher in procedure.others else []
+        pairs += [((name, procedure.kd.repeated), (name, reference)) for reference in (CONTROL, *taught)]
     pairs += [((name, procedures[name].kd.repeated), (first, procedures[first].kd.repeated)) for name in others]
     tables = [_compared(procedures[pair[0][0]], scores, *pair, settings) for pair in pairs]
     return pd.concat(tables, ignore_index=True)
@@ -121,7 +127,7 @@ def _compared(
     return table[COLUMNS + [name for name in table.columns if name not in COLUMNS]]
 
 
-def mean_over_folds(procedure: Procedure, names: list[str], settings: Evaluate) -> Estimates:
+def _mean_over_folds(procedure: Procedure, names: list[str], settings: Evaluate) -> Estimates:
     """Return the mean metrics of a model's trainings over all folds; equal folds have equal draws."""
     folds = procedure.folds
     runs = [_fold(table, names, settings, number, len(folds)) for number, table in enumerate(folds)]

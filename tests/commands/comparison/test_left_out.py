@@ -29,7 +29,7 @@ def test_every_model_has_its_metrics_in_each_source(compared):
     assert set(compared[0]["model"]) == {"T1_alpha0.5", "T1_alpha0", "resnet18"}
     assert (compared[0]["images"] == 200).all()
     assert (compared[0]["low"] < compared[0]["high"]).all()
-    reached = metrics.xs(("sensitivity asked", "specificity"), level=["at", "metric"])["value"]
+    reached = metrics.xs(("sensitivity reached there", "specificity"), level=["at", "metric"])["value"]
     assert (reached["near"] > 0).all()
 
 

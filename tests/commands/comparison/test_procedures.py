@@ -7,11 +7,12 @@ from frozen_folds import KD, SETTINGS, fold
 from scipy.stats import norm, t
 from sklearn.metrics import roc_auc_score
 
-from stages.commands.comparison.procedures import Procedure, compare_procedures
+from stages.commands.comparison.procedures import Procedure, compare_procedures, score_procedures
 
 
 def compared(folds):
-    return compare_procedures({"-": Procedure(KD, folds)}, SETTINGS)
+    ways = {"-": Procedure(KD, folds)}
+    return compare_procedures(ways, score_procedures(ways, SETTINGS), SETTINGS)
 
 
 def rows(gain):
@@ -104,7 +105,9 @@ def test_an_image_in_the_holdout_of_two_folds_is_refused():
 def test_two_ways_are_each_compared_with_their_control_and_with_each_other():
     """The second's student is the first's but for its gain, so that what is between them is the gain alone."""
     ways = {f"gain={gain}": Procedure(KD, [fold(seed, gain) for seed in range(3)]) for gain in (0.4, 0.8)}
-    table = compare_procedures(ways, SETTINGS).query("turns == '1' and metric == 'roc_auc'")
+    table = compare_procedures(ways, score_procedures(ways, SETTINGS), SETTINGS).query(
+        "turns == '1' and metric == 'roc_auc'"
+    )
     pairs = list(zip(table["changed"], table["model"], table["reference_changed"], table["reference"], strict=True))
     assert pairs == [
         ("gain=0.4", "T1_alpha0.5", "gain=0.4", "T1_alpha0"),
@@ -121,4 +124,4 @@ def test_two_ways_are_each_compared_with_their_control_and_with_each_other():
 def test_ways_on_other_images_are_refused():
     ways = {"a": Procedure(KD, [fold(1, 0), fold(2, 0)]), "b": Procedure(KD, [fold(2, 0), fold(1, 0)])}
     with pytest.raises(ValueError, match="b: its folds hold other images than those of a"):
-        compare_procedures(ways, SETTINGS)
+        compare_procedures(ways, score_procedures(ways, SETTINGS), SETTINGS)
