@@ -126,7 +126,10 @@ def holdout_headline(evaluation: Evaluation) -> dict[str, float]:
 
 
 def read_splits(processed: Path) -> dict[str, pd.DataFrame]:
-    """Return the three split tables with SOURCE; ValueError if a lesion is in two, or val or holdout lacks a class."""
+    """Return the three split tables with SOURCE and GROUP.
+
+    ValueError if a lesion or group is in two, or val or holdout lacks a class.
+    """
     tables = {name: read_split(processed / f"{name}.csv") for name in SPLITS}
     splits = {name: read_sources(processed / "sources.csv", table) for name, table in tables.items()}
     check_disjoint(splits)

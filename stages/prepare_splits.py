@@ -1,11 +1,12 @@
-"""Split the archive's lesions into train, val and holdout, stratified by melanoma.
+"""Split the archive's images into train, val and holdout, stratified by melanoma.
 
     python -m stages.prepare_splits
 
-Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv, sources.csv with the clinic and camera of
-every image, which no training reads, and split_metadata.json. Each lesion of
-train.csv is in one of splits.folds folds, for cross-fitting. With the archive HAM10000, seed 42 and 70/15/15 the splits
-are those of the study, the original student project whose README this project started from, image for image.
+Reads data/raw/<name>; writes data/processed/<name>/{train,val,holdout}.csv, sources.csv with the clinic and camera and
+the group of every image, which no training reads, and split_metadata.json. A group is what is in one split: the images
+of a patient where the archive names patients, else of a lesion, and images that are equal or listed as alike. Each
+group of train.csv is in one of splits.folds folds, for cross-fitting. With the archive HAM10000, seed 42 and 70/15/15
+the splits are those of the study, the original student project whose README this project started from, image for image.
 With splits.fold: k, the study's train and val are split again: fold k becomes the holdout. The study's own holdout is
 left out. With splits.leave_out: a source, its images in the study's train and val become the holdout, train and val are
 drawn from the others; images of its lesions from elsewhere, if any, are in no split. splits.local of its lesions, drawn
@@ -25,8 +26,8 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from stages.foundation import command, files
 from stages.foundation.params import read_params
 from stages.foundation.settings import NONE, Data, Splits
-from stages.foundation.splits import MELANOMA, SOURCE, SPLIT_COLUMNS, SPLITS, UNKNOWN
-from stages.images.archive import content_hashes, find_images, read_metadata
+from stages.foundation.splits import GROUP, MELANOMA, PATIENT, SOURCE, SPLIT_COLUMNS, SPLITS, UNKNOWN
+from stages.images.archive import ALIKE, content_hashes, find_images, read_alike, read_metadata
 
 FEWEST_LESIONS = 2  # of each class in each split
 
@@ -37,15 +38,24 @@ class Params:
     splits: Splits
 
 
-def group_lesions(table: pd.DataFrame, hashes: list[str]) -> pd.Series:
-    """Return each row's group, named by its lowest lesion_id; lesions sharing a byte-identical image are one group."""
+def group_images(table: pd.DataFrame, hashes: list[str], alike: list[tuple[str, str]]) -> pd.Series:
+    """Return each row's group, named by its lowest lesion_id.
+
+    Images of one lesion are one group, and of one patient, images of equal bytes (hashes), and pairs of image_ids that
+    are alike; ValueError for a pair of other images.
+    """
+    lesions = dict(zip(table["image_id"], table["lesion_id"], strict=True))
+    if unknown := [name for pair in alike for name in pair if name not in lesions]:
+        raise ValueError(f"{ALIKE}: {unknown[0]}: no image of this archive")
     content = pd.Series(hashes, index=table.index).map(bytes.fromhex)  # no text, so that it is no lesion_id
-    several = content.duplicated(keep=False)
-    shares = nx.Graph(list(zip(table["lesion_id"][several], content[several], strict=True)))
+    patient = table[PATIENT].map(lambda name: (PATIENT, name))
+    shares = nx.Graph([(lesions[one], lesions[other]) for one, other in alike])
+    for key, among in ((content, content.duplicated(keep=False)), (patient, table[PATIENT] != UNKNOWN)):
+        shares.add_edges_from(zip(table["lesion_id"][among], key[among], strict=True))
     group: dict[str, str] = {}
     for component in nx.connected_components(shares):
-        lesions = [node for node in component if isinstance(node, str)]
-        group |= dict.fromkeys(lesions, min(lesions))
+        members = [node for node in component if isinstance(node, str)]
+        group |= dict.fromkeys(members, min(members))
     return table["lesion_id"].map(lambda lesion: group.get(lesion, lesion))
 
 
@@ -124,8 +134,9 @@ def _draw(labels: pd.Series, share: float, seed: int) -> tuple[list[str], list[s
 def describe(
     tables: dict[str, pd.DataFrame], shared: list[list[str]], splits: Splits, dropped: list[str]
 ) -> dict[str, Any]:
-    """Return each split's counts of images, lesions, melanomas and unknown values, and the lesions sharing an image.
+    """Return each split's counts of images, lesions, melanomas and unknown values, and the lesions kept together.
 
+    shared: the lesions of groups that are of more than a patient, since their images are equal or alike.
     dropped: images of other sources whose lesions are a left-out source's, too.
     """
     return {
@@ -144,7 +155,7 @@ def describe(
             }
             for name, table in tables.items()
         },
-        "lesions_sharing_an_image": shared,
+        "lesions_kept_together": shared,
     }
 
 
@@ -154,7 +165,8 @@ def main() -> None:
     processed = Path("data/processed", params.data.name)
     archived = read_metadata(archive)
     table = archived.assign(melanoma=(archived["dx"] == MELANOMA).astype(int), fold=-1)[SPLIT_COLUMNS]
-    groups = group_lesions(table, content_hashes(find_images(archive, table["image_id"]).values()))
+    hashes = content_hashes(find_images(archive, table["image_id"]).values())
+    groups = group_images(archived, hashes, read_alike(archive))
     left_out = in_source(archived[SOURCE], params.splits)
     clinic = set(groups[left_out])
     members = split_groups(groups, table["melanoma"], params.splits, clinic)
@@ -164,10 +176,12 @@ def main() -> None:
     elsewhere = groups.isin(clinic) & ~left_out
     tables = {name: table[groups.isin(members[name]) & ~elsewhere] for name in SPLITS}
     dropped = list(table["image_id"][elsewhere & groups.isin(set().union(*members.values()))])
-    shared = [sorted(set(rows)) for _, rows in table["lesion_id"].groupby(groups) if rows.nunique() > 1]
+    of_one_patient = (archived[PATIENT] != UNKNOWN) & (archived[PATIENT].groupby(groups).transform("nunique") == 1)
+    lesions = table["lesion_id"][~of_one_patient]
+    shared = [sorted(set(rows)) for _, rows in lesions.groupby(groups[~of_one_patient]) if rows.nunique() > 1]
     metadata = describe(tables, shared, params.splits, dropped)
-    print({name: counts["images"] for name, counts in metadata["splits"].items()}, f"sharing an image: {shared}")
-    tables["sources"] = archived[["image_id", SOURCE]]
+    print({name: counts["images"] for name, counts in metadata["splits"].items()}, f"kept together: {shared}")
+    tables["sources"] = archived[["image_id", SOURCE]].assign(**{GROUP: groups})
     targets = [processed / f"{name}.csv" for name in tables]
     with files.writing(*targets, processed / "split_metadata.json") as partials:
         for partial, content in zip(partials, tables.values(), strict=False):

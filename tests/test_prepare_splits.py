@@ -10,7 +10,7 @@ from conftest import SHARED, write_params
 from stages import prepare_splits, synthesize_demo
 from stages.foundation.settings import Splits
 from stages.foundation.splits import SPLITS, read_split
-from stages.prepare_splits import draw_folds, group_lesions, split_groups
+from stages.prepare_splits import draw_folds, group_images, split_groups
 
 STUDY = Splits(seed=42, train=0.7, val=0.15, folds=5, fold="none", leave_out="none", local=0, local_only=False)
 
@@ -147,9 +147,19 @@ def test_every_image_of_train_has_its_lesions_fold_and_no_other_image_has_one(ti
 
 
 def test_lesions_that_share_an_image_are_one_group():
-    table = pd.DataFrame({"lesion_id": ["a", "b", "b", "c", "d"]})
-    assert list(group_lesions(table, ["01", "01", "02", "02", "03"])) == ["a", "a", "a", "a", "d"]
-    assert list(group_lesions(table, ["01", "02", "03", "04", "05"])) == ["a", "b", "b", "c", "d"]
+    table = pd.DataFrame({"image_id": list("12345"), "lesion_id": list("abbcd"), "patient_id": "unknown"})
+    apart = ["01", "02", "03", "04", "05"]
+    assert list(group_images(table, ["01", "01", "02", "02", "03"], [])) == ["a", "a", "a", "a", "d"]
+    assert list(group_images(table, apart, [])) == ["a", "b", "b", "c", "d"]
+    assert list(group_images(table, apart, [("5", "1"), ("4", "5")])) == ["a", "b", "b", "a", "a"]
+    with pytest.raises(ValueError, match=r"alike\.csv: 9: no image of this archive"):
+        group_images(table, apart, [("5", "9")])
+
+
+def test_the_lesions_of_a_patient_are_one_group():
+    patients = ["p", "unknown", "p", "unknown", "a"]  # a is a lesion's name, too
+    table = pd.DataFrame({"image_id": list("12345"), "lesion_id": list("dbcae"), "patient_id": patients})
+    assert list(group_images(table, ["01", "02", "03", "04", "05"], [])) == ["c", "b", "c", "a", "e"]
 
 
 def test_a_byte_identical_image_under_two_lesions_is_reported_and_kept_in_one_split(tiny):
@@ -160,7 +170,7 @@ def test_a_byte_identical_image_under_two_lesions_is_reported_and_kept_in_one_sp
     shutil.copy(paths[nevi["image_id"].iloc[0]], paths[nevi["image_id"].iloc[1]])
     prepare_splits.main()
     metadata = json.loads((tiny / "data/processed/demo/split_metadata.json").read_text())
-    assert metadata["lesions_sharing_an_image"] == [sorted(nevi["lesion_id"])]
+    assert metadata["lesions_kept_together"] == [sorted(nevi["lesion_id"])]
     homes = [
         name
         for name in SPLITS

@@ -16,7 +16,7 @@ from stages.check_params import Params
 from stages.foundation.names import ARCHITECTURES, Student, parse_student, parse_teacher, repeated_by, student_key
 from stages.foundation.params import read_params
 from stages.foundation.settings import Splits
-from stages.prepare_splits import group_lesions, split_groups
+from stages.prepare_splits import group_images, split_groups
 from stages.statistics.intervals import bootstrap_weights
 from stages.statistics.metrics import calibration_metrics, decision_metrics
 from stages.statistics.ranking import ranking_metrics, threshold_at_sensitivity, unit_weights
@@ -104,8 +104,10 @@ def test_splits_hold_every_image_once_and_no_lesion_or_file_twice(images, seed, 
     hashes = [f"{number:04x}" for number in range(len(names))]
     for number in range(copies):
         hashes[-1 - number] = hashes[number]  # the same picture under two lesions
-    table = pd.DataFrame({"image_id": [f"I{n}" for n in range(len(names))], "lesion_id": names})
-    groups = group_lesions(table, hashes)
+    table = pd.DataFrame(
+        {"image_id": [f"I{n}" for n in range(len(names))], "lesion_id": names, "patient_id": "unknown"}
+    )
+    groups = group_images(table, hashes, [])
     splits = Splits(seed=seed, train=0.6, val=0.2, folds=5, fold="none", leave_out="none", local=0, local_only=False)
     try:
         chosen = split_groups(groups, pd.Series(labels), splits)

@@ -125,7 +125,7 @@ def main(options: argparse.Namespace) -> None:
     device = open_device(params.compute)
     schedule = Schedule(
         seed=0, epochs=1, batch_size=options.batch_size, learning_rate=1e-4, weight_decay=0.0, warmup=0.0,
-        averaging=0.99, clip_norm=1.0, dropout=0.0, loss=HardLoss(gamma=0.0, melanoma_weight=0.5),
+        averaging=0.99, clip_norm=1.0, dropout=0.0, frozen_norm=False, loss=HardLoss(gamma=0.0, melanoma_weight=0.5),
     )  # fmt: skip
     examples = random_examples(BATCHES * options.batch_size, options.size, params.views)
     table = pd.DataFrame([measure(name, examples, schedule, device, options.rounds) for name in options.models])

@@ -17,6 +17,7 @@ GROUPS = {  # title -> command -> its module in this folder, what it does
         "release": ("release", "put the exported student into a folder of Hugging Face's layout"),
     },
     "train": {
+        "import": ("archives.import_archive", "put labelled images of any layout into an archive to train on"),
         "doctor": ("doctor", "say what is wrong with this workspace, and the command that mends it"),
         "cluster": ("cluster.head", "run the pipeline on several machines, scheduled by Dask"),
         "work": ("cluster.worker", "run one stage of one commit in a clone of its own, as a worker of `cluster` does"),

@@ -14,16 +14,16 @@ from stages.foundation.files import read_table
 from stages.foundation.names import VAL
 from stages.foundation.predictions import IDS
 from stages.foundation.settings import Evaluate
-from stages.foundation.splits import COLUMNS, MELANOMA, SOURCE, SPLITS
+from stages.foundation.splits import COLUMNS, GROUP, MELANOMA, SOURCE, SPLITS
 from stages.statistics.folds import Folds, read_folds
 
 IMAGES, PREDICTIONS, MODELS = "images.csv", "predictions.csv", "model_index.csv"
 STRESS = ("altered", "pictures", "skin")  # tables of stress_test
-IMAGE_COLUMNS = ["image_id", "lesion_id", "split", *COLUMNS[2:], SOURCE]
+IMAGE_COLUMNS = ["image_id", "lesion_id", "split", *COLUMNS[2:], SOURCE, GROUP]
 
 
 def image_table(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return images.csv, of split tables that have SOURCE, too."""
+    """Return images.csv, of split tables that have SOURCE and GROUP, too."""
     return pd.concat([table.assign(split=name) for name, table in splits.items()], ignore_index=True)[IMAGE_COLUMNS]
 
 

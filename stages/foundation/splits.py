@@ -11,7 +11,11 @@ from stages.foundation.settings import Target
 METADATA = "HAM10000_metadata.csv"
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
 SOURCE = "dataset"  # the clinic and camera an image comes from; Harvard Dataverse's table has it, Kaggle's has not
+PATIENT = "patient_id"  # of archives that say it
+GROUP = "group"  # images that are in one split, and that a bootstrap draws together: of a patient, else of a lesion
 DIAGNOSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+OTHER = "other"  # as a dx: no melanoma, and which of the others is not known
+LABELS = (*DIAGNOSES, OTHER)
 UNKNOWN = "unknown"
 
 SPLITS = ("train", "val", "holdout")
@@ -22,14 +26,16 @@ MELANOMA = "mel"
 
 def classes_of(target: Target) -> tuple[str, ...]:
     """Return the classes in the order of the logits: all seven diagnoses, or melanoma and the rest."""
-    return DIAGNOSES if target == "dx" else ("other", MELANOMA)
+    return DIAGNOSES if target == "dx" else (OTHER, MELANOMA)
 
 
 def class_indices(table: pd.DataFrame, target: Target) -> list[int]:
-    """Return each row's class as an index into classes_of(target)."""
+    """Return each row's class as an index into classes_of(target); ValueError where a row is of none of them."""
     classes = classes_of(target)
     if target == "melanoma":
         return [int(value) for value in table["melanoma"]]
+    if others := int((table["dx"] == OTHER).sum()):
+        raise ValueError(f"target: dx: the dx of {others} images is {OTHER}; train melanoma against the rest, melanoma")
     return [classes.index(dx) for dx in table["dx"]]
 
 
@@ -45,7 +51,7 @@ def read_split(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path}: wanted the columns {','.join(SPLIT_COLUMNS)}, found {','.join(table.columns)}")
     faults = {
         "an image that comes twice": table["image_id"].duplicated(),
-        f"a dx that is none of {', '.join(DIAGNOSES)}": ~table["dx"].isin(DIAGNOSES),
+        f"a dx that is none of {', '.join(LABELS)}": ~table["dx"].isin(LABELS),
         "a melanoma that is not 1 for dx mel and 0 for others": table["melanoma"]
         != (table["dx"] == MELANOMA).astype(int).astype(str),
         "a fold that is neither -1 nor a number": ~table["fold"].str.fullmatch("-1|[0-9]{1,4}").astype(bool),
@@ -59,19 +65,19 @@ def read_split(path: Path) -> pd.DataFrame:
 
 
 def read_sources(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Return a split table with the column SOURCE, from the sources.csv of its archive; ValueError where one lacks."""
+    """Return a split table with SOURCE and GROUP, from the sources.csv of its archive; ValueError where one lacks."""
     if not path.is_file():
         raise ValueError(f"{path}: no such table; dvc repro prepare_splits makes it")
-    sources = read_table(path).set_index("image_id")[SOURCE].reindex(table["image_id"])
-    if sources.isna().any():
-        raise ValueError(f"{path}: no row for {sources.index[sources.isna()][0]}")
-    return table.assign(**{SOURCE: sources.to_numpy()})
+    sources = read_table(path).set_index("image_id")[[SOURCE, GROUP]].reindex(table["image_id"])
+    if (missing := sources[SOURCE].isna()).any():
+        raise ValueError(f"{path}: no row for {sources.index[missing][0]}")
+    return table.assign(**{name: sources[name].to_numpy() for name in (SOURCE, GROUP)})
 
 
 def check_disjoint(tables: dict[str, pd.DataFrame]) -> None:
-    """Raise ValueError when two of the splits share a lesion or an image."""
+    """Raise ValueError when two of the splits share a lesion or an image, or, where tables have it, a GROUP."""
     for name, other in itertools.combinations(tables, 2):
-        for column in ("lesion_id", "image_id"):
+        for column in [column for column in ("lesion_id", "image_id", GROUP) if column in tables[name]]:
             shared = sorted(set(tables[name][column]) & set(tables[other][column]))
             if shared:
                 raise ValueError(f"{name}.csv: {len(shared)} {column}s also in {other}: {shared[:3]}")

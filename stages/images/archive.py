@@ -13,35 +13,36 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.foundation.files import sha256_file
-from stages.foundation.splits import COLUMNS, DIAGNOSES, METADATA, SOURCE, UNKNOWN
+from stages.foundation.files import read_table, sha256_file
+from stages.foundation.splits import COLUMNS, LABELS, METADATA, PATIENT, SOURCE, UNKNOWN
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
+ALIKE, PAIR = "alike.csv", ["image_id", "other_image_id"]  # a table of images that seem to show one lesion, if any
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")  # a spreadsheet takes a leading "-" for a formula
 _TEXT = re.compile(r"([A-Za-z0-9][A-Za-z0-9 _/.()-]*)?")
 _AGE = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def read_metadata(archive: Path) -> pd.DataFrame:
-    """Return one row per image (COLUMNS and SOURCE, all text, blanks as 'unknown'), sorted by image_id.
+    """Return one row per image (COLUMNS, SOURCE and PATIENT, all text, blanks as 'unknown'), sorted by image_id.
 
     ValueError lists every faulty row: ids outside [A-Za-z0-9_-]+, unknown diagnoses, ages that are no number from
     0 to 120, other text that a spreadsheet could take for a formula, repeated image_ids, lesions with two diagnoses.
-    Blank lines are skipped. A last column named as SOURCE may be lacking: every source is unknown then.
+    Blank lines are skipped. The last columns, SOURCE and PATIENT, may be lacking: all are unknown then.
     """
     path = archive / METADATA
     if not path.is_file():
         raise ValueError(f"{path}: no such file; docs/train.md says how to get an archive and where to put it")
     numbered = _read_rows(path)
     header = numbered[0][1] if numbered else []
-    columns = [*COLUMNS, SOURCE]
-    if header not in (COLUMNS, columns):
+    columns = [*COLUMNS, SOURCE, PATIENT]
+    if header not in (COLUMNS, columns[:-1], columns):
         raise ValueError(f"{path}: wanted the columns {','.join(COLUMNS)}, found {','.join(header)}")
     faults = [f"row {number}: {fault}" for number, row in numbered[1:] for fault in _row_faults(row, header)]
     raise_all(path, faults if numbered[1:] else ["no rows"])
     table = pd.DataFrame([row for _, row in numbered[1:]], columns=header)
     table = table.reindex(columns=columns, fill_value="").replace("", UNKNOWN)
-    raise_all(path, _table_faults(table))
+    raise_all(path, table_faults(table))
     return table.sort_values("image_id", ignore_index=True)
 
 
@@ -72,6 +73,17 @@ def find_images(archive: Path, image_ids: Iterable[str]) -> dict[str, Path]:
     faults += [f"{name}: a metadata row without an image" for name in sorted(set(image_ids) - set(files))]
     raise_all(archive, faults)
     return {name: files[name] for name in image_ids}
+
+
+def read_alike(archive: Path) -> list[tuple[str, str]]:
+    """Return the pairs of images of an archive's ALIKE, none without one; ValueError on another table."""
+    path = archive / ALIKE
+    if not path.is_file():
+        return []
+    table = read_table(path)
+    if not set(PAIR) <= set(table.columns):
+        raise ValueError(f"{path}: wanted the columns {','.join(PAIR)}, found {','.join(table.columns)}")
+    return list(table[PAIR].itertuples(index=False, name=None))
 
 
 def content_hashes(paths: Iterable[Path]) -> list[str]:
@@ -108,25 +120,28 @@ def _is_regular(path: Path) -> bool:
 def _row_faults(row: list[str], header: list[str]) -> list[str]:
     if len(row) != len(header):
         return [f"wanted {len(header)} fields, found {len(row)}"]
-    lesion_id, image_id, dx, dx_type, age, sex, localization, *source = row
+    values = dict(zip(header, row, strict=True))
+    ids = {name: values[name] for name in ("lesion_id", "image_id")}
+    ids |= {PATIENT: patient} if (patient := values.get(PATIENT)) else {}
     faults = [
         f"{name} {value!r}: wanted letters, digits, '_' and '-' only"
-        for name, value in (("lesion_id", lesion_id), ("image_id", image_id))
+        for name, value in ids.items()
         if not _ID.fullmatch(value)
     ]
-    if dx not in DIAGNOSES:
-        faults.append(f"dx {dx!r}: wanted one of {', '.join(DIAGNOSES)}")
+    if (dx := values["dx"]) not in LABELS:
+        faults.append(f"dx {dx!r}: wanted one of {', '.join(LABELS)}")
+    age = values["age"]
     if age and not (_AGE.fullmatch(age) and float(age) <= 120):
         faults.append(f"age {age!r}: wanted years from 0 to 120, or nothing")
-    texts = {"dx_type": dx_type, "sex": sex, "localization": localization, **dict(zip([SOURCE], source, strict=False))}
     return faults + [
         f"{name} {value!r}: wanted a letter or digit, then letters, digits, spaces and _/.()- only"
-        for name, value in texts.items()
-        if not _TEXT.fullmatch(value)
+        for name in ("dx_type", "sex", "localization", SOURCE)
+        if not _TEXT.fullmatch(value := values.get(name, ""))
     ]
 
 
-def _table_faults(table: pd.DataFrame) -> list[str]:
+def table_faults(table: pd.DataFrame) -> list[str]:
+    """Return what is wrong with a whole table: image_ids that come twice, lesions with two diagnoses."""
     repeated = table["image_id"][table["image_id"].duplicated()].unique()
     faults = [f"image_id {name}: more than one row" for name in repeated]
     for lesion, diagnoses in table.groupby("lesion_id")["dx"].unique().items():

@@ -65,15 +65,15 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Cla
 def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:
     """Load the weights a training starts from into all but the last layer; ValueError when they do not fit.
 
-    start: "random" leaves the model as it is, "imagenet" loads torchvision's weights. From a file of `save_weights` the
-    last layer is loaded, too, if it has as many classes. Batch norm's counts of batches may be missing, as from
-    torchvision's oldest files; nothing here depends on them.
+    start: "random" leaves the model as it is, "imagenet" loads torchvision's weights. From a file of `save_weights`, or
+    from an exported student, the last layer is loaded, too, if it has as many classes. Batch norm's counts of batches
+    may be missing, as from torchvision's oldest files; nothing here depends on them.
     """
     if start == "random":
         return
     header: dict[str, Any] = {}
     if isinstance(start, LocalStart):
-        header, state = _read_local(Path(start.file), start.sha256)
+        header, state = _read_local(Path(start.file), start.sha256, model.backbone)
     else:
         state = read_imagenet(torchvision.models.get_model_weights(architecture).DEFAULT.url, architecture)
         if architecture == INCEPTION:
@@ -138,12 +138,16 @@ def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> 
     return model.eval()
 
 
-def _read_local(path: Path, sha256: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _read_local(path: Path, sha256: str, backbone: nn.Module) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file, named in params.yaml under init")
     actual = sha256_file(path)
     if actual != sha256:
         raise ValueError(f"{path}: wanted sha256 {sha256}, found {actual}")
+    if path.suffix == ".onnx":
+        from stages.networks.exported import read_exported  # noqa: PLC0415 - trainings without it start sooner
+
+        return {METADATA_KEY: ""}, read_exported(path, backbone)
     return _read_safetensors(path)
 
 

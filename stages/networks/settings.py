@@ -47,6 +47,7 @@ class Schedule(Section):
     averaging: float = Field(ge=0, lt=1)  # decay per step of the averaged weights
     clip_norm: float = Field(gt=0, le=1e6)
     dropout: float = Field(ge=0, lt=1)
+    frozen_norm: bool  # batch norm keeps the statistics it starts with, and uses them: for few images
     loss: HardLoss
 
     def seeded(self, seed: int | None) -> Self:
@@ -70,7 +71,7 @@ class Distill(Schedule, ViewCount, extra="forbid"):
 
 
 class LocalStart(Section):
-    """A local safetensors file to start from, and its sha256, by which a change is noticed."""
+    """A local file to start from, safetensors or an exported student (ONNX), and its sha256: a change is noticed."""
 
     file: str = Field(min_length=1)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

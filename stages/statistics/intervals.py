@@ -1,4 +1,4 @@
-"""Confidence intervals by a bootstrap over lesions: all images of a lesion are drawn together.
+"""Confidence intervals by a bootstrap over lesions: all images of a lesion, or of a known patient, are drawn together.
 
 The same replicates serve every model, so that differences are paired. Estimates are arrays whose first entry is the
 number itself and whose other entries are its bootstrap replicates.
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, t
 
-from stages.foundation.splits import SOURCE, UNKNOWN
+from stages.foundation.splits import GROUP, SOURCE, UNKNOWN
 
 LEVEL = 0.95
 Estimates = dict[tuple[str, str], np.ndarray]  # (at, metric) -> the number and its replicates
@@ -56,10 +56,14 @@ class Sample:
 
 
 def draw_sample(table: pd.DataFrame, *, replicates: int, seed: int | list[int]) -> Sample:
-    """Return the images of a table with the columns melanoma and lesion_id, and perhaps SOURCE, with their weights."""
+    """Return the images of a table with their weights.
+
+    Its columns are melanoma and lesion_id, and perhaps SOURCE and GROUP: then groups are drawn instead of lesions.
+    """
     labels, lesions = table["melanoma"].to_numpy(), table["lesion_id"].to_numpy()
     sources = table[SOURCE].to_numpy() if SOURCE in table else np.full(len(table), UNKNOWN, dtype=object)
-    return Sample(labels, lesions, bootstrap_weights(labels, lesions, replicates=replicates, seed=seed), sources)
+    groups = table[GROUP].to_numpy() if GROUP in table else lesions
+    return Sample(labels, lesions, bootstrap_weights(labels, groups, replicates=replicates, seed=seed), sources)
 
 
 def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: int, seed: int | list[int]) -> np.ndarray:

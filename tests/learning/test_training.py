@@ -21,7 +21,7 @@ from stages.networks.views import Batch, Examples
 
 SCHEDULE = Schedule(
     seed=1, epochs=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, warmup=0.1, averaging=0.9,
-    clip_norm=1.0, dropout=0.5, loss=HardLoss(gamma=0.0, melanoma_weight=0.5),
+    clip_norm=1.0, dropout=0.5, frozen_norm=False, loss=HardLoss(gamma=0.0, melanoma_weight=0.5),
 )  # fmt: skip
 VIEWS = Views(seed=1, rotation=180.0, zoom=1.1, brightness=0.1, contrast=0.1, mixtures=0.5, cutout=0.2)
 LABELS = torch.arange(20) % 2
@@ -95,6 +95,16 @@ def test_the_checkpoint_stays_until_what_was_trained_is_saved(tmp_path, device):
     assert history == same_history
     forget_checkpoint(tmp_path / "run/checkpoint.pt")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_frozen_batch_norm_keeps_and_uses_the_statistics_it_started_with(tmp_path, device):
+    frozen, _ = run(tmp_path / "a", device, schedule=SCHEDULE.model_copy(update={"frozen_norm": True}))
+    free, _ = run(tmp_path / "b", device)
+    for name, start in network().state_dict().items():
+        if "running" in name or "batches" in name:
+            assert torch.equal(frozen.state_dict()[name], start)
+            assert not torch.equal(free.state_dict()[name], start)
+    assert not torch.equal(frozen[1].weight, network()[1].weight)  # its scale is trained
 
 
 def test_exhausted_memory_names_the_parameter(tmp_path, device):

@@ -32,6 +32,7 @@ from stages.foundation.files import write_csv, writing
 from stages.foundation.names import CONTROL, FOLDS
 from stages.foundation.record import recipe_hash
 from stages.foundation.settings import Evaluate, Kd
+from stages.foundation.splits import GROUP
 from stages.statistics.folds import COLUMNS as KEPT
 
 PRINTED = ("at", "metric", "difference", "low", "high", "p", "p_holm", "verdict")
@@ -89,6 +90,7 @@ def kept(way: Procedure, numbers: list[int], recipe: str) -> pd.DataFrame:
     for student in (way.kd.repeated, CONTROL):
         for number, fold in zip(numbers, way.folds, strict=True):
             held = fold[fold["split"] == "holdout"].rename(columns={f"student_{student}": "p_melanoma"})
+            held = held.assign(lesion_id=held[GROUP])  # which is drawn together
             tables.append(held.assign(fold=number, student=student, recipe=recipe)[KEPT])
     return pd.concat(tables, ignore_index=True)
 

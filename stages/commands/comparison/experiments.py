@@ -14,7 +14,7 @@ from stages.foundation.files import sha256_file
 from stages.foundation.predictions import RECORD, as_written, read_predictions, read_record
 from stages.foundation.probability import mean_probability
 from stages.foundation.settings import NONE, Baselines, Kd
-from stages.foundation.splits import read_split
+from stages.foundation.splits import GROUP, SOURCE, read_sources, read_split
 
 FOLD, LEAVE_OUT, OF_FOLDS = "splits.fold", "splits.leave_out", "splits.folds"
 Unit = int | str  # a fold, or a source that is left out: what the holdout of an experiment is
@@ -110,7 +110,8 @@ def frozen(experiment: str, params: dict[str, Any]) -> pd.DataFrame:
         tables = []
         for split in ("val", "holdout"):
             table = read_split(fetched(processed / f"{split}.csv"))
-            tables.append(table[["image_id", "lesion_id", "melanoma"]].assign(split=split))
+            table = read_sources(fetched(processed / "sources.csv"), table)
+            tables.append(table[["image_id", "lesion_id", "melanoma", SOURCE, GROUP]].assign(split=split))
         table = pd.concat(tables, ignore_index=True)
         train = sha256_file(fetched(processed / "train.csv"))
         for model in compared_models(roles):

@@ -15,6 +15,7 @@ from stages.evaluation.roles import ENSEMBLE
 from stages.evaluation.scores import score
 from stages.foundation.names import CONTROL
 from stages.foundation.settings import Evaluate, Kd
+from stages.foundation.splits import GROUP, SOURCE
 from stages.statistics.comparisons import Pair, comparison_table
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import Estimates, Sample, draw_sample, mean_over_seeds
@@ -55,7 +56,14 @@ class Procedure:
         return [f"student_{model}{seed}{ending}" for seed in ("", *(f"_seed{seed}" for seed in self.kd.seeds))]
 
 
-IMAGE = ("image_id", "lesion_id", "melanoma", "split")  # the columns of a fold's table that are no model's
+IMAGE = (
+    "image_id",
+    "lesion_id",
+    "melanoma",
+    SOURCE,
+    GROUP,
+    "split",
+)  # the columns of a fold's table that are no model's
 Scores = dict[tuple[str, str, str], Estimates]  # (procedure's name, model, ending) -> its metrics over all folds
 
 

@@ -40,7 +40,7 @@ def external_tables(
         part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
         if part.has_both_classes:
             metrics[ANSWERED] = _held(tidy(part, q, decision.threshold, score(part, q, decision.threshold)))
-    lesions, file = table["lesion"].to_numpy(), held(decision, len(sample.weights))
+    lesions, file = table["lesion_id"].to_numpy(), held(decision, len(sample.weights))
     calibrations = {"none": RAW, "as in the file": decision.calibration}
     bands = {
         "roc": curves.roc_band(sample.labels, p, sample.weights),

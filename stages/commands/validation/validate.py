@@ -19,9 +19,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from stages.commands.answering import Answer, answer_files
+from stages.commands.archives.labelled import Labelled, read_archive
 from stages.commands.holdout import holdout_rows
 from stages.commands.options import count, share
-from stages.commands.validation.archive import Labelled, read_archive
 from stages.commands.validation.numbers import TABLES, external_tables
 from stages.commands.validation.page import validation_page
 from stages.deployment.deployed import open_deployed
@@ -29,6 +29,7 @@ from stages.deployment.metadata import RELEASED
 from stages.foundation.files import write_csv, write_text, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import Evaluate
+from stages.foundation.splits import GROUP
 
 PAGE = "report.html"
 WRITTEN = {PAGE, *(f"{name}.csv" for name in (*TABLES, "predictions", "faults"))}
@@ -51,7 +52,7 @@ def with_answers(archive: Labelled, answers: list[Answer]) -> tuple[pd.DataFrame
 
 def describe(table: pd.DataFrame, archive: Labelled, replicates: int) -> dict[str, str]:
     """Return who was looked at, and what the bootstrap draws."""
-    grouped = f" of {table['lesion_id'].nunique()} {archive.groups}" if archive.groups != "images" else ""
+    grouped = f" of {table[GROUP].nunique()} {archive.groups}" if archive.groups != "images" else ""
     population = f"{len(table)} images{grouped}, {table['melanoma'].sum()} of them melanomas"
     if archive.unused:
         population += f"; {archive.unused} more images were not used"

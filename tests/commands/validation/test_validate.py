@@ -46,7 +46,6 @@ def test_the_pipelines_probabilities_give_the_pipelines_numbers(tiny):
     frozen = pd.read_csv(metrics / "predictions.csv").query("split == 'holdout'").set_index("image_id")
     altered = pd.read_csv(tiny / "models/demo/predictions/stress/altered.csv").query("alteration == 'none'")
     table["melanoma"] = table["melanoma"].astype(int)
-    table["lesion"] = table["lesion_id"]
     table["p_melanoma"] = frozen["student_int8"][table["image_id"]].to_numpy()
     table["distance"] = altered.set_index("image_id")["distance"][table["image_id"]].to_numpy()
     student = open_deployed(tiny / "models/demo/onnx/student_int8.onnx", threads=1)
@@ -125,7 +124,6 @@ def test_patients_of_whom_a_bootstrap_may_draw_no_other_lesion_are_refused_in_a_
 def test_an_interval_of_counts_reaches_to_the_exact_bound_of_what_was_always_found(tiny):
     table = pd.read_csv(tiny / "data/processed/demo/holdout.csv", dtype=str, keep_default_na=False).assign(label="nv")
     table["melanoma"] = table["melanoma"].astype(int)
-    table["lesion"] = table["lesion_id"]
     table["p_melanoma"], table["distance"] = np.where(table["melanoma"] == 1, 0.9, 0.1), 0.0
     student = open_deployed(tiny / "models/demo/onnx/student_int8.onnx", threads=1)
     decision = student.metadata.decision.model_copy(update={"threshold": 0.5})
@@ -190,7 +188,7 @@ def test_refused_pictures_are_left_out_of_a_second_set_of_metrics(tiny):
     table = pd.read_csv(tiny / "data/processed/demo/holdout.csv", dtype=str, keep_default_na=False).assign(label="nv")
     table["melanoma"] = table["melanoma"].astype(int)
     rng = np.random.default_rng(0)
-    table["lesion"] = table["image_id"]
+    table["lesion_id"] = table["image_id"]
     table["p_melanoma"], table["distance"] = rng.uniform(0, 1, len(table)), 1.0
     table.loc[table.index[:3], "distance"] = [9.0, np.nan, 9.0]
     student = open_deployed(tiny / "models/demo/onnx/student_int8.onnx", threads=1)

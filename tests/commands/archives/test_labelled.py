@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.commands.validation.archive import read_archive
+from stages.commands.archives.labelled import read_archive
 
 
 def image(path, shade=None):
@@ -57,7 +57,7 @@ def test_isic_2020_has_a_target_and_patients(tmp_path):
     )
     archive = read_archive(tmp_path / "train.csv")
     assert labels(archive) == {"ISIC_1": 0, "ISIC_2": 1, "ISIC_3": 0}
-    assert archive.table["lesion_id"].tolist() == ["patient p1", "patient p1", "image ISIC_3"]
+    assert archive.table["group"].tolist() == ["patient p1", "patient p1", "image ISIC_3"]
     assert archive.table["localization"].tolist() == ["torso", "torso", "unknown"]
     assert archive.groups == "patients"
 
@@ -106,7 +106,7 @@ def test_patients_are_drawn_together_where_they_are_named_else_lesions(tmp_path)
         image(tmp_path / f"{name}.jpg")
     (tmp_path / "t.csv").write_text("isic_id,melanoma,patient_id,lesion_id\na,1,p1,\nb,0,NA,l1\nc,0,p1,l2\n")
     archive = read_archive(tmp_path)
-    assert archive.table["lesion_id"].tolist() == ["patient p1", "l1", "patient p1"]
+    assert archive.table["group"].tolist() == ["patient p1", "l1", "patient p1"]
     assert archive.groups == "patients or lesions"
 
 
@@ -117,9 +117,9 @@ def test_lesions_numbered_within_a_patient_are_not_one(tmp_path):
     table = "".join(f"{name},{int(name == 'a')},{patient},{lesion}\n" for name, patient, lesion in rows)
     (tmp_path / "t.csv").write_text(f"isic_id,melanoma,patient_id,lesion_id\n{table}")
     archive = read_archive(tmp_path)
-    assert archive.table["lesion"].nunique() == 5  # b and c are one lesion
-    assert archive.table["lesion_id"].nunique() == 5  # of p and q, of the patient 1, the lesion 1 and the image 1
-    together = archive.table.set_index("image_id")[["lesion", "lesion_id"]]
+    assert archive.table["lesion_id"].nunique() == 5  # b and c are one lesion
+    assert archive.table["group"].nunique() == 5  # of p and q, of the patient 1, the lesion 1 and the image 1
+    together = archive.table.set_index("image_id")[["lesion_id", "group"]]
     assert together.loc["b"].equals(together.loc["c"])
 
 
@@ -231,7 +231,7 @@ def test_other_folders_are_not_read_where_each_row_names_its_file(tmp_path, monk
     def unreadable(folder):
         raise PermissionError(folder)
 
-    monkeypatch.setattr("stages.commands.validation.archive.images_in", unreadable)
+    monkeypatch.setattr("stages.commands.archives.labelled.images_in", unreadable)
     image(tmp_path / "nevus/1.jpg")
     (tmp_path / "t.csv").write_text("file,label\nnevus/1.jpg,nv\n")
     assert read_archive(tmp_path / "t.csv").unused == 0

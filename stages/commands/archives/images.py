@@ -1,0 +1,95 @@
+"""The images of an archive that can be trained on, and of one that is to be added: their rows, names and hashes."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from stages.foundation.files import sha256_file
+from stages.foundation.splits import COLUMNS, METADATA, OTHER, PATIENT, SOURCE, UNKNOWN
+from stages.images.archive import find_images, read_metadata
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images with their rows: table has COLUMNS, SOURCE and PATIENT, all text; files, hashes (sha256): of its rows."""
+
+    table: pd.DataFrame
+    files: list[Path]
+    hashes: list[str]
+
+    def at(self, positions: list[int]) -> "Images":
+        """Return the images at some positions."""
+        table = self.table.iloc[positions].reset_index(drop=True)
+        return Images(table, [self.files[i] for i in positions], [self.hashes[i] for i in positions])
+
+
+def imported(folder: Path) -> Images:
+    """Return what an archive holds already, nothing where there is none."""
+    if not (folder / METADATA).is_file():
+        return Images(pd.DataFrame(columns=[*COLUMNS, SOURCE, PATIENT]), [], [])
+    table = read_metadata(folder).replace(UNKNOWN, "")
+    files = list(find_images(folder, table["image_id"]).values())
+    return Images(table, files, [sha256_file(file) for file in files])
+
+
+def metadata_of(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return the table of a `Labelled` in HAM10000's layout, with SOURCE and PATIENT; blanks are empty.
+
+    source: of images whose archive does not say it. A lesion's name begins with it, and a patient's, as two archives
+    may number theirs alike. A lesion whose images have several diagnoses, none of them melanoma, is "other".
+    """
+    texts = {name: plain(table[name], " /.()") for name in ("sex", "localization", SOURCE)}
+    ids = {name: plain(source + "_" + table[name]) for name in ("lesion_id", PATIENT)}
+    several = table["dx"].groupby(ids["lesion_id"]).transform("nunique") > 1
+    mixed = several & (table["melanoma"].groupby(ids["lesion_id"]).transform("max") == 0)
+    columns = {
+        **ids,
+        **texts,
+        "image_id": table["image_id"],
+        "dx": table["dx"].mask(mixed, OTHER),
+        "dx_type": "",
+        "age": table["age"],
+        SOURCE: texts[SOURCE].mask(table[SOURCE] == UNKNOWN, source),
+        PATIENT: ids[PATIENT].mask(table[PATIENT] == UNKNOWN, ""),
+    }
+    return pd.DataFrame(columns, index=table.index)[[*COLUMNS, SOURCE, PATIENT]].replace(UNKNOWN, "")
+
+
+def plain(values: pd.Series, others: str = "") -> pd.Series:
+    """Return text with letters, digits, _ and - alone, and `others`, and a letter or digit first."""
+    return values.str.replace(f"[^A-Za-z0-9_{re.escape(others)}-]+", "_", regex=True).str.lstrip("_-/.() ")
+
+
+def named(images: Images, before: Images) -> Images:
+    """Return images with plain image_ids that none of the archive's has: their files' stems.
+
+    Where stems repeat, as in a folder for each class, the path; where that is taken, with a part of the hash.
+    """
+    often, names = Counter(file.stem for file in images.files), set(before.table["image_id"])
+    image_ids = []
+    for file, asked, content in zip(images.files, images.table["image_id"], images.hashes, strict=True):
+        text = file.stem if often[file.stem] == 1 else str(Path(asked).with_suffix(""))
+        name = plain(pd.Series([text])).iloc[0] or "image"
+        name = f"{name}_{content[:8]}" if name in names else name
+        names.add(name)
+        image_ids.append(name)
+    return Images(images.table.assign(image_id=image_ids), images.files, images.hashes)
+
+
+def without_equal(images: Images, before: Images) -> Images:
+    """Return the images that the archive lacks, of equal files the first; says which are left out."""
+    first, kept, equal = dict(zip(before.hashes, before.table["image_id"], strict=True)), [], []
+    for position, (content, name) in enumerate(zip(images.hashes, images.table["image_id"], strict=True)):
+        if content in first:
+            equal.append(f"  {name}: the same file as {first[content]}")
+        else:
+            first[content] = name
+            kept.append(position)
+    if equal:
+        print(f"{len(equal)} images are there already, or twice", *equal[:SHOWN], sep="\n")
+    return images.at(kept)

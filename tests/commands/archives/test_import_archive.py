@@ -1,0 +1,177 @@
+"""Archives of nine layouts become one that can be trained on; what cannot be used is named, and nothing is written."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+from layouts import LAYOUTS, folders, ham10000, isic_2020, picture, write
+from PIL import Image
+
+from stages.commands.archives import import_archive
+from stages.commands.main import main as melanoma_kd
+from stages.images.archive import find_images, read_alike, read_metadata
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with params.yaml, which archives are imported into."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def content(folder):
+    return {
+        path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("make", LAYOUTS, ids=lambda make: make.__name__)
+def test_a_layout_becomes_an_archive_that_can_be_trained_on(project, make):
+    expected = make(project / "there")
+    melanoma_kd(["import", "there", "mine"])
+    archive = project / "data/raw/mine"
+    table = read_metadata(archive)
+    files = find_images(archive, table["image_id"])  # each row has its file, each file its row
+    assert sorted(table["dx"]) == sorted(expected["dx"])
+    assert table["lesion_id"].nunique() == expected["lesions"]
+    assert table["patient_id"].replace("unknown", pd.NA).nunique() == expected.get("patients", 0)
+    assert expected.get("sources", {"there"}) <= set(table["dataset"])
+    assert expected.get("localization", table["localization"].iloc[0]) in set(table["localization"])
+    for path in files.values():
+        with Image.open(path) as image:
+            assert image.format in ("JPEG", "PNG")
+    once = content(archive)
+    melanoma_kd(["import", "there", "mine"])  # what is there stays
+    assert content(archive) == once
+    assert [path.name for path in (project / "data/raw").iterdir()] == ["mine"]
+
+
+def test_a_jpeg_is_the_same_file_by_a_hard_link_and_a_copy_where_the_disk_has_none(project, monkeypatch):
+    ham10000(project / "there")
+    melanoma_kd(["import", "there", "mine"])
+    source = project / "there/HAM10000_images_part_1/ISIC_0.jpg"
+    assert (project / "data/raw/mine/images/ISIC_0.jpg").samefile(source)
+
+    def refused(*_):
+        raise OSError
+
+    monkeypatch.setattr(os, "link", refused)
+    melanoma_kd(["import", "there", "other"])
+    assert not (project / "data/raw/other/images/ISIC_0.jpg").samefile(source)
+    assert content(project / "data/raw/other") == content(project / "data/raw/mine")
+
+
+def test_a_second_source_is_added_and_one_lesion_of_both_is_listed(project, capsys):
+    """ISIC 2019 holds HAM10000: the same files, or the same pictures in another size."""
+    ham10000(project / "one")
+    isic_2020(project / "two")
+    picture(project / "one/HAM10000_images_part_1/ISIC_0.jpg", 0, size=(240, 180))
+    picture(project / "two/train/ISIC_3.jpg", 0, size=(200, 150), quality=75)
+    shutil.copy(project / "one/HAM10000_images_part_2/ISIC_1.jpg", project / "two/train/ISIC_2.jpg")
+    for path in (project / "two/train/ISIC_0.jpg", project / "two/train/ISIC_1.jpg"):
+        picture(path, 50 + int(path.stem[-1]))
+    melanoma_kd(["import", "one", "both"])
+    capsys.readouterr()
+    melanoma_kd(["import", "two", "both"])
+    printed = capsys.readouterr().out
+    assert "ISIC_2: the same file as ISIC_1" in printed
+    assert "1 pairs of images of two lesions" in printed
+    table = read_metadata(project / "data/raw/both").set_index("image_id")
+    assert len(table) == 7
+    assert table["dataset"].value_counts().to_dict() == {"two": 3, "rosendahl": 2, "vidir_molemax": 1, "one": 1}
+    ((first, second),) = read_alike(project / "data/raw/both")
+    assert {first, second} == {"ISIC_0", next(name for name in table.index if name.startswith("ISIC_3_"))}
+
+
+def test_faults_are_named_all_at_once_and_nothing_is_written(project):
+    isic_2020(project / "there")
+    table = project / "there/train.csv"
+    table.write_text(table.read_text() + "ISIC_4,IP_3,,,,nevus,benign,0\nISIC_5,IP_3,,,,nevus,benign,2\n")
+    (project / "there/train/ISIC_5.jpg").write_bytes((project / "there/train/ISIC_0.jpg").read_bytes()[:900])
+    whole = (project / "there/train/ISIC_1.jpg").read_bytes()
+    (project / "there/train/ISIC_1.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SystemExit) as raised:
+        melanoma_kd(["import", "there", "mine"])
+    message = str(raised.value)
+    assert "nothing was written" in message
+    assert "row 6: ISIC_4: no image" in message
+    assert "row 7: label '2': melanoma or not?" in message
+    assert "ISIC_1.jpg: " in message
+    assert not (project / "data/raw/mine").exists()
+    melanoma_kd(["import", "there", "mine", "--leave-out-faults"])
+    assert list(read_metadata(project / "data/raw/mine")["image_id"]) == ["ISIC_0", "ISIC_2", "ISIC_3"]
+
+
+def test_columns_that_have_other_names_are_given(project, capsys):
+    for number in range(3):
+        picture(project / f"there/photos/{number}.jpg", number)
+    write(project / "there/list.csv", "Bild,Befund,Person", "0.jpg,MM,a", "1.jpg,NZN,a", "photos/2.jpg,NZN,b")
+    argv = [
+        "import",
+        "there/list.csv",
+        "mine",
+        "--melanoma",
+        "MM",
+        "--columns",
+        "image=Bild,label=Befund,patient=Person",
+    ]
+    melanoma_kd(argv)
+    assert "image_id from Bild, label from Befund, patient_id from Person" in capsys.readouterr().out
+    table = read_metadata(project / "data/raw/mine")
+    assert table["dx"].tolist() == ["mel", "other", "other"]
+    assert table["patient_id"].tolist() == ["there_a", "there_a", "there_b"]
+    for columns, message in {
+        "image=Bild,etikett=Befund": "etikett=Befund: wanted one of image, label",
+        "image=Foto": "image=Foto: wanted a column of bild, befund, person",
+    }.items():
+        with pytest.raises(SystemExit, match=message):
+            melanoma_kd(["import", "there/list.csv", "other", "--columns", columns])
+
+
+def test_a_dry_run_writes_nothing(project, capsys):
+    folders(project / "there")
+    melanoma_kd(["import", "there", "mine", "--dry-run"])
+    printed = capsys.readouterr().out
+    assert "4 images of 4 lesions, 2 of them melanomas, of patients that are not named" in printed
+    assert "there: {'mel': 2, 'nv': 1, 'other': 1}" in printed
+    assert "Of fewer than 20 melanomas" in printed
+    assert not (project / "data/raw/mine").exists()
+
+
+def test_a_lesion_that_is_melanoma_and_not_is_a_fault(project):
+    for number in range(2):
+        picture(project / f"there/{number}.jpg", number)
+    write(project / "there/t.csv", "file,label,lesion", "0,mel,L", "1,nv,L")
+    with pytest.raises(SystemExit, match="lesion_id there_L: more than one diagnosis, mel, nv"):
+        melanoma_kd(["import", "there", "mine"])
+
+
+def test_killed_and_run_again_it_ends_in_the_same_bytes(project):
+    """Killed while it links; decoding is not repeated."""
+    isic_2020(project / "there")
+    melanoma_kd(["import", "there", "whole"])
+    program = (
+        "import os, sys; from stages.commands.archives import import_archive as m; put = m.put; left = [2]\n"
+        "def dying(*a):\n    left[0] -= 1\n    os._exit(9) if left[0] < 0 else put(*a)\n"
+        "m.put = dying; from stages.commands.main import main; main(['import', 'there', 'mine'])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    assert len(list((project / "data/raw/mine/images").iterdir())) == 2
+    assert list(import_archive.working("mine").glob("*.npy"))
+    melanoma_kd(["import", "there", "mine"])
+    assert content(project / "data/raw/mine") == content(project / "data/raw/whole")
+
+
+def test_a_name_that_is_no_folder_of_its_own_is_refused(project):
+    folders(project / "there")
+    for name in ("demo", "../mine", "a b"):
+        with pytest.raises(SystemExit, match="import: NAME: wanted letters"):
+            melanoma_kd(["import", "there", name])
