@@ -2,7 +2,8 @@
 
     python -m stages.baselines
 
-Writes the models as ONNX, the features in the pack's order, and p_melanoma of every packed image not in train.csv.
+Where baselines.models names "released", the student in Git is asked, too, as it is. Writes the models as ONNX, the
+features in the pack's order, and p_melanoma of every packed image not in train.csv.
 """
 
 import os
@@ -23,6 +24,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
+from stages.deployment.deployed import open_deployed
+from stages.deployment.metadata import RELEASED as FILE
 from stages.deployment.session import open_session
 from stages.features.handcrafted import image_features
 from stages.foundation import command
@@ -32,7 +35,7 @@ from stages.foundation.params import dump_params, read_params
 from stages.foundation.predictions import RECORD, scored_ids, write_predictions
 from stages.foundation.progress import track
 from stages.foundation.record import make_record
-from stages.foundation.settings import BaselineModel, Baselines, Data, Threads
+from stages.foundation.settings import RELEASED, BaselineModel, Baselines, Data, Threads
 from stages.foundation.splits import check_disjoint, read_split
 
 PACKAGES = ["scikit-learn", "scikit-image", "skl2onnx", "onnxruntime", "numpy"]
@@ -87,6 +90,14 @@ def pack_features(pack: Pack, threads: int) -> np.ndarray:
         return np.stack(list(track(features, len(pack.pixels), "features")))
 
 
+def ask_released(pack: Pack, rows: np.ndarray, threads: int) -> np.ndarray:
+    """Return p_melanoma of packed images, float64 (images,), by the student in Git; ValueError on another size."""
+    released = open_deployed(FILE, threads)
+    if (size := released.metadata.frame.size) != pack.pixels.shape[1]:
+        raise ValueError(f"baselines.models: {RELEASED}: {FILE.name} takes {size} pixels; set image.size to that")
+    return released.answers(pack.pixels, rows).p_melanoma
+
+
 def main() -> None:
     params = read_params(Params)
     settings, threads = params.baselines, params.compute.threads
@@ -107,8 +118,11 @@ def main() -> None:
         fitted = {
             name: as_onnx(classifier(name, folds, settings.seed, threads).fit(features[rows], labels), features)
             for name in settings.models
+            if name != RELEASED
         }
     p_melanoma = {name: score(model, features[pack.rows(scored)], threads) for name, model in fitted.items()}
+    if RELEASED in settings.models:
+        p_melanoma[RELEASED] = ask_released(pack, pack.rows(scored), threads)
     columns = features.shape[1]
     record = make_record(dump_params(params), inputs, PACKAGES, features=columns, device="cpu", threads=threads)
     targets = (models / "baselines", models / "features.npy", models / "predictions/baselines")
@@ -118,7 +132,8 @@ def main() -> None:
         np.save(table, features, allow_pickle=False)
         for name, model in fitted.items():
             (folder / f"{name}.onnx").write_bytes(model)
-            write_predictions(predictions / f"{name}.csv", scored, p_melanoma[name])
+        for name, p in p_melanoma.items():
+            write_predictions(predictions / f"{name}.csv", scored, p)
         write_json(predictions / RECORD, record)
 
 

@@ -18,7 +18,7 @@ from stages.foundation import command, files
 from stages.foundation.names import ARCHITECTURES, CONTROL, FOLDS, GRID, STUDENT, VAL, Teachers, parse_teacher
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.record import recipe_hash
-from stages.foundation.settings import Baselines, Data, Deciding, Evaluate, Kd, Splits, Target, Tracking
+from stages.foundation.settings import DEMO, Baselines, Data, Deciding, Evaluate, Kd, Splits, Target, Tracking
 from stages.images.settings import Image
 from stages.networks.settings import PLANS, Compute, Distill, Init, Schedule, TeacherSchedule, Views, plan_of, start_of
 from stages.pictures.settings import Demo, Stress
@@ -103,6 +103,13 @@ def check_folds(params: Params) -> None:
         )
 
 
+def check_archive(name: str) -> None:
+    """Raise ValueError that says what to do where there is no such archive; DVC would name a missing folder alone."""
+    folder = Path("data/raw", name)
+    if name != DEMO and not folder.is_dir():
+        raise ValueError(f"{folder}: no such archive; melanoma-kd import SOURCE {name} makes it (docs/train.md)")
+
+
 def check_decision(table: str, content: dict[str, Any]) -> None:
     """Raise ValueError where the scores that decide are of students of another recipe. content: of params.yaml."""
     if table == VAL:
@@ -119,6 +126,7 @@ def main() -> None:
     content = read_yaml(PARAMS)
     check_sections(set(content))
     params = read_params(Params)
+    check_archive(params.data.name)
     check_decision(params.decision.table, content)
     check_choices(params)
     check_folds(params)

@@ -172,7 +172,7 @@ def main() -> None:
     shown = {"tables": page_tables, "paired": whole["Paired comparisons"], "figures": figures, "galleries": galleries}
     page = render(TEMPLATES / "report.html.j2", **description, **shown)
     card_tables = {
-        **{stem: int8[title] for stem, title in CARD_INT8.items()},
+        **{stem: int8.get(title) for stem, title in CARD_INT8.items()},  # no lesion may have several images
         **{stem: whole[title] for stem, title in CARD_WHOLE.items()},
     }
     card_tables["alterations"] = mild_ones(card_tables["alterations"])

@@ -141,9 +141,21 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_stages(folder: Path) -> None:
-    from stages import (  # noqa: PLC0415 - torch loads only for tests that need a run
+    from stages import check_params, synthesize_demo  # noqa: PLC0415 - torch loads only for tests that need a run
+
+    write_params(folder)
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in (check_params, synthesize_demo):
+            stage.main()
+        run_stages_on(folder / "data/processed/demo")
+
+
+def run_stages_on(processed: Path) -> None:
+    """Run every stage from prepare_splits on, in the current directory; only evaluate_holdout finds holdout.csv."""
+    from stages import (  # noqa: PLC0415
         baselines,
-        check_params,
         distill,
         evaluate_holdout,
         explain,
@@ -154,31 +166,27 @@ def run_stages(folder: Path) -> None:
         report,
         soft_labels,
         stress_test,
-        synthesize_demo,
         train_teacher,
     )
     from stages.foundation.params import read_params  # noqa: PLC0415
 
-    write_params(folder)
-    shutil.copy(ROOT / "dvc.yaml", folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for stage in (check_params, synthesize_demo, prepare_splits, pack_images):
-            stage.main()
-        holdout, away = folder / "data/processed/demo/holdout.csv", folder / "holdout.csv"
-        holdout.rename(away)
-        train_teacher.main("resnet18")
-        soft_labels.main("resnet18")
-        for key in read_params(evaluate_holdout.Params).kd.students:
-            distill.main(key)
-        for stage in (baselines, quantization_aware, quantize, stress_test):
-            stage.main()
-        away.rename(holdout)
-        evaluate_holdout.main()
-        holdout.rename(away)
-        explain.main()
-        report.main()
-        away.rename(holdout)
+    for stage in (prepare_splits, pack_images):
+        stage.main()
+    holdout, away = processed / "holdout.csv", processed.with_name("holdout.csv")
+    holdout.rename(away)
+    for key in read_params(evaluate_holdout.Params).teachers:
+        train_teacher.main(key)
+        soft_labels.main(key)
+    for key in read_params(evaluate_holdout.Params).kd.students:
+        distill.main(key)
+    for stage in (baselines, quantization_aware, quantize, stress_test):
+        stage.main()
+    away.rename(holdout)
+    evaluate_holdout.main()
+    holdout.rename(away)
+    explain.main()
+    report.main()
+    away.rename(holdout)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 import psutil
+import pytest
 from conftest import ROOT, write_params
 
 from stages import baselines
@@ -68,3 +69,16 @@ def test_the_svms_probabilities_are_fitted_to_lesions_it_has_not_seen():
     folds = np.array([0, 0, 1, 1, 2])
     splits = baselines.classifier("svm_rbf", folds, 0, 1)[-1].cv.split()
     assert [list(unseen) for _, unseen in splits] == [[0, 1], [2, 3], [4]]
+
+
+def test_the_released_student_is_asked_as_it_is(tiny, monkeypatch):
+    write_params(tiny, baselines={"models": ["logistic_regression", "released"]})
+    with pytest.raises(ValueError, match=r"baselines.models: released: student_int8.onnx takes 224 pixels"):
+        baselines.main()
+    monkeypatch.setattr(baselines, "FILE", tiny / "models/demo/onnx/student_int8.onnx")
+    baselines.main()
+    folder = tiny / "models/demo/predictions"
+    released, own = (pd.read_csv(folder / name) for name in ("baselines/released.csv", "onnx/student_int8.csv"))
+    joined = released.merge(own, on="image_id", suffixes=("", "_own"))
+    assert len(joined) == len(own)
+    assert joined["p_melanoma"].to_numpy() == pytest.approx(joined["p_melanoma_own"].to_numpy(), abs=1e-5)

@@ -12,8 +12,9 @@ from conftest import ROOT, nodes, tiny_params, write_params
 from dvc.utils.hydra import apply_overrides
 
 from stages import check_params
+from stages.foundation.files import sha256_file
 from stages.foundation.names import CONTROL, Student, TeacherName, parse_student, parse_teacher, student_key
-from stages.foundation.params import checked
+from stages.foundation.params import checked, read_params
 from stages.foundation.settings import Kd
 from stages.networks.settings import LocalStart, read_plan
 
@@ -141,12 +142,23 @@ def child_seconds():
     return used.ru_utime + used.ru_stime
 
 
-@pytest.mark.parametrize("file", ["ham10000.overrides", "ham10000-13-teachers.overrides"])
+@pytest.mark.parametrize("file", sorted(path.name for path in ROOT.glob("*.overrides")))
 def test_the_files_of_overrides_fit_todays_parameters(project, file):
     shutil.copy(ROOT / "params.yaml", project)
     lines = (ROOT / file).read_text().splitlines()
     apply_overrides(project / "params.yaml", [line for line in lines if not line.startswith("#")])
+    (project / "data/raw/ham10000").mkdir(parents=True)
     check_params.main()
+    start = read_params(check_params.Params).init["mobilenet_v3_small"]
+    assert isinstance(start, str) or start.sha256 == sha256_file(ROOT / start.file)
+
+
+def test_an_archive_that_is_not_there_is_asked_for(project):
+    write_params(project, data={"name": "clinic"})
+    with pytest.raises(
+        ValueError, match=r"data/raw/clinic: no such archive; melanoma-kd import SOURCE clinic makes it"
+    ):
+        check_params.main()
 
 
 def test_keys_have_one_spelling():

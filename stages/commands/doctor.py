@@ -1,15 +1,17 @@
 """Say what is wrong with this workspace, and the command that mends it; the exit status is then 1.
 
-    melanoma-kd doctor [CHECK...] | --recompute NAME | --sources TABLE
+    melanoma-kd doctor [CHECK...] [--data NAME] | --recompute NAME | --sources TABLE
 
 Looks at the environment, the GPU, the disk, DVC's cache and remote, the archive, start weights, dvc.lock, at what
 killed runs left behind, and at which models are not made yet, which is no fault. Changes nothing. `doctor lock` alone
 needs no data: it refuses a dvc.lock that does not belong to this code, these parameters and the committed numbers.
---recompute makes the tables of metrics/NAME again from its frozen predictions, and compares them cell by cell.
+--data looks at another archive than data.name. --recompute makes the tables of metrics/NAME again from its frozen
+predictions, and compares them cell by cell.
 --sources joins the clinic and camera of each image into the archive's table.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import re
@@ -22,16 +24,15 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
+from stages.commands.archives.findings import archive_findings, join_sources
 from stages.commands.cluster.results import default_remote
 from stages.commands.machine import usable_cores, visible_gpus
-from stages.commands.sources import join_sources
 from stages.commands.state import Finding, lock, models
 from stages.foundation import command
 from stages.foundation.files import PARTIAL, sha256_file
 from stages.foundation.params import read_params
-from stages.foundation.settings import DEMO, Data, Evaluate
-from stages.foundation.splits import METADATA, SOURCE, UNKNOWN
-from stages.images.archive import find_images, read_metadata
+from stages.foundation.settings import DEMO, Data, Evaluate, Splits, Target
+from stages.foundation.splits import METADATA
 from stages.images.settings import Image
 from stages.networks.settings import Compute, Init, LocalStart
 
@@ -48,6 +49,8 @@ class Params:
     image: Image
     init: Init
     compute: Compute
+    splits: Splits
+    target: Target
 
 
 @dataclass(frozen=True)
@@ -108,20 +111,10 @@ def cache_and_remote(_: Params) -> Iterator[Finding]:
 
 
 def archive(params: Params) -> Iterator[Finding]:
-    """An archive that is missing, or whose metadata and files do not fit."""
+    """An archive that is missing, cannot be split, or whose metadata and files do not fit."""
     if params.data.name == DEMO:  # the pipeline draws it
         return
-    folder = ARCHIVES / params.data.name
-    try:
-        table = read_metadata(folder)
-        find_images(folder, table["image_id"])
-        if (table[SOURCE] == UNKNOWN).all():
-            what = f"{folder / METADATA}: no column {SOURCE}, so nothing can be compared within a clinic and camera"
-            yield Finding(what, "melanoma-kd doctor --sources TABLE  # of Dataverse (docs/train.md)", fault=False)
-    except (ValueError, OSError) as error:
-        first, *rest = str(error).splitlines()
-        where = f"put or link an archive at {folder} (docs/train.md)"
-        yield Finding(" ".join([first, *(line.strip() for line in rest[:2])]), where)
+    yield from archive_findings(ARCHIVES / params.data.name, params.splits, params.target)
 
 
 def start_weights(params: Params) -> Iterator[Finding]:
@@ -167,6 +160,7 @@ CHECKS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="NAME", help="another archive than data.name")
     parser.add_argument("--recompute", metavar="NAME", help="a run's tables from its predictions: demo, ham10000, ...")
     parser.add_argument("--duplicates", action="store_true", help="images of two splits that seem to show one lesion")
     parser.add_argument("--sources", type=Path, metavar="TABLE", help="that has image_id and dataset")
@@ -177,6 +171,8 @@ def main(options: argparse.Namespace) -> None:
     if unknown := set(options.checks) - set(CHECKS):
         raise ValueError(f"no check {', '.join(sorted(unknown))}; wanted some of {', '.join(CHECKS)}")
     params, faults = read_params(Params), 0
+    if options.data:
+        params = dataclasses.replace(params, data=params.data.model_copy(update={"name": options.data}))
     if options.sources:
         join_sources(ARCHIVES / params.data.name, options.sources)
         return

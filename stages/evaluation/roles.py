@@ -22,6 +22,7 @@ BASELINES = {  # labels for people
     "svm_rbf": "SVM (RBF)",
     "random_forest": "random forest",
     "gradient_boosting": "gradient boosting",
+    "released": "the released student",
 }
 # If kd.* selects the control, its role is "selected"; so the control is found by name.
 CONTROL_MODEL = f"student_{CONTROL}"

@@ -78,11 +78,15 @@ class Kd(Selection, Distilling, Labelling, extra="forbid"):
         return list(dict.fromkeys([*GRID, CONTROL, self.selected, *repeats]))
 
 
-BaselineModel = Literal["logistic_regression", "svm_rbf", "random_forest", "gradient_boosting"]
+RELEASED = "released"  # among baselines.models
+BaselineModel = Literal["logistic_regression", "svm_rbf", "random_forest", "gradient_boosting", "released"]
 
 
 class Baselines(Section):
-    """scikit-learn classifiers on hand-crafted features; max_train: number of training images used, 0 for all."""
+    """scikit-learn classifiers on hand-crafted features, and "released", the student in Git as it is.
+
+    max_train: number of training images used, 0 for all.
+    """
 
     models: Annotated[list[BaselineModel], Field(min_length=1), EachOnce]
     max_train: int = Field(ge=0, le=10_000_000)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from stages.foundation.settings import RELEASED
+
 Tables = dict[str, pd.DataFrame]  # by the stem of their files
 METRIC_NAMES = {
     "roc_auc": "ROC-AUC",
@@ -85,7 +87,8 @@ def baseline_table(models: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """Return the baselines with their number of features and the metrics of ABLATION on the holdout."""
     baselines = index[index["kind"] == "baseline"]
     table = wide(models, baselines["label"])
-    table.insert(1, "features", baselines["features"].astype(int).to_numpy())
+    features = baselines["features"].astype(int).astype(str).mask(baselines.index == RELEASED, "-")
+    table.insert(1, "features", features.to_numpy())
     return table
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.foundation.files import sha256_file
+from stages.foundation.files import read_table, sha256_file
 from stages.foundation.splits import COLUMNS, METADATA, OTHER, PATIENT, SOURCE, UNKNOWN
 from stages.images.archive import find_images, read_metadata
 
@@ -93,3 +93,21 @@ def without_equal(images: Images, before: Images) -> Images:
     if equal:
         print(f"{len(equal)} images are there already, or twice", *equal[:SHOWN], sep="\n")
     return images.at(kept)
+
+
+def with_hashed_ids(images: Images, path: Path) -> tuple[Images, pd.DataFrame]:
+    """Return images whose ids tell nobody whose they are, and the table of both ids: kind, id and hashed.
+
+    path: of that table as earlier imports into the archive wrote it, if any, so that a patient keeps one name. The hash
+    of a lesion or a patient is that of its first image: with the images alone it can be made again.
+    """
+    known = read_table(path) if path.is_file() else pd.DataFrame(columns=["kind", "id", "hashed"])
+    table, tables = images.table.copy(), [known]
+    for kind in ("image_id", "lesion_id", PATIENT):
+        of_kind = known[known["kind"] == kind].set_index("id")["hashed"]
+        first = pd.Series(images.hashes, index=table.index).groupby(table[kind]).min().str[:16]
+        names = of_kind.combine_first(first.drop("", errors="ignore"))
+        new = names[~names.index.isin(of_kind.index)]
+        tables.append(pd.DataFrame({"kind": kind, "id": new.index, "hashed": new.to_numpy()}))
+        table[kind] = table[kind].map(names).fillna("")
+    return Images(table, images.files, images.hashes), pd.concat(tables, ignore_index=True)

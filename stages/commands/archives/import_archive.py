@@ -5,7 +5,8 @@
 SOURCE is HAM10000's layout, a folder for each class, a CSV beside its images, an ISIC challenge's tables, the ISIC
 Archive's, PH2, Derm7pt or PAD-UFES-20 as published. A second SOURCE with the same NAME is added; each image keeps where
 it is from as its `dataset`. Writes data/raw/NAME: the images, as hard links where the disk can, the table
-HAM10000_metadata.csv, and alike.csv with pairs of images that seem to show one lesion; they are kept in one split.
+HAM10000_metadata.csv, and alike.csv with pairs of images that seem to show one lesion; they are kept in one split. With
+--hash-ids also data/raw/NAME.ids.csv, the only table from which it can be told whose they are.
 A row or image that cannot be used is a fault: nothing is written, or, with --leave-out-faults, the others are. What was
 interrupted goes on, and what is imported already stays.
 """
@@ -20,7 +21,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.commands.archives.images import SHOWN, Images, imported, metadata_of, named, plain, without_equal
+from stages.commands.archives.images import (
+    SHOWN,
+    Images,
+    imported,
+    metadata_of,
+    named,
+    plain,
+    with_hashed_ids,
+    without_equal,
+)
 from stages.commands.archives.labelled import read_archive
 from stages.commands.archives.lookalikes import alike_pairs, thumbnails
 from stages.commands.archives.tables import ASKED
@@ -123,6 +133,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--melanoma", action="append", metavar="LABEL", help="a label that means melanoma; repeatable")
     parser.add_argument("--dataset", help="clinic and camera, where the table does not say it; default: the folder's")
     parser.add_argument("--leave-out-faults", action="store_true", help="go on with what can be used")
+    parser.add_argument(
+        "--hash-ids", action="store_true", help="names from which nobody can tell whose images they are"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be imported, and write nothing")
 
 
@@ -132,6 +145,9 @@ def main(options: argparse.Namespace) -> None:
     limits, folder = read_params(Params).image.limits, RAW / options.name
     before = imported(folder)
     images, small = read_source(options, limits, before)
+    ids_path = RAW / f"{options.name}.ids.csv"
+    if options.hash_ids:
+        images, ids = with_hashed_ids(images, ids_path)
     table = pd.concat([before.table, images.table], ignore_index=True)
     print(summary(table))
     alike = alike_pairs(table, [*before.files, *images.files], small, limits)
@@ -147,5 +163,8 @@ def main(options: argparse.Namespace) -> None:
     with writing(folder / METADATA, folder / ALIKE) as (metadata, pairs):
         write_csv(metadata, table.sort_values("image_id"))
         write_csv(pairs, alike, digits=3)
+    if options.hash_ids:
+        with writing(ids_path) as (partial,):
+            write_csv(partial, ids)
     shutil.rmtree(working(options.name))
     print(f"{folder} is there; docs/train.md says how to train on it")

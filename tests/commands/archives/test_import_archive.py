@@ -136,6 +136,23 @@ def test_columns_that_have_other_names_are_given(project, capsys):
             melanoma_kd(["import", "there/list.csv", "other", "--columns", columns])
 
 
+def test_hashed_ids_tell_nobody_whose_images_they_are_and_stay_the_same(project):
+    isic_2020(project / "there")
+    melanoma_kd(["import", "there", "mine", "--hash-ids"])
+    archive = project / "data/raw/mine"
+    names = (archive / "HAM10000_metadata.csv").read_text() + str([path.name for path in archive.rglob("*")])
+    assert "IP_" not in names and "ISIC" not in names
+    ids = pd.read_csv(project / "data/raw/mine.ids.csv")
+    assert ids["kind"].value_counts().to_dict() == {"image_id": 4, "lesion_id": 4, "patient_id": 2}
+    before = read_metadata(archive)
+    picture(project / "more/ISIC_9.jpg", 9)
+    write(project / "more/train.csv", "image_name,patient_id,target", "ISIC_9,IP_1,0")
+    melanoma_kd(["import", "more", "mine", "--hash-ids", "--dataset", "there"])
+    table = read_metadata(archive)
+    assert table["patient_id"].nunique() == 2  # IP_1 is named as before
+    assert set(before["image_id"]) < set(table["image_id"])
+
+
 def test_a_dry_run_writes_nothing(project, capsys):
     folders(project / "there")
     melanoma_kd(["import", "there", "mine", "--dry-run"])

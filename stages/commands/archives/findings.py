@@ -1,0 +1,46 @@
+"""What is wrong with an archive before anything runs on it; and the clinics and cameras that its table may lack."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stages.commands.state import Finding
+from stages.foundation.files import read_table, write_csv, writing
+from stages.foundation.settings import Splits, Target
+from stages.foundation.splits import MELANOMA, METADATA, OTHER, SOURCE, UNKNOWN
+from stages.images.archive import find_images, read_alike, read_metadata
+from stages.prepare_splits import group_images, in_source, split_groups
+
+
+def archive_findings(folder: Path, splits: Splits, target: Target) -> Iterator[Finding]:
+    """Yield what keeps a run from beginning: a missing archive, rows and files that do not fit, too few lesions."""
+    try:
+        table = read_metadata(folder)
+        find_images(folder, table["image_id"])
+        numbers = [f"{row:08x}" for row in range(len(table))]  # instead of hashes, which take long: none is equal
+        groups = group_images(table, numbers, read_alike(folder))
+        clinic = set(groups[in_source(table[SOURCE], splits)])
+        split_groups(groups, (table["dx"] == MELANOMA).astype(int), splits, clinic)
+    except (ValueError, OSError) as error:
+        first, *rest = str(error).splitlines()
+        where = f"melanoma-kd import SOURCE {folder.name}, or put or link an archive at {folder} (docs/train.md)"
+        yield Finding(" ".join([first, *(line.strip() for line in rest[:2])]), where)
+        return
+    if target == "dx" and (others := int((table["dx"] == OTHER).sum())):
+        yield Finding(f"{folder / METADATA}: the dx of {others} images is {OTHER}", "dvc exp run -S target=melanoma")
+    if (table[SOURCE] == UNKNOWN).all():
+        what = f"{folder / METADATA}: no column {SOURCE}, so nothing can be compared within a clinic and camera"
+        yield Finding(what, "melanoma-kd doctor --sources TABLE  # of Dataverse (docs/train.md)", fault=False)
+
+
+def join_sources(archive: Path, other: Path) -> None:
+    """Write the archive's table with SOURCE from another table; ValueError where that lacks an image."""
+    path = archive / METADATA
+    table, known = read_table(path), read_table(other)
+    if not {"image_id", SOURCE} <= set(known.columns):
+        raise ValueError(f"{other}: wanted the columns image_id and {SOURCE}, found {','.join(known.columns)}")
+    sources = known.drop_duplicates("image_id").set_index("image_id")[SOURCE].reindex(table["image_id"])
+    if len(missing := sources.index[sources.isna()]):
+        raise ValueError(f"{other}: no row for {len(missing)} images, the first is {missing[0]}")
+    with writing(path) as (partial,):
+        write_csv(partial, table.drop(columns=SOURCE, errors="ignore").assign(**{SOURCE: sources.to_numpy()}))
+    print(f"{path}: {SOURCE} of {len(table)} images: {sources.value_counts().to_dict()}")
