@@ -175,7 +175,7 @@ def main() -> None:
         **{stem: int8.get(title) for stem, title in CARD_INT8.items()},  # no lesion may have several images
         **{stem: whole[title] for stem, title in CARD_WHOLE.items()},
     }
-    card_tables["alterations"] = mild_ones(card_tables["alterations"])
+    card_tables["alterations"] = mild_ones(whole[CARD_WHOLE["alterations"]])
     card = render(TEMPLATES / "model_card.md.j2", **description, **card_tables)
     with writing(Path("plots", name, "figures"), Path("plots", name, "report")) as (folder, report):
         folder.mkdir()

@@ -144,6 +144,12 @@ element("file").addEventListener("change", event => {
   event.target.value = ""; // so that the same file can be chosen again
 });
 
+for (const example of document.querySelectorAll(".example"))
+  example.addEventListener("click", async () => {
+    const { file } = example.dataset;
+    accept([new File([await (await fetch(file)).blob()], example.textContent, { type: "image/jpeg" })]);
+  });
+
 for (const kind of ["dragover", "dragleave", "drop"])
   document.addEventListener(kind, event => {
     event.preventDefault();

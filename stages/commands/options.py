@@ -19,3 +19,11 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"wanted 1 or more, found {text}")
     return int(text)
+
+
+def columns_of(text: str) -> dict[str, str]:
+    """Return "image=a,label=b" as a mapping."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(key and column for key, _, column in pairs):
+        raise argparse.ArgumentTypeError("wanted image=COLUMN,label=COLUMN,...")
+    return {key.strip(): column.strip() for key, _, column in pairs}

@@ -1,6 +1,7 @@
 """Give the probability of melanoma that an exported student computes for images, and its decision.
 
     melanoma-kd predict IMAGE... | FOLDER | -        (- reads one image from standard input)
+    melanoma-kd predict --by lesion FOLDER | TABLE.csv   (a folder for each lesion, or the columns file and lesion_id)
 
 The model file's own metadata says how images are squared, where the threshold lies, how p is calibrated and how far a
 picture may be from the training images. It looks for melanoma alone: basal cell carcinoma and other skin cancers count
@@ -14,7 +15,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -22,10 +23,12 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.commands.answering import STDIN, SUFFIXES, Answer, answer_files, images_in
+from stages.commands.archives.tables import read_rows
 from stages.commands.options import count, share
 from stages.deployment.decision import FLAGGED, NOT_FLAGGED, Decision
 from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import RELEASED
+from stages.foundation.probability import mean_probability
 
 REFUSED = "refused"
 WHY = "not a dermatoscopic image this model knows"
@@ -60,6 +63,38 @@ def find_images(names: list[str]) -> list[str]:
         else:
             images.append(name)
     return images
+
+
+def find_lesions(names: list[str]) -> dict[str, str]:
+    """Return file -> the lesion it shows: its folder's path, or what a table says; ValueError on another table."""
+    lesions: dict[str, str] = {}
+    for name in names:
+        if Path(name).suffix.lower() == ".csv":
+            rows, columns = read_rows([Path(name)], {}, labels=False)
+            if "lesion_id" not in columns:
+                raise ValueError(f"{name}: wanted a column with the lesion, such as lesion_id")
+            files = [str(Path(name).parent / file) for file in rows["image_id"]]
+            lesions |= dict(zip(files, rows["lesion_id"], strict=True))
+        else:
+            lesions |= {file: str(Path(file).parent) for file in find_images([name])}
+    return lesions
+
+
+def by_lesion(answers: Iterable[Answer], lesions: dict[str, str], decision: Decision) -> Iterator[Answer]:
+    """Yield one answer a lesion, by the mean log odds of its images, and the farthest of their distances.
+
+    Images that would be refused do not count where the lesion has others; files with an error are yielded as they are.
+    """
+    groups: dict[str, list[Answer]] = {}
+    for answer in answers:
+        if answer.error:
+            yield answer
+        else:
+            groups.setdefault(lesions[answer.file], []).append(answer)
+    for lesion, images in groups.items():
+        known = [image for image in images if not decision.refused(np.array([image.distance]))[0]] or images
+        (p,) = mean_probability([np.array([image.p_melanoma]) for image in known])
+        yield Answer(lesion, float(p), max(image.distance for image in known))
 
 
 def row_of(answer: Answer, decision: Decision, *, prevalence: float | None = None, show_refused: bool = False) -> Row:
@@ -120,6 +155,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="json: one object a line")
     parser.add_argument("--threads", type=count, default=os.cpu_count() or 1, help="default: all")
     parser.add_argument("--prevalence", type=share, help="of melanoma where the images come from, such as 0.02")
+    parser.add_argument("--threshold", type=share, help="on p, instead of the file's own: from where on it is flagged")
+    parser.add_argument("--by", choices=("image", "lesion"), default="image", help="one answer for each; image")
     parser.add_argument("--show-refused", action="store_true", help="the probability of unfamiliar pictures, too")
 
 
@@ -128,13 +165,18 @@ def main(options: argparse.Namespace) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     student = open_deployed(options.model, options.threads)
-    files = find_images(options.images)
+    decision = student.metadata.decision
+    if options.threshold is not None:
+        decision = decision.model_copy(update={"threshold": options.threshold})
+    lesions = find_lesions(options.images) if options.by == "lesion" else {}
+    files = list(lesions) or find_images(options.images)
     if options.format == "table":
         print(f"{'p':>8} {'calibr.':>8}  {'decision':13}{'band':20}file", file=sys.stderr)
     progress = tqdm(files, unit="image", disable=None if len(files) > 1 else True, file=sys.stderr)
-    rows = (
-        row_of(answer, student.metadata.decision, prevalence=options.prevalence, show_refused=options.show_refused)
-        for answer in answer_files(student, progress, options.threads)
-    )
+    answers: Iterable[Answer] = answer_files(student, progress, options.threads)
+    if lesions:
+        answers = by_lesion(answers, lesions, decision)
+    shown = {"prevalence": options.prevalence, "show_refused": options.show_refused}
+    rows = (row_of(answer, decision, **shown) for answer in answers)
     if failed := write(rows, options.format):
         raise ValueError(f"{failed} of {len(files)} images could not be read")

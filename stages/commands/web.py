@@ -29,6 +29,7 @@ SHA512 = (
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 # For browsers with WebGPU; 27 MB that others never fetch, so the service worker does not keep them.
 GPU_RUNTIME = ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm")
+EXAMPLES = ("not_flagged.jpg", "flagged.jpg")  # drawn, and free to ship
 ROOT = Path(__file__).parents[2]
 
 
@@ -60,6 +61,9 @@ def build(model: Path, cache: Path, target: Path) -> None:
     facts = metadata_of(content, str(model)).model_dump() | {"weight_only": folds_to_float(content), "file": file}
     with writing(target) as (folder,):
         shutil.copytree(ROOT / "web", folder)
+        (folder / "examples").mkdir()
+        for picture in EXAMPLES:
+            shutil.copy(RELEASED.parent / "port_kit" / picture, folder / "examples")
         (folder / "ort").mkdir()
         with tarfile.open(package) as archive:
             for name in (*RUNTIME, *GPU_RUNTIME):

@@ -382,3 +382,30 @@ def test_a_lower_prevalence_lowers_the_calibrated_probability_alone(finished, se
     odds = [row["calibrated"] / (1 - row["calibrated"]) for row in rows]
     assert odds[0] / odds[1] == pytest.approx(49, rel=1e-6)
     assert rows[0]["p_melanoma"] == rows[1]["p_melanoma"]
+
+
+def test_one_answer_a_lesion_is_the_mean_log_odds_of_its_images(tmp_path, finished, sensitive):
+    images = sorted((finished / "data/raw/demo").rglob("*.jpg"))[:5]
+    for number, image in enumerate(images):
+        target = tmp_path / f"{'one' if number < 3 else 'two'}/{image.name}"
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(image.read_bytes())
+    alone = [float(row["p_melanoma"]) for row in rows(run("--model", sensitive, "--format", "csv", *images))]
+    odds = [np.log(p / (1 - p)) for p in alone]
+    expected = [1 / (1 + np.exp(-np.mean(part))) for part in (odds[:3], odds[3:])]
+    by_folder = rows(run("--model", sensitive, "--format", "csv", "--by", "lesion", tmp_path))
+    assert [Path(row["file"]).name for row in by_folder] == ["one", "two"]
+    assert [float(row["p_melanoma"]) for row in by_folder] == pytest.approx(expected, abs=1e-5)
+    lines = [f"{'one' if number < 3 else 'two'}/{image.name},L{number // 3}" for number, image in enumerate(images)]
+    (tmp_path / "list.csv").write_text("\n".join(["file,lesion_id", *lines]))
+    by_table = rows(run("--model", sensitive, "--format", "csv", "--by", "lesion", tmp_path / "list.csv"))
+    assert [row["file"] for row in by_table] == ["L0", "L1"]
+    assert [float(row["p_melanoma"]) for row in by_table] == pytest.approx(expected, abs=1e-5)
+
+
+def test_another_threshold_flags_others(sensitive, image):
+    (row,) = rows(run("--model", sensitive, "--format", "csv", image))
+    p = float(row["p_melanoma"])
+    for threshold, decision in ((p / 2, "flagged"), ((1 + p) / 2, "not flagged")):
+        (row,) = rows(run("--model", sensitive, "--format", "csv", "--threshold", threshold, image))
+        assert row["decision"] == decision

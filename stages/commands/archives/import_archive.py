@@ -34,6 +34,7 @@ from stages.commands.archives.images import (
 from stages.commands.archives.labelled import read_archive
 from stages.commands.archives.lookalikes import alike_pairs, thumbnails
 from stages.commands.archives.tables import ASKED
+from stages.commands.options import columns_of
 from stages.foundation.files import PARTIAL, sha256_file, write_csv, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO
@@ -115,14 +116,6 @@ def as_png(file: Path, folder: Path, limits: Limits) -> Path:
     except ValueError:
         return file
     return target
-
-
-def columns_of(text: str) -> dict[str, str]:
-    """Return "image=a,label=b" as a mapping."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(key and column for key, _, column in pairs):
-        raise argparse.ArgumentTypeError("wanted image=COLUMN,label=COLUMN,...")
-    return {key.strip(): column.strip() for key, _, column in pairs}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -61,12 +61,14 @@ def tables_in(folder: Path) -> list[Path]:
     return labels + images
 
 
-def read_rows(tables: list[Path], chosen: Mapping[str, str], *, asked: bool) -> tuple[pd.DataFrame, dict[str, str]]:
+def read_rows(
+    tables: list[Path], chosen: Mapping[str, str], *, asked: bool = True, labels: bool = True
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the rows of a table, all text, and ours -> the column each is read from.
 
     They have COLUMNS, label, detail (a diagnosis beside the label, if any) and `where`: the number of each row; the
     header is the first. tables: the first holds the labels, what it lacks is read from the others by the image. chosen:
-    of ASKED -> a column; asked: ValueError where it is not certain what a label means.
+    of ASKED -> a column; asked: ValueError where it is not certain what a label means; labels: whether any are wanted.
     """
     path, *others = tables
     table = _read(path)
@@ -81,16 +83,17 @@ def read_rows(tables: list[Path], chosen: Mapping[str, str], *, asked: bool) -> 
         raise ValueError(
             f"{path}: wanted one of the columns {', '.join(COLUMNS['image_id'])}; found {', '.join(names)}"
         )
-    if label := columns.pop("label", ""):
-        labels = table[label]
-    else:
-        labels, label = find_labels(path, table, names, asked=asked)
+    label, texts = columns.pop("label", ""), pd.Series("", table.index)
+    if label:
+        texts = table[label]
+    elif labels:
+        texts, label = find_labels(path, table, names, asked=asked)
     rows = pd.DataFrame({ours: table[name].str.strip() if name else "" for ours, name in columns.items()}, table.index)
     detail = next((names[name] for name in DETAIL if name in names and names[name] != label), "")
-    rows["label"], rows["detail"] = labels.str.strip(), table[detail].str.strip() if detail else ""
+    rows["label"], rows["detail"] = texts.str.strip(), table[detail].str.strip() if detail else ""
     for other in others:
         columns |= _add(rows, _read(other), [name for name in DESCRIBING if not columns[name]])
-    found = {ours: name for ours, name in columns.items() if name} | {"label": label}
+    found = {ours: name for ours, name in (columns | {"label": label}).items() if name}
     return rows.assign(where=[f"row {line}" for line in range(2, len(table) + 2)]), found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from stages.deployment.decision import Decision
 from stages.evaluation import curves
@@ -12,11 +13,14 @@ from stages.evaluation.subgroups import subgroup_table
 from stages.evaluation.uses import consequence_rows, referral_rows
 from stages.foundation.settings import Evaluate
 from stages.statistics.calibration import RAW, calibration_rows
-from stages.statistics.intervals import Sample, draw_sample, interval
-from stages.statistics.metrics import share
+from stages.statistics.intervals import LEVEL, Sample, draw_sample, interval
+from stages.statistics.metrics import redrawn_decision_metrics, share
+from stages.statistics.ranking import thresholds_by
 from stages.statistics.refits import held
 
-TABLES = ("metrics", "calibration", "shares", "consequences", "subgroups", "bands")
+TABLES = ("metrics", "site", "calibration", "shares", "consequences", "subgroups", "bands")
+NARROW = 0.02  # half of the 95 % interval of a sensitivity that `site` counts melanomas for
+BOUNDS = ("value", "low", "high")
 ALL, ANSWERED = "all", "not refused"  # images that the metrics are of
 
 
@@ -48,12 +52,29 @@ def external_tables(
     }
     return {
         "metrics": stack(metrics, "images"),
+        "site": site_threshold(sample, p, settings),
         "calibration": calibration_rows(sample, p, calibrations).rename(columns={"at": "calibration"}),
         "shares": shares(sample, p, refused, decision),
         "consequences": _held(consequence_rows(sample, lesions, p, file, settings.threshold_probability, prevalences)),
         "subgroups": subgroups(table, p, decision.threshold, settings),
         "bands": stack(bands, "curve"),
     }
+
+
+def site_threshold(sample: Sample, p: np.ndarray, settings: Evaluate) -> pd.DataFrame:
+    """Return the threshold that this archive would choose, what it reaches here, and how many melanomas more it wants.
+
+    Each replicate chooses its own, as another draw of this clinic's lesions would, and is then asked about all images:
+    the intervals are of what a threshold chosen by so few reaches. melanomas_lacking: until the 95 % interval of the
+    sensitivity were NARROW either way, by the binomial.
+    """
+    thresholds = thresholds_by(settings, sample.labels, p, sample.weights)
+    found = redrawn_decision_metrics(sample.labels, p, np.ones_like(sample.weights), thresholds=thresholds)
+    rows = {"threshold": thresholds} | {name: found[name] for name in ("sensitivity", "specificity", "ppv")}
+    table = pd.DataFrame([{"metric": name, **interval(values)} for name, values in rows.items()])
+    wanted = settings.sensitivity * (1 - settings.sensitivity) * (norm.ppf((1 + LEVEL) / 2) / NARROW) ** 2
+    lacking = max(0, int(np.ceil(wanted)) - int(sample.labels.sum()))
+    return pd.concat([table, pd.DataFrame([{"metric": "melanomas_lacking", **dict.fromkeys(BOUNDS, lacking)}])])
 
 
 def shares(sample: Sample, p: np.ndarray, refused: np.ndarray, decision: Decision) -> pd.DataFrame:

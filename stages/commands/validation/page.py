@@ -24,6 +24,11 @@ BESIDE = {  # metric -> where it is computed
 }
 NOTES = {  # table -> title and note
     "metrics": ("Every metric", "Of all images, and of those not refused."),
+    "site": (
+        "A threshold for this clinic",
+        "Chosen by these images alone, as each draw of their lesions would choose it, and tried on all of them: what "
+        "`predict --threshold` may be given. Melanomas lacking: until its sensitivity is known to 2 points.",
+    ),
     "calibration": ("Calibration", "Before (none) and after the scaling that the file holds."),
     "shares": ("Referral and refusal", "Shares of images; coverage: of each class, for which it stays possible."),
     "consequences": (

@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from stages.commands.answering import Answer, answer_files
 from stages.commands.archives.labelled import Labelled, read_archive
+from stages.commands.archives.tables import ASKED
 from stages.commands.holdout import holdout_rows
-from stages.commands.options import count, share
+from stages.commands.options import columns_of, count, share
 from stages.commands.validation.numbers import TABLES, external_tables
 from stages.commands.validation.page import validation_page
 from stages.deployment.deployed import open_deployed
@@ -79,6 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=RELEASED,
         help="an ONNX or LiteRT file that this pipeline exported; default: the released student, models/released",
     )
+    asked = f"what is not found by its name, of {', '.join(ASKED)}"
+    parser.add_argument("--columns", type=columns_of, default={}, metavar="image=COLUMN,...", help=asked)
     parser.add_argument("--melanoma", action="append", metavar="LABEL", help="a label that means melanoma; repeatable")
     parser.add_argument("--prevalence", type=share, nargs="+", help="of melanoma; default: params.yaml's")
     parser.add_argument("--output", type=Path, help="default: build/validation/<archive>")
@@ -88,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     settings, output = read_params(Params).evaluate, output_of(options)
     melanomas = {label.lower() for label in options.melanoma} if options.melanoma else None
-    archive = read_archive(options.archive, melanomas)
+    archive = read_archive(options.archive, melanomas, options.columns)
     student = open_deployed(options.model, options.threads)
     files = tqdm([str(path) for path in archive.files], unit="image", disable=None, file=sys.stderr)
     table, faults = with_answers(archive, list(answer_files(student, files, options.threads)))

@@ -11,8 +11,9 @@ from conftest import question
 
 from stages.commands.main import main as melanoma_kd
 from stages.commands.validation import validate
-from stages.commands.validation.numbers import external_tables
+from stages.commands.validation.numbers import external_tables, site_threshold
 from stages.deployment.deployed import open_deployed
+from stages.statistics.intervals import draw_sample
 
 
 @pytest.fixture
@@ -201,3 +202,19 @@ def test_refused_pictures_are_left_out_of_a_second_set_of_metrics(tiny):
     bayes = rates["sensitivity"] / (rates["sensitivity"] + 1 - rates["specificity"])
     ppv = tables["consequences"].set_index("metric")["value"]["ppv"]
     assert ppv == pytest.approx(bayes)
+
+
+def test_a_clinics_own_threshold_reaches_the_sensitivity_and_says_how_much_it_knows(tiny):
+    rng = np.random.default_rng(1)
+    settings = validate.read_params(validate.Params).evaluate
+    lacking = []
+    for melanomas in (20, 400):
+        labels = np.repeat([1, 0], [melanomas, 300])
+        table = pd.DataFrame({"melanoma": labels, "lesion_id": [f"L{i}" for i in range(len(labels))]})
+        p = 1 / (1 + np.exp(-rng.normal(2.0 * labels, 1)))
+        site = site_threshold(draw_sample(table, replicates=200, seed=1), p, settings).set_index("metric")
+        assert site["value"]["sensitivity"] >= settings.sensitivity
+        assert (p[labels == 1] >= site["value"]["threshold"]).mean() == site["value"]["sensitivity"]
+        assert site["low"]["sensitivity"] < settings.sensitivity <= site["high"]["sensitivity"]
+        lacking.append(site["value"]["melanomas_lacking"])
+    assert lacking == [457 - 20, 457 - 400]  # .95 * .05 * (1.96 / .02) ** 2
