@@ -1,4 +1,4 @@
-"""Rewrite the parts of README.md and docs/ that are drawn from tracked files, and README's figure.
+"""Rewrite the parts of README.md and docs/ that are drawn from tracked files, README's figure and the files' schema.
 
     make readme
 
@@ -9,12 +9,14 @@ metrics/ham10000: the evaluation's tables, quantisation's, and what `compare_pub
 trained every architecture once. The demo's numbers stay out: they mean nothing.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from networkx import DiGraph, transitive_reduction
 
+from stages.deployment.metadata import Metadata
 from stages.foundation import command
 from stages.foundation.files import write_text, writing
 from stages.foundation.params import read_params
@@ -25,6 +27,7 @@ from tools.results import Results
 README = Path("README.md")
 RESULTS, USE = Path("docs/results.md"), Path("docs/use.md")
 FIGURE = Path("docs/figures/headline.svg")
+SCHEMA = Path("docs/metadata.schema.json")  # of what an exported file says of itself
 HAM10000, EVERY_ARCHITECTURE = Path("metrics/ham10000"), Path("metrics/ham10000_architectures")
 
 
@@ -53,7 +56,7 @@ def replace_part(text: str, name: str, content: str) -> str:
 
 
 def render(results: Results, architectures: Results) -> dict[Path, str]:
-    """Return the new text of README.md, docs/results.md and the figure, by path; the rest of each file is kept."""
+    """Return the new text of README.md, of pages of docs/, the figure and the schema, by path; the rest is kept."""
     of_demo = read_params(Params).data.name == DEMO
     parts = {
         README: ({"stages": diagram()} if of_demo else {}) | {"results": readme_parts.headline_table(results)},
@@ -68,7 +71,8 @@ def render(results: Results, architectures: Results) -> dict[Path, str]:
         },
         USE: {"methods": readme_parts.method_table(results.folder / "run/quantization.csv")},
     }
-    texts = {FIGURE: readme_parts.headline_figure(results)}
+    schema = json.dumps(Metadata.model_json_schema(), indent=2, ensure_ascii=False)
+    texts = {FIGURE: readme_parts.headline_figure(results), SCHEMA: f"{schema}\n"}
     for path, contents in parts.items():
         texts[path] = path.read_text(encoding="utf-8")
         for name, content in contents.items():

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 
 from stages.deployment.litert import LITERT, open_litert
-from stages.deployment.metadata import FILE, KEY, Metadata, read_metadata
+from stages.deployment.metadata import FILE, KEY, RELEASED, Metadata, read_metadata
 from stages.deployment.session import as_input, open_session
 from stages.foundation.names import DISTANCE, INPUT, LOGITS
 from stages.foundation.probability import class_probability
@@ -46,6 +46,11 @@ class Deployed:
 
 def open_deployed(path: Path, threads: int) -> Deployed:
     """Return a file that this pipeline exported; ValueError when it is another, or does not fit its own metadata."""
+    if path == RELEASED and not path.is_file():
+        raise ValueError(
+            f"{path}: an installed package holds no model; take models/released/student_int8.onnx from the repository, "
+            "by dvc get or from a clone, and name it: --model student_int8.onnx"
+        )
     if path.suffix == LITERT:
         metadata = read_beside(path)
         return Deployed(open_litert(path, threads), metadata)

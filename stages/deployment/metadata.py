@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import onnx
 from pydantic import Field, ValidationError, model_validator
@@ -40,8 +40,13 @@ class Frame(Section):
 
 
 class Metadata(Section):
-    """classes: of the logits, in order; melanoma: its class; hashes: sha256 of its data, weights and code."""
+    """classes: of the logits, in order; melanoma: its class; hashes: sha256 of its data, weights and code.
 
+    schema_version: of this contract, docs/metadata.schema.json; it rises when a reader has to change. The package's
+    version and commit are not here, as equal inputs are to give equal bytes: `hashes` says which code it was.
+    """
+
+    schema_version: Literal[1] = 1
     student: str
     data: str
     classes: list[str]

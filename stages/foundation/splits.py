@@ -68,7 +68,10 @@ def read_sources(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     """Return a split table with SOURCE and GROUP, from the sources.csv of its archive; ValueError where one lacks."""
     if not path.is_file():
         raise ValueError(f"{path}: no such table; dvc repro prepare_splits makes it")
-    sources = read_table(path).set_index("image_id")[[SOURCE, GROUP]].reindex(table["image_id"])
+    sources = read_table(path)
+    if list(sources.columns) != ["image_id", SOURCE, GROUP]:
+        raise ValueError(f"{path}: wanted the columns image_id,{SOURCE},{GROUP}, found {','.join(sources.columns)}")
+    sources = sources.set_index("image_id").reindex(table["image_id"])
     if (missing := sources[SOURCE].isna()).any():
         raise ValueError(f"{path}: no row for {sources.index[missing][0]}")
     return table.assign(**{name: sources[name].to_numpy() for name in (SOURCE, GROUP)})
