@@ -5,7 +5,7 @@
 A part stands between <!-- name --> and <!-- /name -->. The stages are DVC's own diagram of dvc.yaml for the demo, and
 stay as they are while params.yaml names other data, which no stage draws; the results are HAM10000's, from
 metrics/ham10000: the evaluation's tables, quantisation's, and what `compare_published`, `compare` and
-`benchmark` put beside them, and in docs/results.md, from metrics/ham10000_architectures, those of the short run that
+`benchmark` put beside them, and in docs/history.md, from metrics/ham10000_architectures, those of the short run that
 trained every architecture once. The demo's numbers stay out: they mean nothing.
 """
 
@@ -22,11 +22,12 @@ from stages.foundation.files import write_text, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
 from tools import readme_parts
+from tools.local_figure import local_figure
 from tools.results import Results
 
 README = Path("README.md")
-RESULTS, USE = Path("docs/results.md"), Path("docs/use.md")
-FIGURE = Path("docs/figures/headline.svg")
+RESULTS, USE, HISTORY = Path("docs/results.md"), Path("docs/use.md"), Path("docs/history.md")
+FIGURE, LOCAL = Path("docs/figures/headline.svg"), Path("docs/figures/local.svg")
 SCHEMA = Path("docs/metadata.schema.json")  # of what an exported file says of itself
 HAM10000, EVERY_ARCHITECTURE = Path("metrics/ham10000"), Path("metrics/ham10000_architectures")
 
@@ -66,13 +67,17 @@ def render(results: Results, architectures: Results) -> dict[Path, str]:
             "shown": readme_parts.difference_table(results, significant=True),
             "not shown": readme_parts.difference_table(results, significant=False),
             "comparisons": readme_parts.comparison_table(results.comparisons),
-            "architectures": readme_parts.architecture_table(architectures),
             "runtimes": readme_parts.runtime_table(results),
         },
+        HISTORY: {"architectures": readme_parts.architecture_table(architectures)},
         USE: {"methods": readme_parts.method_table(results.folder / "run/quantization.csv")},
     }
     schema = json.dumps(Metadata.model_json_schema(), indent=2, ensure_ascii=False)
-    texts = {FIGURE: readme_parts.headline_figure(results), SCHEMA: f"{schema}\n"}
+    texts = {
+        FIGURE: readme_parts.headline_figure(results),
+        LOCAL: local_figure(results.folder / "local.csv"),
+        SCHEMA: f"{schema}\n",
+    }
     for path, contents in parts.items():
         texts[path] = path.read_text(encoding="utf-8")
         for name, content in contents.items():
