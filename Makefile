@@ -9,7 +9,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-
 export PATH := $(BIN):$(PATH)
 
 .PHONY: help repro reproduce test test-all install lint format clean readme pictures page-audit benchmark \
-	benchmark-training keep-run ham10000 train
+	benchmark-training keep-run train
 
 repro: $(INSTALLED)  ## an environment with pinned versions, then the whole pipeline on params.yaml's data
 	dvc repro
@@ -67,7 +67,5 @@ benchmark-training: $(INSTALLED)  ## how near a training comes to its bare step:
 keep-run: $(INSTALLED)  ## a finished run's tables, lock, parameters and seconds, into metrics/<name>/run
 	python -m tools.keep_run
 
-ham10000: train  ## HAM10000 by its overrides, which stay in params.yaml; OVERRIDES=ham10000-13-teachers.overrides wants a GPU
-
-train: $(INSTALLED)  ## an archive of data/raw by some overrides: make train OVERRIDES=adapt.overrides DATA=NAME
+train: $(INSTALLED)  ## HAM10000, or by OVERRIDES=<file> DATA=<name> another archive; the values stay in params.yaml
 	dvc exp run $$(sed -e '/^#/d' -e 's/^/-S /' $(OVERRIDES)) $(if $(DATA),-S data.name=$(DATA))

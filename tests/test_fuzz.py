@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stages.deployment.session import open_session
-from stages.foundation.splits import COLUMNS, METADATA, SOURCE
+from stages.foundation.splits import COLUMNS, METADATA, PATIENT, SOURCE
 from stages.images.archive import read_metadata
 from stages.images.decoding import load_rgb
 from stages.images.settings import Limits
@@ -72,7 +72,7 @@ def test_a_damaged_table_is_read_or_refused_by_name(tmp_path):
         (tmp_path / METADATA).write_bytes(mutant)
         try:
             table = read_metadata(tmp_path)
-            assert list(table.columns) == [*COLUMNS, SOURCE]
+            assert list(table.columns) == [*COLUMNS, SOURCE, PATIENT]
             outcomes.add("read")
         except ValueError as error:
             assert str(error).startswith(str(tmp_path / METADATA))

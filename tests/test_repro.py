@@ -42,10 +42,10 @@ from stages import (
     quantize, report, soft_labels, stress_test, synthesize_demo, train_teacher,
 )
 from stages.foundation.params import read_params
-check_params.main()
 synthesize_demo.main()
 clinic = Path("data/raw/clinic")
 Path("data/raw/demo").rename(clinic)
+check_params.main()
 table = pd.read_csv(clinic / "HAM10000_metadata.csv", dtype=str)
 table["dx"] = table["dx"].where(table["dx"] == "mel", "nv")
 table[["dx_type", "age", "sex", "localization"]] = ""

@@ -31,7 +31,7 @@ from stages.commands.state import Finding, lock, models
 from stages.foundation import command
 from stages.foundation.files import PARTIAL, sha256_file
 from stages.foundation.params import read_params
-from stages.foundation.settings import DEMO, Data, Evaluate, Splits, Target
+from stages.foundation.settings import DEMO, Data, Evaluate, Target
 from stages.foundation.splits import METADATA
 from stages.images.settings import Image
 from stages.networks.settings import Compute, Init, LocalStart
@@ -49,7 +49,6 @@ class Params:
     image: Image
     init: Init
     compute: Compute
-    splits: Splits
     target: Target
 
 
@@ -111,10 +110,10 @@ def cache_and_remote(_: Params) -> Iterator[Finding]:
 
 
 def archive(params: Params) -> Iterator[Finding]:
-    """An archive that is missing, cannot be split, or whose metadata and files do not fit."""
+    """An archive that is missing, has another target, or whose metadata and files do not fit."""
     if params.data.name == DEMO:  # the pipeline draws it
         return
-    yield from archive_findings(ARCHIVES / params.data.name, params.splits, params.target)
+    yield from archive_findings(ARCHIVES / params.data.name, params.target)
 
 
 def start_weights(params: Params) -> Iterator[Finding]:

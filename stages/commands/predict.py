@@ -23,7 +23,6 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.commands.answering import STDIN, SUFFIXES, Answer, answer_files, images_in
-from stages.commands.archives.tables import read_rows
 from stages.commands.options import count, share
 from stages.deployment.decision import FLAGGED, NOT_FLAGGED, Decision
 from stages.deployment.deployed import open_deployed
@@ -67,6 +66,8 @@ def find_images(names: list[str]) -> list[str]:
 
 def find_lesions(names: list[str]) -> dict[str, str]:
     """Return file -> the lesion it shows: its folder's path, or what a table says; ValueError on another table."""
+    from stages.commands.archives.tables import read_rows  # noqa: PLC0415 - `predict` starts without pandas
+
     lesions: dict[str, str] = {}
     for name in names:
         if Path(name).suffix.lower() == ".csv":

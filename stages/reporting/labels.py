@@ -87,8 +87,8 @@ def baseline_table(models: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """Return the baselines with their number of features and the metrics of ABLATION on the holdout."""
     baselines = index[index["kind"] == "baseline"]
     table = wide(models, baselines["label"])
-    features = baselines["features"].astype(int).astype(str).mask(baselines.index == RELEASED, "-")
-    table.insert(1, "features", features.to_numpy())
+    counts = baselines["features"].items()
+    table.insert(1, "features", ["-" if name == RELEASED else int(count) for name, count in counts])
     return table
 
 

@@ -108,11 +108,7 @@ def report_tables(tables: Tables) -> list[Table]:
         _plain("Quantisation", "quantization.csv", methods, tables["quantization"]),
         _plain("Teacher against student", "counts.csv", "Both decide at 0.5.", tables["agreement"]),
         _plain("Decisions, counted", "counts.csv", "Images of the holdout.", tables["outcomes"]),
-        *(
-            tidy_table(title, source, note, tables[name])
-            for name, (title, source, note) in TIDY.items()
-            if name in tables
-        ),
+        *(tidy_table(*about, tables[name]) for name, about in TIDY.items() if name in tables),
     ]
 
 

@@ -8,8 +8,8 @@ import yaml
 from conftest import ROOT
 
 from stages.commands import doctor
+from stages.commands.archives.findings import join_sources
 from stages.commands.recomputed import ask_sklearn, compare, recompute
-from stages.commands.sources import join_sources
 from stages.evaluation import tables
 from stages.evaluation.frozen import read_frozen
 from stages.foundation import command

@@ -5,21 +5,16 @@ from pathlib import Path
 
 from stages.commands.state import Finding
 from stages.foundation.files import read_table, write_csv, writing
-from stages.foundation.settings import Splits, Target
-from stages.foundation.splits import MELANOMA, METADATA, OTHER, SOURCE, UNKNOWN
-from stages.images.archive import find_images, read_alike, read_metadata
-from stages.prepare_splits import group_images, in_source, split_groups
+from stages.foundation.settings import Target
+from stages.foundation.splits import METADATA, OTHER, SOURCE, UNKNOWN
+from stages.images.archive import find_images, read_metadata
 
 
-def archive_findings(folder: Path, splits: Splits, target: Target) -> Iterator[Finding]:
-    """Yield what keeps a run from beginning: a missing archive, rows and files that do not fit, too few lesions."""
+def archive_findings(folder: Path, target: Target) -> Iterator[Finding]:
+    """Yield what keeps a run from beginning: a missing archive, rows and files that do not fit, another target."""
     try:
         table = read_metadata(folder)
         find_images(folder, table["image_id"])
-        numbers = [f"{row:08x}" for row in range(len(table))]  # instead of hashes, which take long: none is equal
-        groups = group_images(table, numbers, read_alike(folder))
-        clinic = set(groups[in_source(table[SOURCE], splits)])
-        split_groups(groups, (table["dx"] == MELANOMA).astype(int), splits, clinic)
     except (ValueError, OSError) as error:
         first, *rest = str(error).splitlines()
         where = f"melanoma-kd import SOURCE {folder.name}, or put or link an archive at {folder} (docs/train.md)"

@@ -39,7 +39,7 @@ from stages.foundation.files import PARTIAL, sha256_file, write_csv, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO
 from stages.foundation.splits import MELANOMA, METADATA, PATIENT, SOURCE
-from stages.images.archive import ALIKE, SUFFIXES, raise_all, table_faults
+from stages.images.archive import ALIKE, SUFFIXES, raise_all
 from stages.images.decoding import load_rgb
 from stages.images.settings import ImageLimits, Limits
 
@@ -90,11 +90,23 @@ def read_source(options: argparse.Namespace, limits: Limits, before: Images) -> 
     contents = [sha256_file(file) for file in files]
     images = without_equal(Images(metadata_of(archive.table, source), files, contents), before)
     small, errors = thumbnails([*before.files, *images.files], limits, working(options.name))
-    kept = [*range(len(before.files)), *(i for i in range(len(before.files), len(errors)) if not errors[i])]
-    faults = [*archive.faults, *filter(None, errors), *table_faults(images.table)]
+    there = len(before.files)
+    disputed = disputed_lesions(pd.concat([before.table, images.table]))
+    lesions = list(images.table["lesion_id"])
+    good = [i for i, lesion in enumerate(lesions) if not errors[there + i] and lesion not in disputed]
+    faults = [*archive.faults, *filter(None, errors), *disputed.values()]
     if faults and not options.leave_out_faults:
         raise_all(f"{options.source}: nothing was written; mend these, or leave them out by --leave-out-faults", faults)
-    return named(images.at([i - len(before.files) for i in kept[len(before.files) :]]), before), small[kept]
+    return named(images.at(good), before), small[[*range(there), *(there + i for i in good)]]
+
+
+def disputed_lesions(table: pd.DataFrame) -> dict[str, str]:
+    """Return lesion_id -> what is wrong with it, of lesions with more than one diagnosis."""
+    diagnoses = table.groupby("lesion_id")["dx"].unique()
+    several = diagnoses[diagnoses.map(len) > 1]
+    return {
+        str(name): f"lesion_id {name}: more than one diagnosis, {', '.join(sorted(dx))}" for name, dx in several.items()
+    }
 
 
 def working(name: str) -> Path:
@@ -142,22 +154,22 @@ def main(options: argparse.Namespace) -> None:
     if options.hash_ids:
         images, ids = with_hashed_ids(images, ids_path)
     table = pd.concat([before.table, images.table], ignore_index=True)
+    if table.empty:
+        raise ValueError(f"{options.source}: no image that can be used")
     print(summary(table))
     alike = alike_pairs(table, [*before.files, *images.files], small, limits)
     print(f"{len(alike)} pairs of images of two lesions seem to show one, and will be in one split")
     if len(alike):
         print(alike.head(SHOWN).to_string(index=False))
     if options.dry_run:
-        shutil.rmtree(working(options.name))
         print("nothing was written")
-        return
-    for name, file, content in zip(images.table["image_id"], images.files, images.hashes, strict=True):
-        put(file, content, folder / IMAGES / f"{name}{file.suffix.lower()}")
-    with writing(folder / METADATA, folder / ALIKE) as (metadata, pairs):
-        write_csv(metadata, table.sort_values("image_id"))
-        write_csv(pairs, alike, digits=3)
-    if options.hash_ids:
-        with writing(ids_path) as (partial,):
-            write_csv(partial, ids)
+    else:
+        for name, file, content in zip(images.table["image_id"], images.files, images.hashes, strict=True):
+            put(file, content, folder / IMAGES / f"{name}{file.suffix.lower()}")
+        tables = {folder / METADATA: table.sort_values("image_id"), folder / ALIKE: alike}
+        tables |= {ids_path: ids} if options.hash_ids else {}
+        with writing(*tables) as partials:
+            for partial, written in zip(partials, tables.values(), strict=True):
+                write_csv(partial, written, digits=3)
+        print(f"{folder} is there; docs/train.md says how to train on it")
     shutil.rmtree(working(options.name))
-    print(f"{folder} is there; docs/train.md says how to train on it")

@@ -80,7 +80,9 @@ def alike_pairs(images: pd.DataFrame, files: list[Path], small: np.ndarray, limi
     images: image_id and lesion_id of the files; small: their thumbnails. A candidate is confirmed by its fine detail.
     """
     lesions, names = images["lesion_id"].to_numpy(), images["image_id"].to_numpy()
-    spectra, found = details(small, range(len(small)), COARSE), []
+    parts = np.array_split(small, -(-len(small) // PART))  # whose detail is computed with bounded memory
+    spectra = np.concatenate([details(part, range(len(part)), COARSE) for part in parts])
+    found = []
     pairs = [(row, other) for row, other in candidates(small) if lesions[row] != lesions[other]]
     for row, other in track(pairs, len(pairs), "pairs looked at"):
         if peaks(spectra[row], spectra[other : other + 1])[0] > COARSELY:

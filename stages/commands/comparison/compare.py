@@ -90,7 +90,7 @@ def kept(way: Procedure, numbers: list[int], recipe: str) -> pd.DataFrame:
     for student in (way.kd.repeated, CONTROL):
         for number, fold in zip(numbers, way.folds, strict=True):
             held = fold[fold["split"] == "holdout"].rename(columns={f"student_{student}": "p_melanoma"})
-            held = held.assign(lesion_id=held[GROUP])  # which is drawn together
+            held = held.assign(lesion_id=held.get(GROUP, held["lesion_id"]))  # which is drawn together
             tables.append(held.assign(fold=number, student=student, recipe=recipe)[KEPT])
     return pd.concat(tables, ignore_index=True)
 

@@ -169,6 +169,8 @@ def test_a_lesion_that_is_melanoma_and_not_is_a_fault(project):
     write(project / "there/t.csv", "file,label,lesion", "0,mel,L", "1,nv,L")
     with pytest.raises(SystemExit, match="lesion_id there_L: more than one diagnosis, mel, nv"):
         melanoma_kd(["import", "there", "mine"])
+    with pytest.raises(SystemExit, match="there: no image that can be used"):
+        melanoma_kd(["import", "there", "mine", "--leave-out-faults"])
 
 
 def test_killed_and_run_again_it_ends_in_the_same_bytes(project):
