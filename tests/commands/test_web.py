@@ -129,6 +129,16 @@ def expected_rows(model, paths):
     return [predict.row_of(a, student.metadata.decision) for a in answer_files(student, map(str, paths), 1)]
 
 
+def test_a_drawn_picture_is_there_for_whoever_has_none(page, sensitive):
+    before = len(cards(page))
+    page.find_elements("class name", "example")[1].click()
+    assert wait_for(page, "Done: Drawn picture 2").startswith("Done")
+    assert len(cards(page)) == before + 1
+    (row,) = expected_rows(sensitive, [ROOT / "models/released/port_kit/flagged.jpg"])
+    p = page.execute_script("return [...document.querySelectorAll('article')].at(-1).dataset.p")
+    assert float(p) == pytest.approx(row.p_melanoma, abs=1e-3)
+
+
 def test_ten_images_get_predicts_probabilities(page, finished, sensitive):
     paths = sorted((finished / "data/raw/demo").rglob("*.jpg"))[:10]
     rows = expected_rows(sensitive, paths)
