@@ -43,8 +43,8 @@ def metadata_of(table: pd.DataFrame, source: str) -> pd.DataFrame:
     source: of images whose archive does not say it. A lesion's name begins with it, and a patient's, as two archives
     may number theirs alike. A lesion whose images have several diagnoses, none of them melanoma, is "other".
     """
-    texts = {name: plain(table[name], " /.()") for name in ("sex", "localization", SOURCE)}
-    ids = {name: plain(source + "_" + table[name]) for name in ("lesion_id", PATIENT)}
+    texts = {name: table[name].map(lambda text: plain(text, " /.()")) for name in ("sex", "localization", SOURCE)}
+    ids = {name: table[name].map(lambda text: plain(f"{source}_{text}")) for name in ("lesion_id", PATIENT)}
     several = table["dx"].groupby(ids["lesion_id"]).transform("nunique") > 1
     mixed = several & (table["melanoma"].groupby(ids["lesion_id"]).transform("max") == 0)
     columns = {
@@ -60,9 +60,9 @@ def metadata_of(table: pd.DataFrame, source: str) -> pd.DataFrame:
     return pd.DataFrame(columns, index=table.index)[[*COLUMNS, SOURCE, PATIENT]].replace(UNKNOWN, "")
 
 
-def plain(values: pd.Series, others: str = "") -> pd.Series:
+def plain(text: str, others: str = "") -> str:
     """Return text with letters, digits, _ and - alone, and `others`, and a letter or digit first."""
-    return values.str.replace(f"[^A-Za-z0-9_{re.escape(others)}-]+", "_", regex=True).str.lstrip("_-/.() ")
+    return re.sub(f"[^A-Za-z0-9_{re.escape(others)}-]+", "_", text).lstrip("_-/.() ")
 
 
 def named(images: Images, before: Images) -> Images:
@@ -74,7 +74,7 @@ def named(images: Images, before: Images) -> Images:
     image_ids = []
     for file, asked, content in zip(images.files, images.table["image_id"], images.hashes, strict=True):
         text = file.stem if often[file.stem] == 1 else str(Path(asked).with_suffix(""))
-        name = plain(pd.Series([text])).iloc[0] or "image"
+        name = plain(text) or "image"
         name = f"{name}_{content[:8]}" if name in names else name
         names.add(name)
         image_ids.append(name)

@@ -85,7 +85,7 @@ def read_source(options: argparse.Namespace, limits: Limits, before: Images) -> 
     archive = read_archive(options.source, melanomas, options.columns)
     print("read", ", ".join(f"{ours} from {column}" for ours, column in sorted(archive.columns.items())))
     place = options.source.resolve()
-    source = options.dataset or plain(pd.Series([place.parent.name if place.is_file() else place.name])).iloc[0]
+    source = options.dataset or plain(place.parent.name if place.is_file() else place.name)
     files = [as_png(file, working(options.name), limits) for file in archive.files]
     contents = [sha256_file(file) for file in files]
     images = without_equal(Images(metadata_of(archive.table, source), files, contents), before)

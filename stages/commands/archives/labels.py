@@ -52,9 +52,8 @@ def find_labels(path: Path, table: pd.DataFrame, names: dict[str, str], *, asked
         return table[names[column]], names[column]
     if MELANOMA in names:
         columns = [name for name in ONE_HOT if name in names]
-        return _label_of_columns(
-            table[[names[name] for name in columns]].set_axis(columns, axis=1)
-        ), "one for each class"
+        truth = table[[names[name] for name in columns]].set_axis(columns, axis=1)
+        return _label_of_columns(truth), "one for each class"
     if NATURE in names and TISSUE in names:
         pairs = zip(table[names[NATURE]].str.strip(), table[names[TISSUE]].str.strip(), strict=True)
         labels = [_label_of_isic(nature, tissue) for nature, tissue in pairs]

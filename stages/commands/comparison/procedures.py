@@ -24,9 +24,8 @@ from stages.statistics.ranking import thresholds_by
 from stages.statistics.refits import refit
 
 TURNS = {1: "", 4: "_turned"}  # quarter turns -> the ending of a model's name
-ITS_OWN = (
-    "sensitivity reached there"  # at the threshold that reaches evaluate.sensitivity among the holdout's own melanomas
-)
+# At the threshold that reaches evaluate.sensitivity among the holdout's own melanomas.
+ITS_OWN = "sensitivity reached there"
 COLUMNS = ["changed", "folds", "seeds", "turns", "model", "reference_changed", "reference"]  # the table's first
 
 
@@ -56,14 +55,8 @@ class Procedure:
         return [f"student_{model}{seed}{ending}" for seed in ("", *(f"_seed{seed}" for seed in self.kd.seeds))]
 
 
-IMAGE = (
-    "image_id",
-    "lesion_id",
-    "melanoma",
-    SOURCE,
-    GROUP,
-    "split",
-)  # the columns of a fold's table that are no model's
+# The columns of a fold's table that are no model's.
+IMAGE = ("image_id", "lesion_id", "melanoma", SOURCE, GROUP, "split")
 Scores = dict[tuple[str, str, str], Estimates]  # (procedure's name, model, ending) -> its metrics over all folds
 
 
