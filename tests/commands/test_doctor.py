@@ -80,7 +80,8 @@ def test_an_archive_that_is_missing(project):
     assert faults(doctor.archive, project) == []
     ((what, remedy),) = faults(doctor.archive, project, data={"name": "ham10000"})
     assert "HAM10000_metadata.csv: no such file" in what
-    assert remedy.startswith("melanoma-kd import SOURCE ham10000, or put or link an archive at data/raw/ham10000")
+    where = "put or link an archive at data/raw/ham10000 (docs/train.md)"
+    assert remedy == f"melanoma-kd import SOURCE ham10000, or {where}"
 
 
 def test_start_weights_that_are_others(project):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.foundation.files import read_table, sha256_file
-from stages.foundation.splits import COLUMNS, METADATA, OTHER, PATIENT, SOURCE, UNKNOWN
+from stages.foundation.splits import COLUMNS, MELANOMA, METADATA, OTHER, PATIENT, SOURCE, UNKNOWN
 from stages.images.archive import find_images, read_metadata
 
 SHOWN = 10
@@ -81,18 +81,28 @@ def named(images: Images, before: Images) -> Images:
     return Images(images.table.assign(image_id=image_ids), images.files, images.hashes)
 
 
-def without_equal(images: Images, before: Images) -> Images:
-    """Return the images that the archive lacks, of equal files the first; says which are left out."""
-    first, kept, equal = dict(zip(before.hashes, before.table["image_id"], strict=True)), [], []
-    for position, (content, name) in enumerate(zip(images.hashes, images.table["image_id"], strict=True)):
-        if content in first:
-            equal.append(f"  {name}: the same file as {first[content]}")
-        else:
-            first[content] = name
+def without_equal(images: Images, before: Images) -> tuple[Images, list[str]]:
+    """Return the images that the archive lacks, of equal files the first, and those of which two rows disagree.
+
+    Says which are left out. Two rows disagree where one says melanoma and the other does not.
+    """
+    first, kept, equal, faults = dict(_rows(before)), list[int](), list[str](), list[str]()
+    for position, (content, (name, dx)) in enumerate(_rows(images)):
+        if content not in first:
+            first[content] = name, dx
             kept.append(position)
+        elif (dx == MELANOMA) != (first[content][1] == MELANOMA):
+            faults.append(f"{name}: {dx}, and the same file as {first[content][0]}, which is {first[content][1]}")
+        else:
+            equal.append(f"  {name}: the same file as {first[content][0]}")
     if equal:
         print(f"{len(equal)} images are there already, or twice", *equal[:SHOWN], sep="\n")
-    return images.at(kept)
+    return images.at(kept), faults
+
+
+def _rows(images: Images) -> list[tuple[str, tuple[str, str]]]:
+    """Return the hash of each image, and its name and diagnosis."""
+    return list(zip(images.hashes, zip(images.table["image_id"], images.table["dx"], strict=True), strict=True))
 
 
 def with_hashed_ids(images: Images, path: Path) -> tuple[Images, pd.DataFrame]:

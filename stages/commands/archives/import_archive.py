@@ -88,13 +88,13 @@ def read_source(options: argparse.Namespace, limits: Limits, before: Images) -> 
     source = options.dataset or plain(place.parent.name if place.is_file() else place.name)
     files = [as_png(file, working(options.name), limits) for file in archive.files]
     contents = [sha256_file(file) for file in files]
-    images = without_equal(Images(metadata_of(archive.table, source), files, contents), before)
+    images, contradictions = without_equal(Images(metadata_of(archive.table, source), files, contents), before)
     small, errors = thumbnails([*before.files, *images.files], limits, working(options.name))
     there = len(before.files)
     disputed = disputed_lesions(pd.concat([before.table, images.table]))
     lesions = list(images.table["lesion_id"])
     good = [i for i, lesion in enumerate(lesions) if not errors[there + i] and lesion not in disputed]
-    faults = [*archive.faults, *filter(None, errors), *disputed.values()]
+    faults = [*archive.faults, *contradictions, *filter(None, errors), *disputed.values()]
     if faults and not options.leave_out_faults:
         raise_all(f"{options.source}: nothing was written; mend these, or leave them out by --leave-out-faults", faults)
     return named(images.at(good), before), small[[*range(there), *(there + i for i in good)]]

@@ -91,6 +91,16 @@ def test_a_second_source_is_added_and_one_lesion_of_both_is_listed(project, caps
     assert {first, second} == {"ISIC_0", next(name for name in table.index if name.startswith("ISIC_3_"))}
 
 
+def test_one_file_that_two_archives_call_melanoma_and_not_is_a_fault(project):
+    ham10000(project / "one")
+    melanoma_kd(["import", "one", "both"])
+    shutil.copy(project / "one/HAM10000_images_part_1/ISIC_0.jpg", project / "here.jpg")
+    write(project / "two/t.csv", "file,label", "x.jpg,nevus")
+    shutil.move(project / "here.jpg", project / "two/x.jpg")
+    with pytest.raises(SystemExit, match=r"x\.jpg: nv, and the same file as ISIC_0, which is mel"):
+        melanoma_kd(["import", "two", "both"])
+
+
 def test_faults_are_named_all_at_once_and_nothing_is_written(project):
     isic_2020(project / "there")
     table = project / "there/train.csv"
