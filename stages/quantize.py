@@ -24,7 +24,7 @@ from stages.deployment.metadata import (
     license_of,
     write_metadata,
 )
-from stages.deployment.session import as_input, open_session, read_model
+from stages.deployment.session import as_input, open_session
 from stages.export.aware_graph import AWARE, AWARE_FILE
 from stages.export.calibration import calibration_pixels
 from stages.export.familiarity import Answering, fit_gaussian
@@ -35,6 +35,7 @@ from stages.export.settings import Gauge, Method, Quantize
 from stages.foundation import command
 from stages.foundation.files import sha256_file, write_csv, write_json, writing
 from stages.foundation.names import DISTANCE, LOGITS, STUDENT
+from stages.foundation.onnx_file import read_model
 from stages.foundation.params import dump_params, read_params
 from stages.foundation.predictions import DECISIONS, RECORD, as_written, write_predictions
 from stages.foundation.probability import class_probability

@@ -21,9 +21,9 @@ import yaml
 from stages.commands.holdout import holdout_rows
 from stages.deployment.deployed import read_beside
 from stages.deployment.metadata import FILE, LICENCES, RELEASED, Metadata, metadata_of
-from stages.deployment.session import read_model
 from stages.foundation.files import write_json, write_text, writing
 from stages.foundation.names import STUDENT
+from stages.foundation.onnx_file import read_model
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
 

@@ -18,8 +18,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from stages.deployment.metadata import RELEASED, metadata_of
-from stages.deployment.session import folds_to_float, read_model
+from stages.deployment.session import folds_to_float
 from stages.foundation.files import sha256_file, write_text, writing
+from stages.foundation.onnx_file import read_model
 
 PACKAGE = "onnxruntime-web@1.30.0"
 SHA512 = (

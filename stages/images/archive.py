@@ -42,7 +42,7 @@ def read_metadata(archive: Path) -> pd.DataFrame:
     raise_all(path, faults if numbered[1:] else ["no rows"])
     table = pd.DataFrame([row for _, row in numbered[1:]], columns=header)
     table = table.reindex(columns=columns, fill_value="").replace("", UNKNOWN)
-    raise_all(path, table_faults(table))
+    raise_all(path, _table_faults(table))
     return table.sort_values("image_id", ignore_index=True)
 
 
@@ -140,8 +140,7 @@ def _row_faults(row: list[str], header: list[str]) -> list[str]:
     ]
 
 
-def table_faults(table: pd.DataFrame) -> list[str]:
-    """Return what is wrong with a whole table: image_ids that come twice, lesions with two diagnoses."""
+def _table_faults(table: pd.DataFrame) -> list[str]:
     repeated = table["image_id"][table["image_id"].duplicated()].unique()
     faults = [f"image_id {name}: more than one row" for name in repeated]
     for lesion, diagnoses in table.groupby("lesion_id")["dx"].unique().items():

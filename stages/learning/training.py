@@ -85,8 +85,8 @@ def train_epoch(
 ) -> float:
     """Train for one epoch and return its mean loss."""
     model.train()
-    for module in model.modules():
-        if schedule.frozen_norm and isinstance(module, nn.BatchNorm2d):
+    for module in model.modules() if schedule.frozen_norm else ():
+        if isinstance(module, nn.BatchNorm2d):
             module.eval()
     torch.manual_seed(schedule.seed * 100_003 + epoch)  # dropout
     order = np.random.default_rng([schedule.seed, epoch]).permutation(len(examples.images.rows))

@@ -9,7 +9,9 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-LAYERS = {"Conv": (nn.Conv2d,), "Gemm": (nn.Linear,)}
+from stages.foundation.onnx_file import read_model
+
+LAYERS = {"Conv": nn.Conv2d, "Gemm": nn.Linear}
 
 
 def read_exported(path: Path, backbone: nn.Module) -> dict[str, torch.Tensor]:
@@ -18,9 +20,9 @@ def read_exported(path: Path, backbone: nn.Module) -> dict[str, torch.Tensor]:
     Integers become float again. Batch norms, which an export folds into their convolutions, become what a folded one
     is: running mean 0 and variance 1, the scale that leaves values as they are, and the convolution's bias. Such a
     network is to be trained with `frozen_norm`, as its statistics are no longer its images'. ValueError where the file
-    is no export of this architecture.
+    is no ONNX file, keeps tensors in others, or is no export of this architecture.
     """
-    graph = _read(path).graph
+    graph = read_model(path)[1].graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
@@ -43,13 +45,6 @@ def read_exported(path: Path, backbone: nn.Module) -> dict[str, torch.Tensor]:
     if len(nodes) != len(layers):
         raise ValueError(f"{path}: no export of this architecture: it has {len(nodes)} layers, not {len(layers)}")
     return state
-
-
-def _read(path: Path) -> onnx.ModelProto:
-    try:
-        return onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf's own errors
-        raise ValueError(f"{path}: not an ONNX file that can be read ({error})") from None
 
 
 def _dequantized(node: onnx.NodeProto, arrays: dict[str, np.ndarray]) -> np.ndarray:

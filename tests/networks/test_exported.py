@@ -1,6 +1,7 @@
 """A training may start from an exported student: integers are made float again, batch norms stay what they were."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -61,5 +62,13 @@ def test_another_architecture_is_refused(exported, architecture):
 
 def test_what_is_no_onnx_is_refused(tmp_path):
     (tmp_path / "student.onnx").write_bytes(b"PK\x03\x04 no model")
-    with pytest.raises(ValueError, match="not an ONNX file that can be read"):
+    with pytest.raises(ValueError, match="not an ONNX model, or a truncated one"):
         start(tmp_path / "student.onnx")
+
+
+def test_tensors_in_other_files_are_refused(exported, tmp_path):
+    model = onnx.load(exported)
+    path = tmp_path / "student.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="beside.bin", size_threshold=0)
+    with pytest.raises(ValueError, match="keeps tensors in other files"):
+        start(path)
