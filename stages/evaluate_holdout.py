@@ -158,7 +158,7 @@ def main() -> None:
     decided = {name: decision["decided_on"] for name, decision in exported_as.items()}
     tables = {"model_index": index.assign(decided_on=[decided.get(name, VAL) for name in index["model"]])}
     tables |= {name: build(evaluation) for name, build in TABLES.items()}
-    tables["stress"] = stress(evaluation, farthest, *read_stress(folder / "stress"))
+    tables["stress"] = stress(evaluation, farthest, read_stress(folder / "stress"))
     metrics, plots = Path("metrics", params.data.name), Path("plots", params.data.name)
     outputs = {metrics / f"evaluation/{stem}.csv": table for stem, table in tables.items()}
     figures = plot_data(evaluation) | {"data_overview": overview(splits)}

@@ -1,28 +1,37 @@
-"""Ask the exported student about altered images and about pictures that show no real lesion.
+"""Ask the exported student, and others, about altered images, and it about pictures that show no real lesion.
 
     python -m stages.stress_test
 
 Of train.csv and val.csv it reads only which images are in neither, no label. altered.csv holds these, each alteration
-at five strengths, and as they are ("none", 0); skin.csv the typology angle of those whose skin can be seen.
+at five strengths, and as they are ("none", 0); compared.csv what others say of some of them (`stress.compared`);
+skin.csv the typology angle of those whose skin can be seen.
 """
 
+import functools
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from stages.deployment.deployed import Deployed, open_deployed
 from stages.foundation import command
 from stages.foundation.files import write_csv, writing
+from stages.foundation.names import CONTROL, STUDENT, parse_teacher
 from stages.foundation.pack import Pack, open_pack
 from stages.foundation.params import read_params
 from stages.foundation.predictions import DIGITS, scored_ids
+from stages.foundation.probability import class_probability, mean_probability
 from stages.foundation.progress import track
-from stages.foundation.settings import Data, Threads
-from stages.foundation.splits import read_split
-from stages.pictures.alterations import CASES, alter
+from stages.foundation.settings import Data, Distilling, Target, Threads
+from stages.foundation.splits import MELANOMA, classes_of, read_split
+from stages.networks.device import Device
+from stages.networks.models import Classifier, load_weights
+from stages.networks.scoring import score_images
+from stages.pictures.alterations import CASES, COMPARED, alter
 from stages.pictures.settings import Stress
 from stages.pictures.skin import typology_angle
 from stages.pictures.unfamiliar import pictures
@@ -31,14 +40,21 @@ from stages.pictures.unfamiliar import pictures
 @dataclass(frozen=True)
 class Params:
     data: Data
+    target: Target
+    kd: Distilling
     stress: Stress
     compute: Threads
 
 
-def altered_table(student: Deployed, pack: Pack, image_ids: list[str], seed: int) -> pd.DataFrame:
-    """Return the answers about each image as it is and altered, a row each."""
+Ask = Callable[[np.ndarray], np.ndarray]  # pixels, uint8 (images, size, size, 3), to p of melanoma
+
+
+def altered_tables(
+    student: Deployed, others: dict[str, Ask], pack: Pack, image_ids: list[str], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the student's answers about each image as it is and altered, a row each, and others' of the COMPARED."""
     pixels = pack.pixels[pack.rows(image_ids)]
-    tables = []
+    own, compared = [], []
     for alteration, strength in track(CASES, len(CASES), "alterations"):
         if strength:
             # The same for all strengths of an alteration: a stronger one covers what a weaker one does.
@@ -48,9 +64,31 @@ def altered_table(student: Deployed, pack: Pack, image_ids: list[str], seed: int
             )
         else:
             images = pixels
-        answers = vars(student.answers(images))
-        tables.append(pd.DataFrame({"image_id": image_ids, "alteration": alteration, "strength": strength, **answers}))
-    return pd.concat(tables, ignore_index=True)
+        case = {"image_id": image_ids, "alteration": alteration, "strength": strength}
+        own.append(pd.DataFrame({**case, **vars(student.answers(images))}))
+        if (alteration, strength) in COMPARED:
+            compared.append(pd.DataFrame({**case, **{name: ask(images) for name, ask in others.items()}}))
+    return pd.concat(own, ignore_index=True), pd.concat(compared, ignore_index=True)
+
+
+def open_compared(params: Params, models: Path, pack: Pack) -> dict[str, Ask]:
+    """Return those that stress.compared names."""
+    classes, melanoma = classes_of(params.target), classes_of(params.target).index(MELANOMA)
+    torch.set_num_threads(params.compute.threads)
+
+    def load(path: str, architecture: str) -> Classifier:
+        return load_weights(models / f"{path}.safetensors", architecture=architecture, classes=classes)
+
+    def ask(networks: list[Classifier], pixels: np.ndarray) -> np.ndarray:
+        altered, rows, device = replace(pack, pixels=pixels), np.arange(len(pixels)), Device(torch.device("cpu"), False)
+        logits = [score_images(network, altered, rows, device) for network in networks]
+        return mean_probability([class_probability(values, melanoma) for values in logits])
+
+    networks = {
+        "control": lambda: [load(f"students/{CONTROL}", STUDENT)],
+        "teachers": lambda: [load(f"teachers/{key}", parse_teacher(key).architecture) for key in params.kd.teachers],
+    }
+    return {name: functools.partial(ask, networks[name]()) for name in params.stress.compared}
 
 
 def picture_table(student: Deployed, size: int, seed: int) -> pd.DataFrame:
@@ -78,8 +116,10 @@ def main() -> None:
     image_ids, seed = scored_ids(pack, known), params.stress.seed
     pack.verify(pack.rows(image_ids))
     student = open_deployed(models / "onnx/student_int8.onnx", params.compute.threads)
+    altered, compared = altered_tables(student, open_compared(params, models, pack), pack, image_ids, seed)
     tables = {
-        "altered": altered_table(student, pack, image_ids, seed),
+        "altered": altered,
+        "compared": compared,
         "pictures": picture_table(student, pack.size, seed),
         "skin": skin_table(pack, image_ids),
     }

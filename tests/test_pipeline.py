@@ -239,7 +239,15 @@ def third_party(path: Path) -> set[str]:
 def test_what_only_reads_tables_starts_without_torch():
     with_torch = {path for path in MODULES if "torch" in third_party(path)}
     stages = {path.stem for path in with_torch if folder(path) == "stage"}
-    assert stages == {"train_teacher", "soft_labels", "distill", "quantization_aware", "quantize", "explain"}
+    assert stages == {
+        "train_teacher",
+        "soft_labels",
+        "distill",
+        "quantization_aware",
+        "quantize",
+        "stress_test",
+        "explain",
+    }
     beside = {path.parts[2] for path in with_torch if folder(path) == "commands"}
     assert beside == {"mobile"}
     folders = {folder(path) for path in with_torch} - {"stage", "commands"}

@@ -47,7 +47,7 @@ def recompute(run: Path, settings: Evaluate) -> Iterator[Finding]:
     answers = run / "stress" if (run / "stress").is_dir() else Path("models", run.name, "predictions/stress")
     if answers.is_dir():
         int8 = evaluation.roles.one("int8")
-        table = stress(evaluation, read_farthest(folder, int8), *read_stress(answers))
+        table = stress(evaluation, read_farthest(folder, int8), read_stress(answers))
         yield from compare(folder / "stress.csv", table)
     else:
         print(f"{folder / 'stress.csv'}: not asked, as {answers} is not here")

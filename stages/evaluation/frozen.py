@@ -18,7 +18,6 @@ from stages.foundation.splits import COLUMNS, GROUP, MELANOMA, SOURCE, SPLITS
 from stages.statistics.folds import Folds, read_folds
 
 IMAGES, PREDICTIONS, MODELS = "images.csv", "predictions.csv", "model_index.csv"
-STRESS = ("altered", "pictures", "skin")  # tables of stress_test
 IMAGE_COLUMNS = ["image_id", "lesion_id", "split", *COLUMNS[2:], SOURCE, GROUP]
 
 
@@ -87,10 +86,10 @@ def read_decided(folder: Path, roles: Roles, val_ids: list[str]) -> Folds | None
     return read_folds(name, student, val_ids)
 
 
-def read_stress(folder: Path) -> list[pd.DataFrame]:
-    """Return the tables of stress_test, as it wrote them or compressed by xz, in the order of STRESS."""
-    paths = [path if (path := folder / f"{stem}.csv").is_file() else folder / f"{stem}.csv.xz" for stem in STRESS]
-    return [pd.read_csv(path, dtype=IDS, keep_default_na=False) for path in paths]
+def read_stress(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of stress_test by their names, as it wrote them or compressed by xz; older runs lack one."""
+    paths = sorted(folder.glob("*.csv*"))
+    return {path.name.split(".")[0]: pd.read_csv(path, dtype=IDS, keep_default_na=False) for path in paths}
 
 
 def read_farthest(folder: Path, model: str) -> float:

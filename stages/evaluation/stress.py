@@ -1,34 +1,39 @@
 """What alterations of an image do to the exported student, which pictures it refuses, and skin tones."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stages.evaluation.evaluation import Evaluation
+from stages.evaluation.roles import CONTROL_MODEL
 from stages.evaluation.scores import joined
 from stages.evaluation.subgroups import group_metrics
 from stages.foundation.splits import UNKNOWN
-from stages.pictures.alterations import ALTERATIONS, CASES, MEANS, MILD, STRENGTHS
+from stages.pictures.alterations import ALTERATIONS, CASES, COMPARED, MEANS, MILD, STRENGTHS
 from stages.pictures.settings import DRAWN_LESION, UNALTERED
 from stages.pictures.skin import TONES
-from stages.statistics.intervals import bootstrap_weights, interval
+from stages.statistics.intervals import Sample, bootstrap_weights, interval
 from stages.statistics.metrics import redrawn_decision_metrics, redrawn_share, share
 from stages.statistics.ranking import Metrics, ranking_metrics, within_roc_auc
 
 Case = tuple[str, int]  # alteration and strength
 
 
-def stress(
-    evaluation: Evaluation, farthest: float, altered: pd.DataFrame, pictures: pd.DataFrame, skin: pd.DataFrame
-) -> pd.DataFrame:
-    """Return the tables below as one. farthest: the distance from which on the exported student refuses."""
+def stress(evaluation: Evaluation, farthest: float, answers: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables below as one. farthest: the distance from which on the exported student refuses.
+
+    answers: the tables of stress_test, by name.
+    """
+    altered, others = answers["altered"], answers.get("compared")
     estimates = altered_estimates(evaluation, farthest, altered)
     tables = {
         "alterations": robustness(evaluation, estimates),
         "alterations averaged": averaged(evaluation, estimates),
-        "refusal": refusal(evaluation, farthest, altered, pictures),
-        "skin tones": skin_tones(evaluation, skin),
+        **({} if others is None else {"alterations compared": compared(evaluation, estimates, others)}),
+        "refusal": refusal(evaluation, farthest, altered, answers["pictures"]),
+        "skin tones": skin_tones(evaluation, answers["skin"]),
     }
     return joined(tables)
 
@@ -51,9 +56,7 @@ def altered_estimates(evaluation: Evaluation, farthest: float, altered: pd.DataF
         answers = by_case[alteration, strength].set_index("image_id").loc[image_ids]
         p, distance = answers["p_melanoma"].to_numpy(), answers["distance"].to_numpy()
         changed, refused = decision.called(p) != unaltered, decision.refused(distance)
-        metrics = {"roc_auc": ranking_metrics(sample.labels, p, sample.weights)["roc_auc"]}
-        if sample.compares_within_sources:
-            metrics["roc_auc_within"] = within_roc_auc(sample.labels, p, sample.sources, sample.weights)
+        metrics = _ranking(sample, p)
         decided = redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
         metrics |= {metric: decided[metric] for metric in ("sensitivity", "specificity")}
         metrics |= {"changed": share(changed, sample.weights), "refused": share(refused, sample.weights)}
@@ -93,6 +96,44 @@ def averaged(evaluation: Evaluation, estimates: dict[Case, Metrics]) -> pd.DataF
         metrics = {metric: np.mean(values, axis=0) for metric, values in found.items() if values}
         rows += _rows(evaluation, {"of": of, "strength": strength, "alterations": len(alterations)}, metrics)
     return pd.DataFrame(rows)
+
+
+def compared(evaluation: Evaluation, estimates: dict[Case, Metrics], answers: pd.DataFrame) -> pd.DataFrame:
+    """Return ROC-AUC of the exported student, of others, and its difference from each, averaged over alterations (of).
+
+    answers: image_id, alteration, strength, and p of "control" or "teachers", of the MILD cases of DermaMNIST-C's
+    alterations. Replicates are the same for all, so that differences are paired.
+    """
+    sample, image_ids = evaluation.samples["holdout"], evaluation.tables["holdout"]["image_id"]
+    names = {"control": CONTROL_MODEL, "teachers": evaluation.roles.teacher}
+    others: dict[str, dict[Case, Metrics]] = {name: {} for name in answers.columns[3:]}
+    by_case: list[tuple[Any, pd.DataFrame]] = list(answers.groupby(["alteration", "strength"]))
+    for case, table in by_case:
+        values = table.set_index("image_id").loc[image_ids]
+        for name, metrics in others.items():
+            metrics[case] = _ranking(sample, values[name].to_numpy())
+    student, rows = evaluation.roles.one("int8"), []
+    for of, alterations in MEANS.items():
+        cases = [case for case in product(alterations, MILD) if case in COMPARED]
+        for metric in _ranking(sample, evaluation.holdout[student]) if cases else ():
+            own = np.mean([estimates[case][metric] for case in cases], axis=0)
+            found = {student: own}
+            for name, metrics in others.items():
+                other = np.mean([metrics[case][metric] for case in cases], axis=0)
+                found |= {names[name]: other, f"{student} - {names[name]}": own - other}
+            cells = {"of": of, "strength": "1 to 3", "alterations": len(cases) // len(MILD)}
+            rows += [
+                {**cells, "model": name, "metric": metric, **interval(values, bounded=" - " not in name)}
+                for name, values in found.items()
+            ]
+    return pd.DataFrame(rows)
+
+
+def _ranking(sample: Sample, p: np.ndarray) -> Metrics:
+    metrics = {"roc_auc": ranking_metrics(sample.labels, p, sample.weights)["roc_auc"]}
+    if sample.compares_within_sources:
+        metrics["roc_auc_within"] = within_roc_auc(sample.labels, p, sample.sources, sample.weights)
+    return metrics
 
 
 def _rows(evaluation: Evaluation, cells: dict[str, object], metrics: Metrics) -> list[dict[str, object]]:

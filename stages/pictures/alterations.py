@@ -58,6 +58,7 @@ ALTERATIONS = {
     "bubbles": Alteration(artefacts.bubbles, "artefact"),
 }
 CASES = [(UNALTERED, 0), *product(ALTERATIONS, STRENGTHS)]  # alteration and strength
+COMPARED = {(name, strength) for name, each in ALTERATIONS.items() if each.named for strength in MILD}  # of all models
 FAMILIES = list(dict.fromkeys(each.family for each in ALTERATIONS.values()))
 MEANS = {  # what is averaged over, of the alterations
     "all": list(ALTERATIONS),

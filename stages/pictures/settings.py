@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from stages.foundation.names import EachOnce
 from stages.foundation.params import Section, Seed
 
 SHOTS = (0.74, 0.19, 0.07)  # share of lesions with one, two, three images; HAM10000 has 1.34 images a lesion
@@ -29,6 +30,10 @@ class Demo(Section):
 
 
 class Stress(Section):
-    """seed: of what is drawn into images, and of the pictures that are drawn."""
+    """seed: of what is drawn into images, and of the pictures that are drawn.
+
+    compared: whom the exported student is compared with on altered images; teachers: their mean.
+    """
 
     seed: Seed
+    compared: Annotated[list[Literal["control", "teachers"]], EachOnce]

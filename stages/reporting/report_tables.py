@@ -64,6 +64,12 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
         "stress.csv",
         "Means over alterations: all, DermaMNIST-C's, each family, by what training does alike, if it alters.",
     ),
+    "alterations compared": (
+        "Altered images, others compared",
+        "stress.csv",
+        "ROC-AUC on the holdout as DermaMNIST-C alters it, strengths 1 to 3, averaged; a difference's replicates are "
+        "paired.",
+    ),
     "refusal": (
         "Unfamiliar pictures",
         "stress.csv",

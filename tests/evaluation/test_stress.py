@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import question
+from sklearn.metrics import roc_auc_score
 
 from stages.pictures.alterations import ALTERATIONS, MEANS
 from stages.statistics.metrics import share
@@ -54,6 +55,24 @@ def test_means_are_over_the_alterations_they_name(tiny):
             mild = values.query("strength <= 3").loc[names, "value"].mean()
             assert means[of, "5", metric] == pytest.approx(strong, abs=1e-6)
             assert means[of, "1 to 3", metric] == pytest.approx(mild, abs=1e-6)
+
+
+def test_others_are_averaged_over_the_same_cases(tiny):
+    table = question(tiny, "stress", "alterations compared").set_index(["of", "model", "metric"])
+    answers = pd.read_csv(tiny / "models/demo/predictions/stress/compared.csv")
+    labels = pd.read_csv(tiny / "data/processed/demo/holdout.csv").set_index("image_id")["dx"] == "mel"
+    of_noise = answers[answers["alteration"].str.endswith("_noise")].groupby(["alteration", "strength"])
+    control = of_noise[["image_id", "control"]].apply(
+        lambda case: roc_auc_score(labels[case["image_id"]], case["control"])
+    )
+    found = table["value"].xs(("noise", "roc_auc"), level=("of", "metric"))
+    assert found["student_T1_alpha0"] == pytest.approx(control.mean(), abs=1e-6)
+    assert found["student_int8 - student_T1_alpha0"] == pytest.approx(
+        found["student_int8"] - found["student_T1_alpha0"], abs=2e-6
+    )
+    averaged = question(tiny, "stress", "alterations averaged").set_index(["of", "strength", "metric"])["value"]
+    assert found["student_int8"] == pytest.approx(averaged["noise", "1 to 3", "roc_auc"], abs=1e-6)
+    assert (table["low"] <= table["value"]).all()
 
 
 def test_a_skin_tone_of_enough_lesions_has_its_own_metrics(tiny):
