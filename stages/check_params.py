@@ -15,7 +15,7 @@ from typing import Any
 from stages.distillation.settings import Alterations
 from stages.export.settings import Quantize
 from stages.foundation import command, files
-from stages.foundation.names import ARCHITECTURES, CONTROL, FOLDS, GRID, STUDENT, VAL, Teachers, parse_teacher
+from stages.foundation.names import ARCHITECTURES, CONTROL, FOLDS, STUDENT, VAL, Teachers, parse_teacher
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.record import recipe_hash
 from stages.foundation.settings import DEMO, Baselines, Data, Deciding, Evaluate, Kd, Splits, Target, Tracking
@@ -66,8 +66,8 @@ def check_choices(params: Params) -> None:
     unknown = [key for key in params.kd.teachers if key not in params.teachers]
     if unknown:
         raise ValueError(f"{PARAMS}: kd.teachers: {unknown} not among the teachers {params.teachers}")
-    students = [key for key in (*GRID, params.kd.selected) if key != CONTROL]
-    if params.kd.repeated not in students:
+    students = [key for key in (*params.kd.grid.students, params.kd.selected) if key != CONTROL]
+    if params.kd.repeated not in (students or [CONTROL]):  # where no student distils, the control is repeated
         raise ValueError(f"{PARAMS}: kd.repeated: {params.kd.repeated}: wanted one of {students}")
     if params.teacher.seed in {parse_teacher(key).seed for key in params.teachers}:
         raise ValueError(f"{PARAMS}: teacher.seed: {params.teacher.seed} is a repeat's among the teachers")

@@ -5,7 +5,8 @@ import pandas as pd
 
 from stages.foundation.settings import Evaluate, Kd
 
-KD = Kd(teachers=["resnet18"], label_turns=1, temperature=1, alpha=0.5, repeated="T1_alpha0.5", seeds=[43])
+GRID = {"temperatures": [1, 1], "alphas": [0.5, 0.5]}
+KD = Kd(teachers=["resnet18"], label_turns=1, temperature=1, alpha=0.5, grid=GRID, repeated="T1_alpha0.5", seeds=[43])
 SETTINGS = Evaluate(
     primary="pooled",
     sensitivity=0.95, quantile="step", coverage=0.95, replicates=200, seed=1,

@@ -11,7 +11,6 @@ from sklearn.metrics import roc_auc_score
 
 from stages import evaluate_holdout
 from stages.evaluation.roles import roles_of
-from stages.foundation.names import GRID
 from stages.foundation.probability import log_odds
 from stages.foundation.settings import Baselines, Kd
 from stages.reporting.labels import ablation_table, baseline_table, read_index, read_table
@@ -311,11 +310,13 @@ def test_each_model_is_a_row_that_says_what_it_is(tiny):
 
 
 def test_a_student_off_the_grid_and_repeated_teachers_have_their_roles():
-    kd = Kd(teachers=["resnet18"], label_turns=1, temperature=4, alpha=0.5, repeated="T1_alpha0.5", seeds=[43])
+    grid = {"temperatures": [1, 2], "alphas": [0.5, 0.5]}
+    chosen = {"temperature": 4, "alpha": 0.5, "grid": grid, "repeated": "T1_alpha0.5", "seeds": [43]}
+    kd = Kd(teachers=["resnet18"], label_turns=1, **chosen)
     roles = roles_of(["resnet18", "resnet18_seed43"], kd, Baselines(models=["svm_rbf"], max_train=0, seed=1))
     assert roles.one("selected") == "student_T4_alpha0.5"
     assert {model.label for model in roles.models if model.role == "int8"} == {"student ONNX int8"}
-    assert [model.key for model in roles.grid] == list(GRID)
+    assert [model.key for model in roles.grid] == ["T1_alpha0.5", "T2_alpha0.5", "T4_alpha0.5"]
     assert roles.names("distilling") == ["resnet18"]
     assert [model.label for model in roles.models[:2]] == ["ResNet-18", "ResNet-18, seed 43"]
     assert list(roles.repeats) == ["student_T1_alpha0.5, mean of 2 seeds", "student_T1_alpha0, mean of 2 seeds"]

@@ -15,12 +15,13 @@ from conftest import ROOT
 from imports import all_imports, direct_imports, folder, unit
 
 from stages.commands.main import COMMANDS
-from stages.foundation.names import CONTROL, GRID
+from stages.foundation.names import CONTROL
 from stages.foundation.params import Part
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 SELECTED = "T${kd.temperature}_alpha${kd.alpha}"
+GRID = [f"T${{kd.grid.temperatures[{T}]}}_alpha${{kd.grid.alphas[{alpha}]}}" for T in (0, 1) for alpha in (0, 1)]
 STUDENTS = [*GRID, CONTROL, SELECTED]
 OTHER_MODULE = {"repeat_student": "distill"}  # a repeat is another seed of a student
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))
@@ -174,7 +175,7 @@ def test_nothing_under_outs_is_uncached():
         assert all(isinstance(out, str) for out in stage.get("outs", [])), name
 
 
-def test_the_grid_of_the_code_is_the_grid_of_dvc_yaml():
+def test_the_students_are_the_grid_the_control_and_the_selected_one():
     assert list(PIPELINE["distill"]["foreach"]) == STUDENTS
 
 

@@ -22,6 +22,7 @@ from stages.foundation.files import write_text, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
 from tools import readme_parts
+from tools.clinic_table import clinic_table
 from tools.local_figure import local_figure
 from tools.results import Results
 
@@ -66,7 +67,7 @@ def render(results: Results, architectures: Results) -> dict[Path, str]:
             "folds": readme_parts.fold_table(results.folder / "procedures.csv"),
             "shown": readme_parts.difference_table(results, significant=True),
             "not shown": readme_parts.difference_table(results, significant=False),
-            "comparisons": readme_parts.comparison_table(results.comparisons),
+            "clinics": clinic_table(results),
             "runtimes": readme_parts.runtime_table(results),
         },
         HISTORY: {"architectures": readme_parts.architecture_table(architectures)},

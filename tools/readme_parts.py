@@ -9,17 +9,12 @@ import pandas as pd
 from stages.foundation.names import ARCHITECTURES, CONTROL, parse_student, parse_teacher
 from stages.foundation.params import PARAMS, read_yaml
 from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, on_white
-from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, metric_text, p_text, teacher_of
+from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, metric_text, teacher_of
 from stages.reporting.page import Columns, Table, metric_rows
 from stages.reporting.report_tables import HEADLINE_HEADS
 from stages.reporting.verdicts import DIFFERENT, claim_text
 from tools.results import Results
 
-PAIRED = (
-    "Paired, on the same images of the holdout: the first minus the second, with a 95 % interval and p by the "
-    "bootstrap over lesions (Holm: ROC-AUC within sources over the pairs of a family, the other metrics of a pair "
-    "together); **better** or **worse** where a difference is shown. Of log loss less is better."
-)
 PLACES = {"within sources": "ROC-AUC within one source", "all": "over all images"}  # README's first table
 ALONE = "the source alone, no image"
 LISTED = [  # the metrics of "shown" and "not shown"
@@ -169,21 +164,6 @@ def fold_table(path: Path) -> str:
             row = by_metric[name]
             rows.append([pair, size, metric_name(name), difference_text(row), row["verdict"]])
     return Table(["first - second", "of", "metric", "difference (95 % interval)", "verdict"], rows).markdown()
-
-
-def comparison_table(comparisons: pd.DataFrame) -> str:
-    """Return the whole table of paired tests: a row per pair, a column per metric that no threshold decides."""
-    places = [("within sources", "roc_auc"), *(("all", name) for name in ("roc_auc", "average_precision", "log_loss"))]
-    rows = []
-    for (model, reference), pair in comparisons.groupby(["model", "reference"], sort=False):
-        cells = dict.fromkeys(places, "-")
-        for row in pair.to_dict("records"):
-            verdict = f": **{row['verdict']}**" if row["verdict"] in DIFFERENT else ""
-            cells[row["at"], row["metric"]] = difference_text(row, f", {p_text(row['p_holm'])}") + verdict
-        rows.append([str(model), str(reference), *(cells[place] for place in places)])
-    names = (metric_text({"at": at, "metric": metric}) for at, metric in places)
-    head = ["model", "against", *(f"{name}, difference" for name in names)]
-    return f"{PAIRED}\n\n{Table(head, rows).markdown()}"
 
 
 def model_table(results: Results) -> str:

@@ -133,7 +133,7 @@ function accept(files) {
 
 loading.then(
   ({ facts, device }) => {
-    element("model").textContent = `Model: ${facts.student} on ${facts.data}, ${facts.classes.length} classes, on this device's ${device}. ${facts.licence}.`;
+    element("model").textContent = `Model: ${facts.student} on ${facts.data}, ${facts.classes.length} classes, on this device's ${device}. ${facts.licence}. Contract ${facts.schema_version}.`;
     say("Ready.");
   },
   error => say(`The model could not be loaded: ${error.message}`),

@@ -5,6 +5,7 @@ melanoma-kd COMMAND [--help]
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from stages.foundation import command
 
@@ -43,6 +44,7 @@ REMOVED = {  # until version 0.3: what to use instead
     "screenshots": "make pictures",
     "summarize": "melanoma-kd doctor models",
 }
+ANYWHERE = ("predict", "validate", "web", "work")  # work makes a clone of its own
 USAGE = """usage: melanoma-kd COMMAND [--help]
 
 The pipeline itself is DVC's: `dvc repro` runs it, `dvc exp run -S kd.temperature=2` changes one number.
@@ -69,6 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"melanoma-kd: {name} is no command any more; use: {REMOVED[name]}")
     elif name not in COMMANDS:
         sys.exit(f"melanoma-kd: no command {name!r}\n{usage()}")
+    elif name not in ANYWHERE and not {"-h", "--help"} & set(rest) and not Path("dvc.yaml").is_file():
+        sys.exit(f"melanoma-kd {name}: run it in a clone of the repository; a package alone can predict and validate")
     else:
         command.call(import_module(f"stages.commands.{COMMANDS[name]}"), rest, prog=f"melanoma-kd {name}")
 

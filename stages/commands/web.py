@@ -56,6 +56,8 @@ def fetch_runtime(cache: Path) -> Path:
 
 def build(model: Path, cache: Path, target: Path) -> None:
     """Write the whole page into the folder `target`; cache: the folder that keeps the runtime's package."""
+    if not (ROOT / "web").is_dir():
+        raise ValueError(f"{ROOT / 'web'}: an installed package holds no page; run it in a clone of the repository")
     package = fetch_runtime(cache)
     _, content = read_model(model)
     file = f"model-{sha256_file(model)[:16]}.onnx"  # so that a page of another build finds no model for its thresholds

@@ -18,6 +18,7 @@ from stages.foundation.splits import COLUMNS, GROUP, MELANOMA, SOURCE, SPLITS
 from stages.statistics.folds import Folds, read_folds
 
 IMAGES, PREDICTIONS, MODELS = "images.csv", "predictions.csv", "model_index.csv"
+STRESS = ("altered", "compared", "pictures", "skin")  # tables of stress_test
 IMAGE_COLUMNS = ["image_id", "lesion_id", "split", *COLUMNS[2:], SOURCE, GROUP]
 
 
@@ -88,8 +89,8 @@ def read_decided(folder: Path, roles: Roles, val_ids: list[str]) -> Folds | None
 
 def read_stress(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the tables of stress_test by their names, as it wrote them or compressed by xz; older runs lack one."""
-    paths = sorted(folder.glob("*.csv*"))
-    return {path.name.split(".")[0]: pd.read_csv(path, dtype=IDS, keep_default_na=False) for path in paths}
+    paths = [(stem, folder / f"{stem}{ending}") for stem in STRESS for ending in (".csv", ".csv.xz")]
+    return {stem: pd.read_csv(path, dtype=IDS, keep_default_na=False) for stem, path in paths if path.is_file()}
 
 
 def read_farthest(folder: Path, model: str) -> float:

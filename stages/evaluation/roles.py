@@ -8,7 +8,6 @@ import pandas as pd
 from stages.foundation.names import (
     ARCHITECTURES,
     CONTROL,
-    GRID,
     STUDENT,
     TABLE,
     TURNED,
@@ -88,8 +87,8 @@ class Roles:
 
     @property
     def grid(self) -> list[Model]:
-        """Return the students of the grid, the selected one too if it is one of them."""
-        return [model for model in self.models if model.kind == "student" and model.key in GRID]
+        """Return the students of the grid, and the selected one."""
+        return [model for model in self.models if model.role in ("grid", "selected")]
 
     @property
     def baselines(self) -> list[str]:
@@ -139,7 +138,7 @@ def roles_of(teachers: list[str], kd: Kd, baselines: Baselines, method: str = ""
     trained = [_teacher(key, kd) for key in teachers]
     if len(kd.teachers) > 1:
         trained.append(Model(ENSEMBLE, f"mean of {len(kd.teachers)} teachers", "ensemble", "-", role="ensemble"))
-    roles = dict.fromkeys(GRID, "grid") | {CONTROL: "control", kd.selected: "selected"}
+    roles = dict.fromkeys(kd.grid.students, "grid") | {CONTROL: "control", kd.selected: "selected"}
     students = [_student(key, roles.get(key, "repeat")) for key in kd.students]
     roles_ = Roles(trained + students)
     turned = [model.turned for model in roles_.models if model.name == roles_.teacher]

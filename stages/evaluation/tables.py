@@ -57,7 +57,8 @@ def models(evaluation: Evaluation) -> pd.DataFrame:
 def comparisons(evaluation: Evaluation) -> pd.DataFrame:
     """Return the paired tests between models; students trained with several seeds are compared by their means too."""
     roles, margins = evaluation.roles, evaluation.settings.margins
-    (distilled, control), (distilled_turned, control_turned) = roles.repeats, roles.turned_repeats
+    (distilled, *_), (*_, control) = roles.repeats, roles.repeats  # one, if the control alone is trained
+    (distilled_turned, *_), (*_, control_turned) = roles.turned_repeats, roles.turned_repeats
     selected, best = roles.one("selected"), evaluation.best_of_grid.name
     pairs = [
         Pair(STUDENT, selected, roles.teacher),

@@ -1,4 +1,4 @@
-"""Names of models: architectures, keys of teachers and students, the grid of T and alpha, their tables."""
+"""Names of models: architectures, keys of teachers and students, their tables."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,6 @@ ARCHITECTURES = {  # of teachers: torchvision's name and the usual one
     "inception_v3": "Inception-v3",
 }
 
-GRID = ("T1_alpha0.5", "T1_alpha0.9", "T2_alpha0.5", "T2_alpha0.9")
 T = TypeVar("T")
 CONTROL = "T1_alpha0"  # a student trained without distillation
 FOLDS, VAL = Path("metrics/folds"), "val"  # tables of out-of-fold scores; the empty one, where val alone chooses
@@ -94,7 +93,7 @@ def parse_student(key: str) -> Student:
         or (student.seed or 0) >= 2**32
     ):
         raise ValueError(
-            f"student key {key!r}: wanted T<kd.temperature>_alpha<kd.alpha>, for example {GRID[0]!r}: "
+            f"student key {key!r}: wanted T<kd.temperature>_alpha<kd.alpha>, for example 'T1_alpha0.5': "
             "T above 0, alpha from 0 to 1, in their shortest spelling"
         )
     return student

@@ -1,11 +1,12 @@
 """Sections of params.yaml that stages of several folders read."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from stages.foundation.names import CONTROL, GRID, EachOnce, Teachers
+from stages.foundation.names import CONTROL, EachOnce, Teachers
 from stages.foundation.params import Part, Section, Seed
 
 DEMO = "demo"  # data.name of the archive that the pipeline draws
@@ -32,16 +33,32 @@ class Data(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
 
 
+Temperature = Annotated[int | float, _number("above 0, at most 100", lambda T: 0 < T <= 100)]
+Alpha = Annotated[int | float, _number("from 0 to 1", lambda alpha: 0 <= alpha <= 1)]
+
+
 class Selection(Part):
     """T and alpha of the student that is quantised, explained and reported."""
 
-    temperature: Annotated[int | float, _number("above 0, at most 100", lambda T: 0 < T <= 100)]
-    alpha: Annotated[int | float, _number("from 0 to 1", lambda alpha: 0 <= alpha <= 1)]
+    temperature: Temperature
+    alpha: Alpha
 
     @property
     def selected(self) -> str:
         """Return the selected student's key."""
         return f"T{self.temperature}_alpha{self.alpha}"
+
+
+class Grid(Section):
+    """The students of each temperature with each alpha: two of both, for which dvc.yaml has room, or one twice."""
+
+    temperatures: Annotated[list[Temperature], Field(min_length=2, max_length=2)]
+    alphas: Annotated[list[Alpha], Field(min_length=2, max_length=2)]
+
+    @property
+    def students(self) -> list[str]:
+        """Return their keys, each once."""
+        return list(dict.fromkeys(f"T{T}_alpha{alpha}" for T, alpha in product(self.temperatures, self.alphas)))
 
 
 class Distilling(Part):
@@ -68,6 +85,7 @@ class Kd(Selection, Distilling, Labelling, extra="forbid"):
     repeated: the key of a student that is trained with further seeds, as the control is; seeds: these.
     """
 
+    grid: Grid
     repeated: str
     seeds: Annotated[list[Seed], Field(min_length=1, max_length=100), EachOnce]
 
@@ -75,7 +93,7 @@ class Kd(Selection, Distilling, Labelling, extra="forbid"):
     def students(self) -> list[str]:
         """Return the keys of the students dvc.yaml trains: grid, control, selected, repeats of control and repeated."""
         repeats = [f"{key}_seed{seed}" for key in (CONTROL, self.repeated) for seed in self.seeds]
-        return list(dict.fromkeys([*GRID, CONTROL, self.selected, *repeats]))
+        return list(dict.fromkeys([*self.grid.students, CONTROL, self.selected, *repeats]))
 
 
 RELEASED = "released"  # among baselines.models

@@ -48,9 +48,8 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
     "consequences": (
         "Consequences",
         "decisions.csv",
-        "Sensitivity and specificity of the holdout's lesions at the operating point, a lesion being the mean of its "
-        "images, carried over to other shares of melanomas; net benefit per lesion at params.yaml's threshold "
-        "probability.",
+        "Sensitivity and specificity of the holdout's lesions (the mean of a lesion's images) at the operating point, "
+        "carried over to other shares of melanomas; net benefit per lesion at params.yaml's threshold probability.",
     ),
     "alterations": (
         "Altered images",
@@ -64,12 +63,7 @@ TIDY = {  # tables with the columns metric, value, low and high: title, file, no
         "stress.csv",
         "Means over alterations: all, DermaMNIST-C's, each family, by what training does alike, if it alters.",
     ),
-    "alterations compared": (
-        "Altered images, others compared",
-        "stress.csv",
-        "ROC-AUC on the holdout as DermaMNIST-C alters it, strengths 1 to 3, averaged; a difference's replicates are "
-        "paired.",
-    ),
+    "alterations compared": ("Altered images, compared", "stress.csv", "DermaMNIST-C's, strengths 1 to 3; paired."),
     "refusal": (
         "Unfamiliar pictures",
         "stress.csv",

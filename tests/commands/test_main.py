@@ -4,7 +4,7 @@ from importlib import import_module
 
 import pytest
 
-from stages.commands.main import COMMANDS, GROUPS, REMOVED, main, usage
+from stages.commands.main import ANYWHERE, COMMANDS, GROUPS, REMOVED, main, usage
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
@@ -45,6 +45,13 @@ def test_a_removed_command_says_in_a_line_what_to_use(name):
     assert name not in COMMANDS
     with pytest.raises(SystemExit, match=rf"^melanoma-kd: {name} is no command any more; use: .+$"):
         main([name])
+
+
+def test_what_needs_the_pipeline_says_so_outside_a_clone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in sorted(set(COMMANDS) - set(ANYWHERE)):
+        with pytest.raises(SystemExit, match=f"^melanoma-kd {name}: run it in a clone of the repository"):
+            main([name])
 
 
 def test_an_argument_too_many_is_a_sentence(capsys):

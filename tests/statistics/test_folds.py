@@ -19,7 +19,8 @@ from stages.foundation.settings import Kd, OperatingPoint
 from stages.statistics.folds import COLUMNS, Folds, read_folds
 from stages.statistics.ranking import thresholds_by, unit_weights
 
-KD = Kd(teachers=["resnet18"], label_turns=1, temperature=1, alpha=0.5, repeated="T1_alpha0.5", seeds=[43])
+GRID = {"temperatures": [1, 1], "alphas": [0.5, 0.5]}
+KD = Kd(teachers=["resnet18"], label_turns=1, temperature=1, alpha=0.5, grid=GRID, repeated="T1_alpha0.5", seeds=[43])
 
 
 def p_of(log_odds):

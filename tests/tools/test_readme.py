@@ -13,10 +13,10 @@ from stages.commands.main import COMMANDS
 from stages.commands.main import main as melanoma_kd
 from stages.foundation.names import ARCHITECTURES
 from stages.reporting.labels import label_of, labels_of
+from tools.clinic_table import clinic_table
 from tools.readme import EVERY_ARCHITECTURE, HAM10000, diagram, render, replace_part
 from tools.readme_parts import (
     architecture_table,
-    comparison_table,
     difference_table,
     fold_table,
     headline_figure,
@@ -223,21 +223,20 @@ def test_each_pair_stands_among_the_shown_or_the_others_by_its_verdicts(tables):
     assert not [line for line in others if "average precision" in line]
 
 
-def test_a_difference_that_is_shown_says_which_way_it_goes():
-    row = {
-        "model": "student ONNX int8 weights",
-        "reference": "student ONNX fp32",
-        "at": "all",
-        "low": -0.01,
-        "high": 0.03,
+def test_each_model_is_asked_about_every_clinic(at_root):
+    results = Results(HAM10000)
+    head, _, *lines = clinic_table(results).splitlines()
+    columns = head.strip("| ").split(" | ")[1:]
+    cells = {
+        row[0]: dict(zip(columns, row[1:], strict=True)) for row in (line.strip("| ").split(" | ") for line in lines)
     }
-    better = {"metric": "roc_auc", "difference": 0.01, "p_holm": 0.04, "verdict": "better"}
-    equal = {"metric": "log_loss", "difference": -0.01, "p_holm": 0.5, "verdict": "no difference shown"}
-    *_, line = comparison_table(pd.DataFrame([row | better, row | equal])).splitlines()
-    assert line == (
-        "| student ONNX int8 weights | student ONNX fp32 | - | +0.0100 (-0.0100 to +0.0300, p = 0.040): **better** | - "
-        "| -0.0100 (-0.0100 to +0.0300, p = 0.500) |"
-    )
+    int8 = results.models.query("model == @results.int8 and split == 'holdout' and metric == 'roc_auc'").set_index("at")
+    for place, column in (("all", "pooled"), ("within sources", "within sources")):
+        assert cells[results.int8][column].startswith(f"{float(int8.loc[place, 'value']):.3f} (")
+    unseen = pd.read_csv(HAM10000 / "left_out.csv").query("at == 'all' and metric == 'roc_auc' and changed == '-'")
+    control = unseen.set_index(["left_out", "model"])["value"]["rosendahl", "T1_alpha0"]
+    assert cells["student T=1 α=0"]["rosendahl, never seen"].startswith(f"{control:.3f} (")
+    assert cells["random forest"]["rosendahl, never seen"] == "-"
 
 
 def test_without_results_it_says_so(tmp_path):
@@ -271,4 +270,5 @@ def test_published_models_and_the_measured_speed_stand_beside_ours(tiny, tables)
     assert cells["| student, distilled"][2:] == ["3.0", "3.2"]
     assert cells["| the same, int8 weights: the released file"][2:] == ["4.0", "4.2"]
     assert "onnxruntime, AMD EPYC with AVX2" in headline_table(tables)
-    assert "| student ONNX int8 weights | published EfficientNet-B1 | " in comparison_table(tables.comparisons)
+    pairs = set(zip(tables.comparisons["model"], tables.comparisons["reference"], strict=True))
+    assert ("student ONNX int8 weights", "published EfficientNet-B1") in pairs

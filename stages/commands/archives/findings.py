@@ -6,8 +6,10 @@ from pathlib import Path
 from stages.commands.state import Finding
 from stages.foundation.files import read_table, write_csv, writing
 from stages.foundation.settings import Target
-from stages.foundation.splits import METADATA, OTHER, SOURCE, UNKNOWN
+from stages.foundation.splits import MELANOMA, METADATA, OTHER, SOURCE, UNKNOWN
 from stages.images.archive import find_images, read_metadata
+
+FEW = 20  # melanoma lesions in all
 
 
 def archive_findings(folder: Path, target: Target) -> Iterator[Finding]:
@@ -22,6 +24,10 @@ def archive_findings(folder: Path, target: Target) -> Iterator[Finding]:
         return
     if target == "dx" and (others := int((table["dx"] == OTHER).sum())):
         yield Finding(f"{folder / METADATA}: the dx of {others} images is {OTHER}", "dvc exp run -S target=melanoma")
+    melanomas = table.loc[table["dx"] == MELANOMA, "lesion_id"].nunique()
+    if melanomas < FEW:
+        what = f"{folder / METADATA}: {melanomas} lesions with a melanoma; a holdout of some of them can show nothing"
+        yield Finding(what, "test on all of them, by folds: melanoma-kd compare (docs/train.md)", fault=False)
     if (table[SOURCE] == UNKNOWN).all():
         what = f"{folder / METADATA}: no column {SOURCE}, so nothing can be compared within a clinic and camera"
         yield Finding(what, "melanoma-kd doctor --sources TABLE  # of Dataverse (docs/train.md)", fault=False)

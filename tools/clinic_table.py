@@ -1,0 +1,56 @@
+"""The table of docs/results.md that asks each model about every clinic, one it never saw, and altered images."""
+
+import pandas as pd
+
+from stages.evaluation.roles import CONTROL_MODEL
+from stages.reporting.labels import interval_text, label_of, labels_of, read_questions, read_table, teacher_of
+from stages.reporting.page import Table
+from tools.results import Results
+
+ALTERED, SILENCE = "altered, within sources", "melanomas missed in silence, altered"
+FIFTEEN = "DermaMNIST-C"  # alterations, averaged over their strengths 1 to 3
+
+
+def clinic_table(results: Results) -> str:
+    """Return ROC-AUC on the holdout by model: pooled, within sources, in each, in two never seen, and altered.
+
+    A model that was not asked has "-". Never seen: students and teachers of other trainings, that lacked the source.
+    """
+    columns: dict[str, dict[str, str]] = {}
+
+    def put(column: str, table: pd.DataFrame) -> None:
+        rows = table.to_dict("records")
+        cells = {row["model"]: interval_text(*(float(row[name]) for name in ("value", "low", "high"))) for row in rows}
+        columns.setdefault(column, {}).update(cells)
+
+    areas = results.models.query("split == 'holdout' and metric == 'roc_auc'")
+    put("pooled", areas[areas["at"] == "all"])
+    put("within sources", areas[areas["at"] == "within sources"])
+    groups = read_table(results.folder / "run/evaluation/subgroups.csv", results.index)
+    for source, table in groups.query("group == 'source' and metric == 'roc_auc'").groupby("level", sort=False):
+        put(f"{source} ({table['melanomas'].iloc[0]} melanomas)", table)
+    for source, table in never_seen(results).groupby("left_out", sort=False):
+        put(f"{source}, never seen", table)
+    answers = read_questions(results.folder / "run/evaluation/stress.csv", results.index)
+    own = answers["alterations averaged"].query("of == @FIFTEEN and strength == '1 to 3'").assign(model=results.int8)
+    put(ALTERED, own[own["metric"] == "roc_auc_within"])
+    put(SILENCE, own[own["metric"] == "missed_in_silence"])
+    if "alterations compared" in answers:  # with the control and the teachers
+        put(ALTERED, answers["alterations compared"].query("of == @FIFTEEN and metric == 'roc_auc_within'"))
+    rows = [[name, *(column.get(name, "-") for column in columns.values())] for name in asked(results)]
+    return Table(["model", *columns], rows).markdown()
+
+
+def never_seen(results: Results) -> pd.DataFrame:
+    """Return ROC-AUC in sources that other trainings left out, of the same models by name, as `compare` wrote it."""
+    table = pd.read_csv(results.folder / "left_out.csv").query("at == 'all' and metric == 'roc_auc' and changed == '-'")
+    labels = dict(zip(results.index["model"], results.index["label"], strict=True))
+    return table.assign(model=table["model"].map(lambda key: labels.get(f"student_{key}", labels.get(key))))
+
+
+def asked(results: Results) -> list[str]:
+    """Return the labels of the table's models: the teacher, student, control, int8, best baseline, the study's."""
+    index, areas = results.index, results.models.query("split == 'val' and metric == 'roc_auc' and at == 'all'")
+    best = areas[areas["model"].isin(labels_of(index, kind="baseline"))].sort_values("value")["model"].iloc[-1]
+    students = [label_of(index, role="selected"), label_of(index, model=CONTROL_MODEL), results.int8]
+    return [*dict.fromkeys([teacher_of(index), *students, best]), *results.published]
