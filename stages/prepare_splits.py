@@ -86,7 +86,8 @@ def split_groups(
         melanomas, lesions = labels[members].sum(), len(members)
         if min(melanomas, lesions - melanomas) < FEWEST_LESIONS:
             raise ValueError(
-                f"{name}: wanted {FEWEST_LESIONS} lesions of each class, found {melanomas} melanomas of {lesions}"
+                f"{name}: wanted {FEWEST_LESIONS} lesions of each class, found {melanomas} melanomas of {lesions}; "
+                "splits.val and splits.train say how many it gets"
             )
     return dict(zip(SPLITS, (set(train), set(val), set(holdout)), strict=True))
 

@@ -11,7 +11,7 @@ from stages.evaluation.roles import CONTROL_MODEL
 from stages.evaluation.scores import joined
 from stages.evaluation.subgroups import group_metrics
 from stages.foundation.splits import UNKNOWN
-from stages.pictures.alterations import ALTERATIONS, CASES, COMPARED, MEANS, MILD, STRENGTHS
+from stages.pictures.alterations import ALTERATIONS, CASES, COMPARED, EVERY, MEANS, MILD, STRENGTHS
 from stages.pictures.settings import DRAWN_LESION, UNALTERED
 from stages.pictures.skin import TONES
 from stages.statistics.intervals import Sample, bootstrap_weights, interval
@@ -114,7 +114,7 @@ def compared(evaluation: Evaluation, estimates: dict[Case, Metrics], answers: pd
             metrics[case] = _ranking(sample, values[name].to_numpy())
     student, rows = evaluation.roles.one("int8"), []
     for of, alterations in MEANS.items():
-        cases = [case for case in product(alterations, MILD) if case in COMPARED]
+        cases = [case for case in product(alterations, MILD) if case in COMPARED and of != EVERY]
         for metric in _ranking(sample, evaluation.holdout[student]) if cases else ():
             own = np.mean([estimates[case][metric] for case in cases], axis=0)
             found = {student: own}

@@ -22,6 +22,7 @@ from stages.evaluation.scores import (
 )
 from stages.evaluation.subgroups import subgroup_table
 from stages.evaluation.uses import consequence_rows, referral_rows, unlikely_rows
+from stages.foundation.settings import RELEASED
 from stages.statistics import decisions
 from stages.statistics.calibration import calibration_rows, ece_if_calibrated
 from stages.statistics.comparisons import Margins, Pair, comparison_table
@@ -69,7 +70,12 @@ def comparisons(evaluation: Evaluation) -> pd.DataFrame:
         Pair("four turns against one", distilled_turned, distilled),
         Pair(INT8, roles.one("int8"), roles.one("fp32")),
         *(Pair("cell against the best on val", model.name, best) for model in roles.grid),
-        *(Pair("student against baseline", selected, name) for name in roles.baselines),
+        *(Pair("student against baseline", selected, name) for name in roles.baselines if name != RELEASED),
+        *(
+            Pair("int8 against the released student", roles.one("int8"), name)
+            for name in roles.baselines
+            if name == RELEASED
+        ),
     ]
     if roles.names("ensemble"):
         pairs += [Pair("ensemble against its teachers", roles.teacher, name) for name in roles.names("distilling")]

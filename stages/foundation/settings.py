@@ -80,10 +80,7 @@ class Labelling(Part):
 
 
 class Kd(Selection, Distilling, Labelling, extra="forbid"):
-    """The whole section.
-
-    repeated: the key of a student that is trained with further seeds, as the control is; seeds: these.
-    """
+    """The whole section; repeated: the key of a student that is trained with further seeds, too, as the control is."""
 
     grid: Grid
     repeated: str

@@ -60,8 +60,9 @@ ALTERATIONS = {
 CASES = [(UNALTERED, 0), *product(ALTERATIONS, STRENGTHS)]  # alteration and strength
 COMPARED = {(name, strength) for name, each in ALTERATIONS.items() if each.named for strength in MILD}  # of all models
 FAMILIES = list(dict.fromkeys(each.family for each in ALTERATIONS.values()))
+EVERY = "all"
 MEANS = {  # what is averaged over, of the alterations
-    "all": list(ALTERATIONS),
+    EVERY: list(ALTERATIONS),
     "DermaMNIST-C": [name for name, each in ALTERATIONS.items() if each.named],
     **{f"like {like}": [name for name, each in ALTERATIONS.items() if each.like == like] for like in LIKE},
     **{family: [name for name, each in ALTERATIONS.items() if each.family == family] for family in FAMILIES},

@@ -21,6 +21,12 @@ ANSWERS = {  # question -> families of comparisons.csv (the first that has rows)
     ),
     "Did int8 cost anything?": (("int8 against fp32",), ("no, better", "no loss shown", "yes, worse")),
 }
+# Where `baselines.models` asks the released student, too, its card is the first: a clinic that adapts it wants to know.
+RELEASED = (
+    "Is it better than the released student?",
+    ("int8 against the released student",),
+    ("yes, better", "not shown", "no, worse"),
+)
 VERDICTS = ("better", "no difference shown", "worse")  # of a paired test
 DIFFERENT = ("better", "worse")  # p < .05
 VISIBLE = 0.0005  # what three decimals show: a smaller loss in another metric stands in the card's numbers alone
@@ -41,13 +47,16 @@ class Verdict:
 def verdicts(
     comparisons: pd.DataFrame, models: pd.DataFrame, subgroups: pd.DataFrame, index: pd.DataFrame, sensitivity: float
 ) -> list[Verdict]:
-    """Return the five cards.
+    """Return the five cards, and before them that of the released student, where it was asked.
 
     comparisons, models, subgroups: the evaluation's tables; sensitivity: wanted, chosen on val.
     """
     int8 = label_of(index, role="int8")
     sources = subgroups[(subgroups["model"] == int8) & (subgroups["group"] == "source")]
+    question, families, answers = RELEASED
+    released = _pair(comparisons, families)
     return [
+        *([] if released.empty else [_compared(question, released, answers)]),
         *(
             _compared(question, _pair(comparisons, families), answers)
             for question, (families, answers) in ANSWERS.items()

@@ -51,6 +51,13 @@ def test_a_difference_that_is_shown_is_said(verdict, expected):
     assert answers(comparisons(roc_auc={"verdict": verdict}))[:3] == expected
 
 
+def test_where_the_released_student_was_asked_its_card_comes_first():
+    row = comparisons().iloc[:2].assign(family="int8 against the released student", verdict="better")
+    table = pd.concat([comparisons(), row])
+    assert answers(table)[:2] == ["yes, better", "no loss shown"]
+    assert len(answers(table)) == len(answers(comparisons())) + 1
+
+
 def test_a_loss_elsewhere_is_never_hidden_behind_roc_auc():
     cards = verdicts(comparisons(specificity={"verdict": "worse"}), models(0.94, 0.9, 0.98), SUBGROUPS, INDEX, 0.95)
     assert cards[2].answer == "no loss shown, but worse in specificity at the operating point"
