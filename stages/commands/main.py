@@ -5,9 +5,9 @@ melanoma-kd COMMAND [--help]
 
 import sys
 from importlib import import_module
-from pathlib import Path
 
 from stages.foundation import command
+from stages.foundation.params import PARAMS
 
 GROUPS = {  # title -> command -> its module in this folder, what it does
     "use a student": {
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"melanoma-kd: {name} is no command any more; use: {REMOVED[name]}")
     elif name not in COMMANDS:
         sys.exit(f"melanoma-kd: no command {name!r}\n{usage()}")
-    elif name not in ANYWHERE and not {"-h", "--help"} & set(rest) and not Path("dvc.yaml").is_file():
+    elif name not in ANYWHERE and not {"-h", "--help"} & set(rest) and not PARAMS.is_file():
         sys.exit(f"melanoma-kd {name}: run it in a clone of the repository; a package alone can predict and validate")
     else:
         command.call(import_module(f"stages.commands.{COMMANDS[name]}"), rest, prog=f"melanoma-kd {name}")
