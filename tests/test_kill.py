@@ -14,8 +14,11 @@ import sys
 
 import psutil
 import pytest
+import yaml
 from conftest import copy_project
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from projects import Project, results
+from voluptuous import Invalid
 
 pytestmark = pytest.mark.slow
 
@@ -64,12 +67,16 @@ def kill_at(folder, seconds, target):
 
 
 def mend(folder):
-    """Do what `melanoma-kd doctor` says when dvc was killed as it wrote its file of locks: the next would not start."""
+    """Do what `melanoma-kd doctor` says when dvc was killed as it wrote a file of its own: the next would not start."""
     locks = folder / ".dvc/tmp/rwlock"
     try:
         json.loads(locks.read_text() if locks.is_file() else "{}")
     except ValueError:
         locks.unlink()
+    try:
+        COMPILED_LOCKFILE_SCHEMA(yaml.safe_load((folder / "dvc.lock").read_text()))
+    except (yaml.YAMLError, Invalid):
+        subprocess.run(["git", "checkout", "-q", "HEAD", "--", "dvc.lock"], cwd=folder, check=True)
 
 
 def test_killed_at_random_moments_it_ends_in_the_bytes_of_an_uninterrupted_run(tmp_path, finished):

@@ -38,8 +38,11 @@ def lock(_: object) -> Iterator[Finding]:
         yield Finding(what, f"git checkout HEAD -- {LOCK}")
         return
     defined = set(command.dvc("stage", "list", "--name-only").stdout.split())
-    faults = lock_faults(command.dvc("repro", "--dry", "--allow-missing"), locked, defined)
-    if faults:
+    dry_run = command.dvc("repro", "--dry", "--allow-missing")
+    faults = lock_faults(dry_run, locked, defined)
+    if "validation failed" in dry_run.stdout + dry_run.stderr:  # whole YAML, but a stage is not
+        yield Finding(f"{LOCK} is half-written, and dvc repro refuses it", f"git checkout HEAD -- {LOCK}")
+    elif faults:
         shown = "; ".join(faults[:3])
         yield Finding(f"{LOCK}: {len(faults)} stages to run or forgotten: {shown}", "dvc repro")
 

@@ -148,13 +148,20 @@ def test_a_lock_that_is_not_this_codes(project, missing):
 
 
 @pytest.mark.parametrize(
-    "left", ["", "schema: '2.0'\n", "schema: '2.0'\nstages:\n  report:\n    cmd: 'pyth", "schema: '2.0'\nsta"]
+    "left",
+    [
+        "",
+        "schema: '2.0'\n",
+        "schema: '2.0'\nstages:\n  report:\n    cmd: 'pyth",
+        "schema: '2.0'\nsta",
+        "schema: '2.0'\nstages:\n  report:\n    deps:\n",
+    ],
 )
 def test_a_lock_that_dvc_was_killed_in_writing(repository, left):
     project = repository
     (project / "dvc.lock").write_text(left)
     ((what, remedy),) = faults(doctor.lock, project)
-    assert what.startswith("dvc.lock: ")
+    assert what.startswith("dvc.lock")
     assert remedy == "git checkout HEAD -- dvc.lock"
 
 
