@@ -72,23 +72,25 @@ def altered_tables(
 
 
 def open_compared(params: Params, models: Path, pack: Pack) -> dict[str, Ask]:
-    """Return those that stress.compared names."""
-    classes, melanoma = classes_of(params.target), classes_of(params.target).index(MELANOMA)
+    """Return those that stress.compared names; of several networks the mean log odds answer."""
+    classes, device = classes_of(params.target), Device(torch.device("cpu"), mixed=False)
     torch.set_num_threads(params.compute.threads)
-
-    def load(path: str, architecture: str) -> Classifier:
-        return load_weights(models / f"{path}.safetensors", architecture=architecture, classes=classes)
+    architectures = {  # of each: its weights, without their ending, and what they are of
+        "control": {f"students/{CONTROL}": STUDENT},
+        "teachers": {f"teachers/{key}": parse_teacher(key).architecture for key in params.kd.teachers},
+    }
 
     def ask(networks: list[Classifier], pixels: np.ndarray) -> np.ndarray:
-        altered, rows, device = replace(pack, pixels=pixels), np.arange(len(pixels)), Device(torch.device("cpu"), False)
+        altered, rows = replace(pack, pixels=pixels), np.arange(len(pixels))
         logits = [score_images(network, altered, rows, device) for network in networks]
-        return mean_probability([class_probability(values, melanoma) for values in logits])
+        return mean_probability([class_probability(values, classes.index(MELANOMA)) for values in logits])
 
-    networks = {
-        "control": lambda: [load(f"students/{CONTROL}", STUDENT)],
-        "teachers": lambda: [load(f"teachers/{key}", parse_teacher(key).architecture) for key in params.kd.teachers],
-    }
-    return {name: functools.partial(ask, networks[name]()) for name in params.stress.compared}
+    asked: dict[str, Ask] = {}
+    for name in params.stress.compared:
+        weights = {models / f"{path}.safetensors": of for path, of in architectures[name].items()}
+        networks = [load_weights(path, architecture=of, classes=classes) for path, of in weights.items()]
+        asked[name] = functools.partial(ask, networks)
+    return asked
 
 
 def picture_table(student: Deployed, size: int, seed: int) -> pd.DataFrame:

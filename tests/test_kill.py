@@ -14,11 +14,11 @@ import sys
 
 import psutil
 import pytest
-import yaml
 from conftest import copy_project
-from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from dvc.dvcfile import Lockfile
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from projects import Project, results
-from voluptuous import Invalid
 
 pytestmark = pytest.mark.slow
 
@@ -75,11 +75,11 @@ def mend(folder):
         locks.unlink()
     lock = folder / "dvc.lock"
     try:
-        COMPILED_LOCKFILE_SCHEMA(
-            yaml.safe_load(lock.read_text()) if lock.is_file() else {"schema": "2.0", "stages": {}}
-        )
-    except (yaml.YAMLError, Invalid):
-        lock.unlink()  # this project's HEAD has none; what has run comes from the run cache
+        if lock.is_file():
+            with Repo(folder) as repo:
+                Lockfile(repo, str(lock)).load()
+    except DvcException:
+        lock.unlink()  # the project began without one; what has run comes from the run cache
 
 
 def test_killed_at_random_moments_it_ends_in_the_bytes_of_an_uninterrupted_run(tmp_path, finished):

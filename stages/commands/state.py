@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dvc.dvcfile import Lockfile
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
 from stages.foundation import command
-from stages.foundation.params import read_yaml
 
 LOCK = Path("dvc.lock")
 MODELS = (
@@ -32,17 +35,14 @@ def lock(_: object) -> Iterator[Finding]:
         yield Finding(f"{LOCK}: no such file", "dvc repro")
         return
     try:
-        locked = set(read_yaml(LOCK)["stages"])
-    except (ValueError, KeyError) as error:  # DVC writes it in place, and may have been killed
-        what = str(error).splitlines()[0] if isinstance(error, ValueError) else f"{LOCK}: wanted stages, found none"
-        yield Finding(what, f"git checkout HEAD -- {LOCK}")
+        with Repo() as repo:
+            locked = set(Lockfile(repo, str(LOCK)).load()["stages"])
+    except (DvcException, KeyError):  # DVC writes it in place, and may have been killed
+        yield Finding(f"{LOCK} is half-written, as by a dvc that was killed", f"git checkout HEAD -- {LOCK}")
         return
     defined = set(command.dvc("stage", "list", "--name-only").stdout.split())
-    dry_run = command.dvc("repro", "--dry", "--allow-missing")
-    faults = lock_faults(dry_run, locked, defined)
-    if "validation failed" in dry_run.stdout + dry_run.stderr:  # whole YAML, but a stage is not
-        yield Finding(f"{LOCK} is half-written, and dvc repro refuses it", f"git checkout HEAD -- {LOCK}")
-    elif faults:
+    faults = lock_faults(command.dvc("repro", "--dry", "--allow-missing"), locked, defined)
+    if faults:
         shown = "; ".join(faults[:3])
         yield Finding(f"{LOCK}: {len(faults)} stages to run or forgotten: {shown}", "dvc repro")
 

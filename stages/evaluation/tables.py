@@ -58,23 +58,22 @@ def models(evaluation: Evaluation) -> pd.DataFrame:
 def comparisons(evaluation: Evaluation) -> pd.DataFrame:
     """Return the paired tests between models; students trained with several seeds are compared by their means too."""
     roles, margins = evaluation.roles, evaluation.settings.margins
-    (distilled, *_), (*_, control) = roles.repeats, roles.repeats  # one, if the control alone is trained
-    (distilled_turned, *_), (*_, control_turned) = roles.turned_repeats, roles.turned_repeats
+    means, turned = list(roles.repeats), list(roles.turned_repeats)  # the control's is last, and may be the only one
     selected, best = roles.one("selected"), evaluation.best_of_grid.name
     pairs = [
         Pair(STUDENT, selected, roles.teacher),
-        Pair(STUDENTS, distilled, roles.teacher),
+        Pair(STUDENTS, means[0], roles.teacher),
         Pair("distillation against control", selected, CONTROL_MODEL),
-        Pair("distillation against control, all seeds", distilled, control),
-        Pair("distillation against control, all seeds, four turns", distilled_turned, control_turned),
-        Pair("four turns against one", distilled_turned, distilled),
+        Pair("distillation against control, all seeds", means[0], means[-1]),
+        Pair("distillation against control, all seeds, four turns", turned[0], turned[-1]),
+        Pair("four turns against one", turned[0], means[0]),
         Pair(INT8, roles.one("int8"), roles.one("fp32")),
         *(Pair("cell against the best on val", model.name, best) for model in roles.grid),
-        *(Pair("student against baseline", selected, name) for name in roles.baselines if name != RELEASED),
         *(
             Pair("int8 against the released student", roles.one("int8"), name)
-            for name in roles.baselines
             if name == RELEASED
+            else Pair("student against baseline", selected, name)
+            for name in roles.baselines
         ),
     ]
     if roles.names("ensemble"):

@@ -143,7 +143,14 @@ def _row_faults(row: list[str], header: list[str]) -> list[str]:
 def _table_faults(table: pd.DataFrame) -> list[str]:
     repeated = table["image_id"][table["image_id"].duplicated()].unique()
     faults = [f"image_id {name}: more than one row" for name in repeated]
-    for lesion, diagnoses in table.groupby("lesion_id")["dx"].unique().items():
-        if len(diagnoses) > 1:
-            faults.append(f"lesion_id {lesion}: more than one diagnosis, {', '.join(sorted(diagnoses))}")
-    return faults
+    return [*faults, *disputed_lesions(table).values()]
+
+
+def disputed_lesions(table: pd.DataFrame) -> dict[str, str]:
+    """Return lesion_id -> what is wrong with it, of lesions with more than one diagnosis."""
+    diagnoses = {str(lesion): sorted(dx) for lesion, dx in table.groupby("lesion_id")["dx"].unique().items()}
+    return {
+        lesion: f"lesion_id {lesion}: more than one diagnosis, {', '.join(dx)}"
+        for lesion, dx in diagnoses.items()
+        if len(dx) > 1
+    }

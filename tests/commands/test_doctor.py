@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import pytest
 from conftest import ROOT, write_params
+from layouts import ham10000
 
 from stages.commands import doctor
 from stages.commands.main import main as melanoma_kd
@@ -82,6 +83,13 @@ def test_an_archive_that_is_missing(project):
     assert "HAM10000_metadata.csv: no such file" in what
     where = "put or link an archive at data/raw/ham10000 (docs/train.md)"
     assert remedy == f"melanoma-kd import SOURCE ham10000, or {where}"
+
+
+def test_an_archive_with_too_few_melanomas_for_a_holdout(project):
+    ham10000(project / "data/raw/few")
+    ((what, remedy),) = faults(doctor.archive, project, data={"name": "few"})
+    assert what.endswith("Of fewer than 20 melanomas a holdout has too few to show anything by them.")
+    assert remedy.startswith("melanoma-kd compare ")
 
 
 def test_start_weights_that_are_others(project):

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stages.commands.archives.findings import FEW, FEWEST
 from stages.commands.archives.images import (
     SHOWN,
     Images,
@@ -39,12 +40,11 @@ from stages.foundation.files import PARTIAL, sha256_file, write_csv, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO
 from stages.foundation.splits import MELANOMA, METADATA, PATIENT, SOURCE
-from stages.images.archive import ALIKE, SUFFIXES, raise_all
+from stages.images.archive import ALIKE, SUFFIXES, disputed_lesions, raise_all
 from stages.images.decoding import load_rgb
 from stages.images.settings import ImageLimits, Limits
 
 RAW, IMAGES = Path("data/raw"), "images"
-FEW = 20  # lesions with a melanoma, below which little can be shown by a holdout of them
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,7 @@ def summary(table: pd.DataFrame) -> str:
         + (f"{patients} patients" if patients else "patients that are not named"),
         *(f"  {name}: {rows['dx'].value_counts().sort_index().to_dict()}" for name, rows in table.groupby(SOURCE)),
     ]
-    if melanomas < FEW:
-        lines.append(f"Of fewer than {FEW} melanomas a holdout has too few to show anything by them.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([FEW] if melanomas < FEWEST else [])])
 
 
 def read_source(options: argparse.Namespace, limits: Limits, before: Images) -> tuple[Images, np.ndarray]:
@@ -98,15 +96,6 @@ def read_source(options: argparse.Namespace, limits: Limits, before: Images) -> 
     if faults and not options.leave_out_faults:
         raise_all(f"{options.source}: nothing was written; mend these, or leave them out by --leave-out-faults", faults)
     return named(images.at(good), before), small[[*range(there), *(there + i for i in good)]]
-
-
-def disputed_lesions(table: pd.DataFrame) -> dict[str, str]:
-    """Return lesion_id -> what is wrong with it, of lesions with more than one diagnosis."""
-    diagnoses = table.groupby("lesion_id")["dx"].unique()
-    several = diagnoses[diagnoses.map(len) > 1]
-    return {
-        str(name): f"lesion_id {name}: more than one diagnosis, {', '.join(sorted(dx))}" for name, dx in several.items()
-    }
 
 
 def working(name: str) -> Path:
