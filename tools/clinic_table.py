@@ -7,43 +7,57 @@ from stages.reporting.labels import interval_text, label_of, labels_of, read_que
 from stages.reporting.page import Table
 from tools.results import Results
 
+POOLED, WITHIN, NEVER_SEEN = "pooled", "within sources", ", never seen"  # columns; the last ends a source's
 ALTERED, SILENCE = "altered, within sources", "melanomas missed in silence, altered"
 FIFTEEN = "DermaMNIST-C"  # alterations, averaged over their strengths 1 to 3
 
 
-def clinic_table(results: Results) -> str:
-    """Return ROC-AUC on the holdout by model: pooled, within sources, in each, in two never seen, and altered.
+def areas_by_question(results: Results) -> dict[str, dict[str, tuple[float, float, float]]]:
+    """Return column -> model -> value and interval: pooled, within sources, in each, in two never seen, and altered.
 
-    A model that was not asked has "-". Never seen: students and teachers of other trainings, that lacked the source.
+    All are ROC-AUC on the holdout but SILENCE, a share. A model that was not asked is not there. Never seen: students
+    and teachers of other trainings, that lacked the source.
     """
-    columns: dict[str, dict[str, str]] = {}
+    columns: dict[str, dict[str, tuple[float, float, float]]] = {}
 
     def put(column: str, table: pd.DataFrame) -> None:
         rows = table.to_dict("records")
-        cells = {row["model"]: interval_text(*(float(row[name]) for name in ("value", "low", "high"))) for row in rows}
+        cells = {str(row["model"]): (float(row["value"]), float(row["low"]), float(row["high"])) for row in rows}
         columns.setdefault(column, {}).update(cells)
 
     areas = results.models.query("split == 'holdout' and metric == 'roc_auc'")
-    put("pooled", areas[areas["at"] == "all"])
-    put("within sources", areas[areas["at"] == "within sources"])
+    put(POOLED, areas[areas["at"] == "all"])
+    put(WITHIN, areas[areas["at"] == "within sources"])
     groups = read_table(results.folder / "run/evaluation/subgroups.csv", results.index)
     for source, table in groups.query("group == 'source' and metric == 'roc_auc'").groupby("level", sort=False):
         put(f"{source} ({table['melanomas'].iloc[0]} melanomas)", table)
     for source, table in never_seen(results).groupby("left_out", sort=False):
-        put(f"{source}, never seen", table)
+        put(f"{source}{NEVER_SEEN}", table)
     answers = read_questions(results.folder / "run/evaluation/stress.csv", results.index)
     own = answers["alterations averaged"].query("of == @FIFTEEN and strength == '1 to 3'").assign(model=results.int8)
     put(ALTERED, own[own["metric"] == "roc_auc_within"])
     put(SILENCE, own[own["metric"] == "missed_in_silence"])
     if "alterations compared" in answers:  # with the control and the teachers
         put(ALTERED, answers["alterations compared"].query("of == @FIFTEEN and metric == 'roc_auc_within'"))
-    rows = [[name, *(column.get(name, "-") for column in columns.values())] for name in asked(results)]
+    return columns
+
+
+def clinic_table(results: Results) -> str:
+    """Return `areas_by_question` as a table, a row a model, "-" where one was not asked."""
+    columns = areas_by_question(results)
+    rows = [
+        [name, *(interval_text(*column[name]) if name in column else "-" for column in columns.values())]
+        for name in asked(results)
+    ]
     return Table(["model", *columns], rows).markdown()
 
 
 def never_seen(results: Results) -> pd.DataFrame:
-    """Return ROC-AUC in sources that other trainings left out, of the same models by name, as `compare` wrote it."""
-    table = pd.read_csv(results.folder / "left_out.csv").query("at == 'all' and metric == 'roc_auc' and changed == '-'")
+    """Return ROC-AUC in sources that other trainings left out, by label; no rows without `compare`'s table."""
+    path = results.folder / "left_out.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=["left_out", "model", "value", "low", "high"])
+    table = pd.read_csv(path).query("at == 'all' and metric == 'roc_auc' and changed == '-'")
     labels = dict(zip(results.index["model"], results.index["label"], strict=True))
     return table.assign(model=table["model"].map(lambda key: labels.get(f"student_{key}", labels.get(key))))
 

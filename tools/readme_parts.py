@@ -1,21 +1,35 @@
 """The parts of README.md and docs/ that are drawn from a finished run's tables, in Markdown."""
 
-import json
 from collections import Counter
 from pathlib import Path
+from statistics import mean
 
 import pandas as pd
 
 from stages.foundation.names import ARCHITECTURES, CONTROL, parse_student, parse_teacher
 from stages.foundation.params import PARAMS, read_yaml
 from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, on_white
-from stages.reporting.labels import difference_text, label_of, labels_of, metric_name, metric_text, teacher_of
-from stages.reporting.page import Columns, Table, metric_rows
+from stages.reporting.labels import (
+    difference_text,
+    interval_text,
+    label_of,
+    labels_of,
+    metric_name,
+    metric_text,
+    teacher_of,
+)
+from stages.reporting.page import Columns, Table
 from stages.reporting.report_tables import HEADLINE_HEADS
 from stages.reporting.verdicts import DIFFERENT, claim_text
+from tools.clinic_table import ALTERED, NEVER_SEEN, POOLED, WITHIN, areas_by_question
 from tools.results import Results
 
-PLACES = {"within sources": "ROC-AUC within one source", "all": "over all images"}  # README's first table
+PLACES = {  # README's first table: columns of areas_by_question
+    WITHIN: "ROC-AUC within one source",
+    POOLED: "over all images",
+    NEVER_SEEN: "clinics never seen",
+    ALTERED: "altered images",
+}
 ALONE = "the source alone, no image"
 LISTED = [  # the metrics of "shown" and "not shown"
     ("within sources", "roc_auc"),
@@ -38,17 +52,20 @@ def principal(results: Results) -> dict[str, str]:
 
 
 def headline_table(results: Results) -> str:
-    """Return README's table: ROC-AUC within and over sources, size and time in one runtime, and the machine."""
-    sizes, names = results.onnx(), principal(results) | dict.fromkeys(labels_of(results.index, kind="source"), ALONE)
-    found = metric_rows(results.models, names, {name: (at, "roc_auc") for at, name in PLACES.items()})
-    rows = [[names[label], *cells, *sizes.get(label, ["-", "-"])] for label, *cells in found]
-    table = Table(["model", *PLACES.values(), "MB", "ms"], rows).markdown()
-    path = results.folder / "machine.json"
-    if not path.is_file():
-        return table
-    machine = json.loads(path.read_text(encoding="utf-8"))
-    where = f"{machine['processor']} with {machine['instruction_set']}"
-    return f"{table}\n\nms: one image, one thread, onnxruntime, {where}."
+    """Return README's table: ROC-AUC within sources, over all, in clinics never seen (their mean), on altered images.
+
+    The first alone has its interval; docs/results.md has the others'. A model that was not asked has "-".
+    """
+    columns = areas_by_question(results)
+    unseen = [column for name, column in columns.items() if name.endswith(NEVER_SEEN)]
+    everywhere = set.intersection(*map(set, unseen)) if unseen else set[str]()
+    columns[NEVER_SEEN] = {name: 3 * (mean(column[name][0] for column in unseen),) for name in everywhere}
+    rows = []
+    for label, name in (principal(results) | dict.fromkeys(labels_of(results.index, kind="source"), ALONE)).items():
+        primary, *others = (columns.get(column, {}).get(label) for column in PLACES)
+        first = interval_text(*primary) if primary else "-"
+        rows.append([name, first, *(f"{cell[0]:.3f}" if cell else "-" for cell in others)])
+    return Table(["model", *PLACES.values()], rows).markdown()
 
 
 def headline_figure(results: Results) -> str:

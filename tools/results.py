@@ -1,7 +1,6 @@
 """The tables of a finished run that README.md and docs/ show, read once."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -45,40 +44,25 @@ class Results:
         evaluated = set(self.models["model"])
         return metric_rows(self.models, [name for name in names if name in evaluated], columns)
 
-    def onnx(self) -> dict[str, list[str]]:
-        """Return megabytes and milliseconds (p50, one thread) of ONNX files by model; of several teachers the sums."""
-        selected = label_of(self.index, role="selected")
-        cells: dict[str, Any] = {}
-        teachers = self._teachers("onnx fp32")[["megabytes", "ms_p50_1_thread"]]
-        if len(teachers):
-            cells[teacher_of(self.index)] = teachers.sum()
-        for row in self.deployment().to_dict("records"):
-            if row["model"] == selected and row["runtime"] in ("onnx fp32", "onnx int8"):
-                cells[selected if row["runtime"] == "onnx fp32" else self.int8] = row
-        return {name: [f"{row['megabytes']:.1f}", f"{row['ms_p50_1_thread']:.1f}"] for name, row in cells.items()}
-
     def speed(self) -> dict[str, list[str]]:
         """Return megabytes and milliseconds, p50 with p95, of each model that `benchmark` timed.
 
         Of several teachers' mean their sums, without p95, which has none.
         """
         selected = label_of(self.index, role="selected")
-        cells, teachers = {}, self._teachers("pytorch")
+        timed = self.deployment()
+        distilling = timed["model"].isin(labels_of(self.index, role="distilling"))
+        cells, teachers = {}, timed[distilling & (timed["runtime"] == "pytorch")]
         if len(teachers):
             sums = teachers[["megabytes", "ms_p50_1_thread"]].sum()
             cells[teacher_of(self.index)] = [f"{sums['megabytes']:.2f}", f"{sums['ms_p50_1_thread']:.1f}"]
-        for row in self.deployment().to_dict("records"):
+        for row in timed.to_dict("records"):
             role = RUNTIMES.get(row["runtime"])
             if role and (role == "teacher" or row["model"] == selected):
                 name = row["model"] if role == "teacher" else label_of(self.index, role=role)
                 milliseconds = f"{row['ms_p50_1_thread']:.1f} ({row['ms_p95_1_thread']:.1f})"
                 cells[name] = [f"{row['megabytes']:.2f}", milliseconds]
         return cells
-
-    def _teachers(self, runtime: str) -> pd.DataFrame:
-        """Return the timings of the teachers that the student learned from."""
-        timed = self.deployment()
-        return timed[(timed["runtime"] == runtime) & timed["model"].isin(labels_of(self.index, role="distilling"))]
 
     def deployment(self) -> pd.DataFrame:
         """Return deployment.csv, empty where `benchmark` did not run."""

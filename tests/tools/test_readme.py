@@ -187,7 +187,7 @@ def test_results_are_the_tables_with_intervals(tables, finished):
     assert model_table(tables).count("| student T=1 α=0.5 |") == 1
     auc = metrics.loc[("student_int8", "holdout", "all", "roc_auc")]
     (line,) = [line for line in headline_table(tables).splitlines() if "the released file" in line]
-    assert f"| {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f}) |" in line
+    assert f"| - | {auc['value']:.3f} | - |" in line  # without sources or clinics
     figure = headline_figure(tables)
     for name in ("teacher", "student, distilled", "the released file", "control: the student without a teacher"):
         assert name in figure
@@ -250,7 +250,6 @@ def test_a_part_without_its_markers_is_named():
 
 
 def test_published_models_and_the_measured_speed_stand_beside_ours(tiny, tables):
-    """In one runtime: what stands beside the others in milliseconds was run by what ran them."""
     folder = tiny / "metrics/demo"
     predictions = pd.read_csv(folder / "evaluation/predictions.csv").query("split == 'holdout'")
     (tiny / "metrics/published").mkdir()
@@ -262,13 +261,11 @@ def test_published_models_and_the_measured_speed_stand_beside_ours(tiny, tables)
     rows = [f"{row},{number}.04,{number}.21,9.9" for number, row in enumerate([*timed, f"{SELECTED},onnx int8"])]
     head = "model,runtime,megabytes,ms_p50_1_thread,ms_p95_1_thread"
     (folder / "deployment.csv").write_text("\n".join([head, *rows]))
-    shutil.copy(ROOT / "metrics/ham10000/machine.json", folder)
     tables = Results(folder, PUBLISHED)
     cells = {line.split(" | ")[0]: line.strip(" |").split(" | ")[1:] for line in headline_table(tables).splitlines()}
     assert cells["| student of the original study"] == [*cells["| teacher"][:2], "-", "-"]
-    assert cells["| teacher"][2:] == ["1.0", "1.2"]
-    assert cells["| student, distilled"][2:] == ["3.0", "3.2"]
-    assert cells["| the same, int8 weights: the released file"][2:] == ["4.0", "4.2"]
-    assert "onnxruntime, AMD EPYC with AVX2" in headline_table(tables)
+    speed = tables.speed()
+    assert speed[label_of(tables.index, role="fp32")] == ["3.04", "3.2 (9.9)"]
+    assert speed[tables.int8] == ["4.04", "4.2 (9.9)"]
     pairs = set(zip(tables.comparisons["model"], tables.comparisons["reference"], strict=True))
     assert ("student ONNX int8 weights", "published EfficientNet-B1") in pairs
