@@ -8,8 +8,8 @@ OVERRIDES ?= ham10000.overrides
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help repro reproduce test test-all install lint format clean readme pictures page-audit benchmark \
-	benchmark-training keep-run train
+.PHONY: help repro reproduce test test-all install lint format clean readme pictures page-audit benchmark keep-run \
+	train cross-validate
 
 repro: $(INSTALLED)  ## an environment with pinned versions, then the whole pipeline on params.yaml's data
 	dvc repro
@@ -61,11 +61,15 @@ page-audit: $(INSTALLED)  ## Lighthouse's scores of the page, at least those of 
 benchmark: $(INSTALLED)  ## size, memory and speed of every model on this machine: close everything else first
 	python -m tools.benchmark
 
-benchmark-training: $(INSTALLED)  ## how near a training comes to its bare step: close everything else first
-	python -m tools.training
-
 keep-run: $(INSTALLED)  ## a finished run's tables, lock, parameters and seconds, into metrics/<name>/run
 	python -m tools.keep_run
 
+SET = $$(sed -e '/^\#/d' -e 's/^/-S /' $(OVERRIDES)) $(if $(DATA),-S data.name=$(DATA))
 train: $(INSTALLED)  ## HAM10000, or by OVERRIDES=<file> DATA=<name> another archive; the values stay in params.yaml
-	dvc exp run $$(sed -e '/^#/d' -e 's/^/-S /' $(OVERRIDES)) $(if $(DATA),-S data.name=$(DATA))
+	dvc exp run $(SET)
+
+FEW = -S splits.folds=3 -S splits.train=0.62 -S splits.val=0.32
+cross-validate: $(INSTALLED)  ## DATA=<name> of few melanomas: the students of OVERRIDES=<file> over three folds, params.yaml as it was
+	for fold in 0 1 2; do dvc exp run --temp --copy-paths data/raw/$(DATA) $(SET) $(FEW) -S splits.fold=$$fold \
+		distill@T1_alpha0 repeat_student baselines || exit 1; done
+	melanoma-kd compare

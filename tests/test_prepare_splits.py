@@ -1,11 +1,13 @@
 """Splits by lesion: disjoint, stratified, the study's on HAM10000; rows 31 and 32 of the fault list."""
 
 import json
+import re
 import shutil
 
 import pandas as pd
 import pytest
-from conftest import SHARED, write_params
+import yaml
+from conftest import ROOT, SHARED, write_params
 
 from stages import prepare_splits, synthesize_demo
 from stages.foundation.settings import Splits
@@ -55,6 +57,22 @@ def test_the_folds_are_the_holdouts_of_runs_that_compare_procedures():
         holdouts.append(members["holdout"])
     assert set().union(*holdouts) == study["train"] | study["val"]  # each lesion once, the study's holdout never
     assert sum(map(len, holdouts)) == len(study["train"] | study["val"])
+
+
+@pytest.mark.parametrize(("melanomas", "others"), [(11, 89), (9, 16), (19, 400)])
+def test_three_folds_of_few_melanomas_test_on_nine_lesions_of_ten(melanomas, others):
+    """With the shares that `make cross-validate` sets."""
+    line = re.search(r"^FEW = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    shares = {key: yaml.safe_load(value) for key, value in re.findall(r"-S splits\.(\w+)=(\S+)", line)}
+    groups, melanoma = lesions(melanomas, others)
+    tested = []
+    for fold in range(shares["folds"]):
+        splits = Splits(**{**STUDY.model_dump(), **shares, "fold": fold})
+        members = split_groups(groups, melanoma, splits)
+        train = melanoma.groupby(groups).max().loc[sorted(members["train"])]
+        draw_folds(train, splits.folds, splits.seed)  # which prepare_splits draws, too
+        tested += members["holdout"]
+    assert len(tested) == len(set(tested)) >= 0.9 * (melanomas + others)
 
 
 def clinic(**changes) -> tuple[dict[str, set[str]], set[str], dict[str, set[str]]]:

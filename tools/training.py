@@ -1,6 +1,6 @@
 """Measure how near a training comes to its bare step: the same model, optimizer and batch, on data that are in memory.
 
-    make benchmark-training; python -m tools.training [--size 224] [--batch-size 32] [--models resnet50 ...]
+    python -m tools.training [--size 224] [--batch-size 32] [--models resnet50 ...]
 
 Needs no data: images are random, which speed does not depend on. Reads params.yaml's views and compute; on a GPU, if
 compute takes one. Writes build/training_step.csv: images per second of the whole step and of the bare one,
@@ -136,4 +136,4 @@ def main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    command.call(sys.modules[__name__], prog="make benchmark-training")
+    command.call(sys.modules[__name__], prog="python -m tools.training")

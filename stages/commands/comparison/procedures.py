@@ -14,7 +14,7 @@ import pandas as pd
 from stages.evaluation.roles import ENSEMBLE
 from stages.evaluation.scores import score
 from stages.foundation.names import CONTROL
-from stages.foundation.settings import Evaluate, Kd
+from stages.foundation.settings import RELEASED, Evaluate, Kd
 from stages.foundation.splits import GROUP, SOURCE
 from stages.statistics.comparisons import Pair, comparison_table
 from stages.statistics.decisions import fit_decision
@@ -73,19 +73,22 @@ def score_procedures(procedures: Mapping[str, Procedure], settings: Evaluate) ->
 def compare_procedures(procedures: Mapping[str, Procedure], scores: Scores, settings: Evaluate) -> pd.DataFrame:
     """Return the paired tests of each one's repeated student against its control, and against the first one's student.
 
-    Where the tables hold its teacher, against that, too, a training that no replicate varies. procedures: by name; the
-    same folds of the same images; scores: theirs. ValueError where one has other images, or one image is in the holdout
-    of two folds. A metric is its mean over folds (LeDell et al. 2015) and, in each, over seeds; its replicates draw the
-    lesions of each fold's holdout and the seeds, and hold the training images of each fold fixed. Thresholds and
-    scalings are from each run's own val, whose lesions replicates draw, too. A single pass and, of students, four
-    turns. `changed` and `reference_changed` are the names of the two procedures, `reference_value` is the second's.
+    Where the tables hold its teacher or the released student, against these, too, whose training no replicate varies.
+    procedures: by name; the same folds of the same images; scores: theirs. ValueError where one has other images, or
+    one image is in the holdout of two folds. A metric is its mean over folds (LeDell et al. 2015) and, in each, over
+    seeds; its replicates draw the lesions of each fold's holdout and the seeds, and hold the training images of each
+    fold fixed. Thresholds and scalings are from each run's own val, whose lesions replicates draw, too. A single pass
+    and, of students, four turns. `changed` and `reference_changed` are the names of the two procedures,
+    `reference_value` is the second's.
     """
     first, *others = procedures
     _check_images(procedures)
     pairs = []
     for name, procedure in procedures.items():
-        taught = [procedure.teacher] if procedure.teacher in procedure.others else []
-        pairs += [((name, procedure.kd.repeated), (name, reference)) for reference in (CONTROL, *taught)]
+        student = procedure.kd.repeated
+        beside = [CONTROL, procedure.teacher] if student != CONTROL else []
+        references = [other for other in (*beside, RELEASED) if other in (CONTROL, *procedure.others)]
+        pairs += [((name, student), (name, reference)) for reference in references]
     pairs += [((name, procedures[name].kd.repeated), (first, procedures[first].kd.repeated)) for name in others]
     tables = [_compared(procedures[pair[0][0]], scores, *pair, settings) for pair in pairs]
     return pd.concat(tables, ignore_index=True)

@@ -1,17 +1,18 @@
 """Validate an exported file on a labelled archive: external validation, with nothing fitted anew.
 
-    melanoma-kd validate ARCHIVE [--model FILE] [--melanoma LABEL] [--prevalence 0.11 0.02] [--output FOLDER]
+    melanoma-kd validate ARCHIVE [--only TABLE] [--model FILE] [--melanoma LABEL] [--output FOLDER]
 
 ARCHIVE is HAM10000's layout, a ground truth of an ISIC challenge beside its images, a folder for each class, or a CSV
-of file and label. Columns for lesion or patient, age, sex and site are used where they are named. Intervals are by a
-bootstrap over lesions or patients, else over images. Writes build/validation/<archive>: predictions.csv, faults.csv,
-the tables and report.html, beside the holdout the model was developed with. Research only: not a medical device.
+of file and label; --only takes the images alone that a table names, such as a holdout.csv. Columns for lesion or
+patient, age, sex and site are used where they are named. Intervals are by a bootstrap over lesions or patients, else
+over images. Writes build/validation/<archive>: predictions.csv, faults.csv, the tables and report.html, beside the
+holdout the model was developed with. Research only: not a medical device.
 """
 
 import argparse
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from stages.commands.validation.numbers import TABLES, external_tables
 from stages.commands.validation.page import validation_page
 from stages.deployment.deployed import open_deployed
 from stages.deployment.metadata import RELEASED
-from stages.foundation.files import write_csv, write_text, writing
+from stages.foundation.files import read_table, write_csv, write_text, writing
 from stages.foundation.params import read_params
 from stages.foundation.settings import Evaluate
 from stages.foundation.splits import GROUP
@@ -39,6 +40,19 @@ WRITTEN = {PAGE, *(f"{name}.csv" for name in (*TABLES, "predictions", "faults"))
 @dataclass(frozen=True)
 class Params:
     evaluate: Evaluate
+
+
+def only_of(archive: Labelled, path: Path) -> Labelled:
+    """Return an archive with the images alone whose image_id a table names; ValueError where it names others."""
+    asked = read_table(path)
+    if "image_id" not in asked:
+        raise ValueError(f"{path}: wanted a column image_id, found {', '.join(asked)}")
+    here = archive.table["image_id"].isin(asked["image_id"])
+    missing = asked["image_id"][~asked["image_id"].isin(archive.table["image_id"])]
+    if len(missing):
+        raise ValueError(f"{path}: the archive has no usable row for {len(missing)} images, such as {missing.iloc[0]}")
+    files = [file for file, wanted in zip(archive.files, here, strict=True) if wanted]
+    return replace(archive, table=archive.table[here].reset_index(drop=True), files=files)
 
 
 def with_answers(archive: Labelled, answers: list[Answer]) -> tuple[pd.DataFrame, list[str]]:
@@ -64,6 +78,7 @@ def output_of(options: argparse.Namespace) -> Path:
     """Return the folder to write; ValueError where that would remove something that `validate` did not write."""
     archive: Path = options.archive.resolve()
     name = archive.name if archive.is_dir() else f"{archive.parent.name}_{archive.stem}"
+    name = f"{name}_{options.only.stem}" if options.only else name
     output: Path = options.output or Path("build/validation", name)
     if archive == output.resolve() or output.resolve() in archive.parents:
         raise ValueError(f"{output}: holds the archive; name another folder")
@@ -74,6 +89,7 @@ def output_of(options: argparse.Namespace) -> Path:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", type=Path, help="a folder, or a CSV of files and labels beside its images")
+    parser.add_argument("--only", type=Path, metavar="TABLE", help="a CSV: of the images, those of its image_id")
     parser.add_argument(
         "--model",
         type=Path,
@@ -92,6 +108,7 @@ def main(options: argparse.Namespace) -> None:
     settings, output = read_params(Params).evaluate, output_of(options)
     melanomas = {label.lower() for label in options.melanoma} if options.melanoma else None
     archive = read_archive(options.archive, melanomas, options.columns)
+    archive = only_of(archive, options.only) if options.only else archive
     student = open_deployed(options.model, options.threads)
     files = tqdm([str(path) for path in archive.files], unit="image", disable=None, file=sys.stderr)
     table, faults = with_answers(archive, list(answer_files(student, files, options.threads)))

@@ -35,6 +35,16 @@ def test_a_better_way_is_shown_for_either_number_of_turns():
         assert table.loc[(turns, "log_loss"), "difference"] < 0
 
 
+def test_a_student_without_a_teacher_is_compared_with_the_released_one():
+    folds = [fold(seed, 0.0) for seed in range(3)]
+    for table in folds:
+        table["released"] = table["student_T1_alpha0"]
+    alone = {"-": Procedure(KD.model_copy(update={"repeated": "T1_alpha0"}), folds)}
+    table = compare_procedures(alone, score_procedures(alone, SETTINGS), SETTINGS)
+    assert set(table["reference"]) == {"released"}
+    assert set(table["turns"]) == {"1"}
+
+
 def test_a_metric_is_its_mean_over_folds_and_seeds():
     folds = [fold(seed, 0.8) for seed in range(3)]
     means = {}

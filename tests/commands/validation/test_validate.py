@@ -69,15 +69,19 @@ def test_the_pipelines_probabilities_give_the_pipelines_numbers(tiny):
     assert tables["consequences"]["value"].to_numpy() == pytest.approx(consequences["value"].to_numpy(), rel=1e-4)
 
 
-def test_the_archives_files_get_the_pipelines_probabilities(tiny, holdout):
-    run(tiny, holdout)
+def test_the_archives_files_get_the_pipelines_probabilities(tiny):
+    run(tiny, "data/raw/demo", "--only", "data/processed/demo/holdout.csv")
     frozen = pd.read_csv(tiny / "metrics/demo/evaluation/predictions.csv").set_index("image_id")["student_int8"]
-    here = read(tiny, "clinic", "predictions").set_index("image_id")["p_melanoma"]
+    here = read(tiny, "demo_holdout", "predictions").set_index("image_id")["p_melanoma"]
+    assert set(here.index) == set(pd.read_csv("data/processed/demo/holdout.csv")["image_id"])
     assert here.to_numpy() == pytest.approx(frozen[here.index].to_numpy(), abs=1e-5)
-    page = (tiny / "build/validation/clinic/report.html").read_text()
-    assert "External validation on clinic" in page
+    page = (tiny / "build/validation/demo_holdout/report.html").read_text()
+    assert "External validation on demo_holdout" in page
     assert "holdout of demo" in page
     assert "Every row was used" in page
+    pd.DataFrame({"image_id": ["unknown"]}).to_csv("other.csv")
+    with pytest.raises(SystemExit, match="no usable row for 1 images, such as unknown"):
+        run(tiny, "data/raw/demo", "--only", "other.csv")
 
 
 def test_bad_rows_and_files_are_named_and_the_rest_is_measured(tiny, holdout):
