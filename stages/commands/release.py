@@ -5,8 +5,9 @@
 Reads models/<name>/onnx, metrics/<name>/evaluation/models.csv, plots/<name>/report/model_card.md and what
 `export_mobile` wrote. Writes build/huggingface/<name>: README.md (the model card, with a model-index), config.json,
 preprocessor_config.json, onnx/model.onnx, onnx/model_int8.onnx, and litert/ and executorch/ where they were exported.
-With --released also models/released: student_int8.onnx and its card, which Git holds and `predict` and the page take
-by default.
+With --released also models/released, which Git holds and `predict` and the page take by default: student_int8.onnx,
+student_int8.tflite with its .json where LiteRT was exported, their card, and manifest.json, by which a download is
+checked.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import yaml
 from stages.commands.holdout import holdout_rows
 from stages.deployment.deployed import read_beside
 from stages.deployment.metadata import FILE, LICENCES, RELEASED, Metadata, metadata_of
-from stages.foundation.files import write_json, write_text, writing
+from stages.foundation.files import sha256_file, write_json, write_text, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.onnx_file import read_model
 from stages.foundation.params import read_params
@@ -30,6 +31,7 @@ from stages.foundation.settings import DEMO, Data
 TASK = "image-classification"
 FORMATS = ("litert", "executorch")  # folders of export_mobile
 OPERATING_POINT = "operating point"
+PARITY = ("roc_auc_change", "roc_auc_change_low", "roc_auc_change_high", "largest_change", "agreement")
 HOLDOUT_METRICS = ("roc_auc", "average_precision", "sensitivity", "specificity", "ece")
 
 
@@ -101,6 +103,37 @@ def check_same(metadata: Metadata, exported: Path) -> None:
                 raise ValueError(f"{path}: of an earlier run; melanoma-kd export_mobile {exported.name}")
 
 
+def manifest(metadata: Metadata, measured: dict[Path, pd.DataFrame]) -> dict[str, Any]:
+    """Return what is released: each file's size, sha256, licence, and its distance from fp32 on val.
+
+    measured: file -> the one row of its quantisation method, as quantization.csv and mobile_litert.csv have it.
+    """
+    files = []
+    for path, table in measured.items():
+        (row,) = table[list(PARITY)].astype(float).to_dict("records")
+        size = path.stat().st_size
+        fixed = {"file": path.name, "bytes": size, "sha256": sha256_file(path), "licence": metadata.licence}
+        files.append(fixed | {"against_fp32_on_val": row})
+    return {"student": metadata.student, "data": metadata.data, "intended_use": metadata.intended_use, "files": files}
+
+
+def write_released(name: str, metadata: Metadata, card: str) -> None:
+    """Renew models/released, but for the port kit in it, which is `tools.port_kit`'s."""
+    onnx, litert = Path("models", name, "onnx", RELEASED.name), Path("build/mobile", name, "litert/student_int8.tflite")
+    metrics = Path("metrics", name)
+    measured = {onnx: pd.read_csv(metrics / "quantization.csv").query("chosen == 'yes'")}
+    copied = [onnx]
+    if litert.is_file():
+        measured[litert] = pd.read_csv(metrics / "mobile_litert.csv").query("method == 'litert_int8'")
+        copied += [litert, litert.with_suffix(".json")]
+    names = [*(path.name for path in copied), "README.md", "manifest.json"]
+    with writing(*(RELEASED.with_name(file) for file in names)) as (*targets, beside, listed):
+        for target, path in zip(targets, copied, strict=True):
+            shutil.copy(path, target)
+        write_text(beside, card)
+        write_json(listed, manifest(metadata, measured))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--released", action="store_true", help="renew models/released, which Git holds")
 
@@ -131,6 +164,4 @@ def release(name: str, *, released: bool) -> None:
         write_json(folder / "config.json", config(metadata))
         write_json(folder / "preprocessor_config.json", preprocessor(metadata))
     if released:
-        with writing(RELEASED, RELEASED.with_name("README.md")) as (target, beside):
-            shutil.copy(onnx_folder / "student_int8.onnx", target)
-            write_text(beside, card.read_text(encoding="utf-8"))
+        write_released(name, metadata, card.read_text(encoding="utf-8"))

@@ -89,10 +89,38 @@ def test_the_demos_student_is_never_released(tiny, monkeypatch):
     assert not (tiny / "models/released").exists()
 
 
+def check_manifest(folder):
+    """Each model in a folder of released files stands in its manifest, as it is."""
+    listed = {entry["file"]: entry for entry in json.loads((folder / "manifest.json").read_text())["files"]}
+    models = [path for path in folder.iterdir() if path.suffix in (".onnx", ".tflite")]
+    assert listed.keys() == {path.name for path in models}
+    for path in models:
+        entry = listed[path.name]
+        assert entry["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert entry["bytes"] == path.stat().st_size < 2_000_000
+        assert entry["licence"]
+        assert entry["against_fp32_on_val"]["largest_change"] >= 0
+
+
+def test_what_is_released_is_listed(tiny, monkeypatch):
+    exported = tiny / "build/mobile/demo/litert"
+    exported.mkdir(parents=True)
+    (exported / "student_int8.tflite").write_bytes(b"TFL3")
+    (exported / "student_int8.json").write_text("{}")
+    chosen = pd.read_csv(tiny / "metrics/demo/quantization.csv").query("chosen == 'yes'")
+    chosen.assign(method="litert_int8").to_csv(tiny / "metrics/demo/mobile_litert.csv", index=False)
+    monkeypatch.setattr(release, "RELEASED", tiny / "models/released/student_int8.onnx")
+    metadata = metadata_of(onnx.load(tiny / "models/demo/onnx/student_int8.onnx"), "student")
+    release.write_released("demo", metadata, "a card")
+    check_manifest(tiny / "models/released")
+    assert {path.suffix for path in (tiny / "models/released").iterdir()} == {".onnx", ".tflite", ".json", ".md"}
+
+
 def test_the_released_student_is_one_of_ham10000_that_predict_takes_by_default(tiny, capsys):
     model = onnx.load(RELEASED)
     onnx.checker.check_model(model, full_check=True)
     assert RELEASED.stat().st_size < 1_700_000
+    check_manifest(RELEASED.parent)
     metadata = metadata_of(model, "the released student")
     assert metadata.data == "ham10000"
     assert "CC BY-NC" in metadata.licence

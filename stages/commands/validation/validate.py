@@ -46,7 +46,7 @@ def only_of(archive: Labelled, path: Path) -> Labelled:
     """Return an archive with the images alone whose image_id a table names; ValueError where it names others."""
     asked = read_table(path)
     if "image_id" not in asked:
-        raise ValueError(f"{path}: wanted a column image_id, found {', '.join(asked)}")
+        raise ValueError(f"{path}: wanted a column image_id, found {', '.join(map(str, asked))}")
     here = archive.table["image_id"].isin(asked["image_id"])
     missing = asked["image_id"][~asked["image_id"].isin(archive.table["image_id"])]
     if len(missing):
