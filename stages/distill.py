@@ -48,7 +48,7 @@ def main(key: str) -> None:
     teacher = mean_logits(labels, params.kd.teachers, views, dataset.train).to(device.device)
     hard_loss = label_loss(dataset.train, params.distill.loss, device.device)
     run = train(
-        start_model(STUDENT, start, len(dataset.train.classes), params.distill, device),
+        start_model(STUDENT, start, dataset.train.classes, params.distill, device),
         student_loss(hard_loss, teacher, student),
         dataset,
         examples=AlteredExamples(dataset.train, params.views, views, params.alterations),

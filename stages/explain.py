@@ -18,8 +18,8 @@ from stages.foundation.files import read_table, writing
 from stages.foundation.names import STUDENT
 from stages.foundation.pack import open_pack
 from stages.foundation.params import read_params
-from stages.foundation.settings import Data, Selection, Target, Threads
-from stages.foundation.splits import MELANOMA, classes_of
+from stages.foundation.settings import Data, Selection, Threads
+from stages.foundation.splits import MELANOMA
 from stages.networks.models import Classifier, load_weights
 from stages.networks.views import plain_view
 
@@ -27,7 +27,6 @@ from stages.networks.views import plain_view
 @dataclass(frozen=True)
 class Params:
     data: Data
-    target: Target
     kd: Selection
     compute: Threads
 
@@ -61,11 +60,10 @@ def main() -> None:
     examples = read_table(Path("plots", params.data.name, "data/examples.csv"))
     rows = pack.rows(list(examples["image_id"]))
     pack.verify(rows)
-    classes = classes_of(params.target)
     weights = models / f"students/{params.kd.selected}.safetensors"
-    student = load_weights(weights, architecture=STUDENT, classes=classes)
+    student = load_weights(weights, architecture=STUDENT)
     images = plain_view(torch.from_numpy(pack.pixels[rows]))
-    heat = grad_cam(student, images, classes.index(MELANOMA))
+    heat = grad_cam(student, images, student.classes.index(MELANOMA))
     with writing(models / "explanations.npy") as (target,), target.open("wb") as file:
         np.save(file, heat, allow_pickle=False)
 

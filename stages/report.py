@@ -111,7 +111,8 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
     images_of_lesions = f"{len(holdout)} images of {holdout['lesion_id'].nunique()} lesions"
     melanoma = holdout[holdout["melanoma"] == 1]
     melanomas = f"{len(melanoma)} images of {melanoma['lesion_id'].nunique()} melanomas"
-    images = tables["data_overview"].query("column == 'diagnosis'").groupby("split")["images"].sum()
+    diagnoses = tables["data_overview"].query("column == 'diagnosis'").rename(columns={"level": "dx"})
+    images, trained_on = diagnoses.groupby("split")["images"].sum(), diagnoses.query("split == 'train'")
     models, methods = tables["models"], tables["quantization"]
     fp32, int8 = (methods.query(condition).iloc[0] for condition in ("method == 'fp32'", "chosen == 'yes'"))
     decisions = models[(models["model"] == label_of(index, role="int8")) & (models["at"] == "operating point")]
@@ -133,7 +134,7 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
         "sensitivity": params.evaluate.sensitivity,
         "threshold": f"{float(decisions['threshold'].iloc[0]):.4f}",
         "size": size,
-        "classes": ", ".join(classes_of(params.target)),
+        "classes": ", ".join(classes_of(params.target, trained_on)),
         "verdicts": verdicts(tables["comparisons"], models, tables["subgroups"], index, params.evaluate.sensitivity),
         "counted": counted(tables["consequences"], label_of(index, role="int8")),
         "headline": headline(tables, labels_of(index, detail="yes")),

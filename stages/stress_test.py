@@ -26,8 +26,8 @@ from stages.foundation.params import read_params
 from stages.foundation.predictions import DIGITS, scored_ids
 from stages.foundation.probability import class_probability, mean_probability
 from stages.foundation.progress import track
-from stages.foundation.settings import Data, Distilling, Target, Threads
-from stages.foundation.splits import MELANOMA, classes_of, read_split
+from stages.foundation.settings import Data, Distilling, Threads
+from stages.foundation.splits import MELANOMA, read_split
 from stages.networks.device import Device
 from stages.networks.models import Classifier, load_weights
 from stages.networks.scoring import score_images
@@ -40,7 +40,6 @@ from stages.pictures.unfamiliar import pictures
 @dataclass(frozen=True)
 class Params:
     data: Data
-    target: Target
     kd: Distilling
     stress: Stress
     compute: Threads
@@ -73,7 +72,7 @@ def altered_tables(
 
 def open_compared(params: Params, models: Path, pack: Pack) -> dict[str, Ask]:
     """Return those that stress.compared names; of several networks the mean log odds answer."""
-    classes, device = classes_of(params.target), Device(torch.device("cpu"), mixed=False)
+    device = Device(torch.device("cpu"), mixed=False)
     torch.set_num_threads(params.compute.threads)
     architectures = {  # of each: its weights, without their ending, and what they are of
         "control": {f"students/{CONTROL}": STUDENT},
@@ -83,12 +82,13 @@ def open_compared(params: Params, models: Path, pack: Pack) -> dict[str, Ask]:
     def ask(networks: list[Classifier], pixels: np.ndarray) -> np.ndarray:
         altered, rows = replace(pack, pixels=pixels), np.arange(len(pixels))
         logits = [score_images(network, altered, rows, device) for network in networks]
-        return mean_probability([class_probability(values, classes.index(MELANOMA)) for values in logits])
+        places = [network.classes.index(MELANOMA) for network in networks]
+        return mean_probability([class_probability(*values) for values in zip(logits, places, strict=True)])
 
     asked: dict[str, Ask] = {}
     for name in params.stress.compared:
         weights = {models / f"{path}.safetensors": of for path, of in architectures[name].items()}
-        networks = [load_weights(path, architecture=of, classes=classes) for path, of in weights.items()]
+        networks = [load_weights(path, architecture=of) for path, of in weights.items()]
         asked[name] = functools.partial(ask, networks)
     return asked
 

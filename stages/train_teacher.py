@@ -36,7 +36,7 @@ def main(key: str) -> None:
     processed = Path("data/processed", params.data.name)
     dataset = open_dataset(processed, params.target, without_fold=name.fold)
     run = train(
-        start_model(name.architecture, plan.start, len(dataset.train.classes), plan.schedule, device),
+        start_model(name.architecture, plan.start, dataset.train.classes, plan.schedule, device),
         label_loss(dataset.train, plan.schedule.loss, device.device),
         dataset,
         examples=Examples(dataset.train, plan.views, plan.schedule.epochs),  # a new view each epoch

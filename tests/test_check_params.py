@@ -47,7 +47,7 @@ def test_the_committed_parameters_pass(project):
         ({"kd": {"temprature": 1}}, "kd.temprature"),
         ({"kd": {"repeated": "T3_alpha0.5"}}, "kd.repeated: T3_alpha0.5: wanted one of"),
         ({"distill": {"seed": 43}}, "distill.seed: 43 is a repeat's"),
-        ({"target": "both"}, "target: Input should be 'dx' or 'melanoma', found 'both'"),
+        ({"target": "both"}, "target: Input should be 'dx', 'own' or 'melanoma', found 'both'"),
         ({"trackings": 1}, "trackings: no stage reads it; did you mean tracking?"),
         ({"data": {"name": "../../x"}}, "data.name: String should match pattern"),
         ({"data": {"name": ""}}, "data.name: String should match pattern"),

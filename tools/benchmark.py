@@ -27,8 +27,7 @@ from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import STUDENT, Teachers, parse_teacher
 from stages.foundation.params import read_params
 from stages.foundation.progress import track
-from stages.foundation.settings import Data, Kd, Target
-from stages.foundation.splits import classes_of
+from stages.foundation.settings import Data, Kd
 from stages.images.settings import Image
 from stages.networks.models import Classifier, load_weights
 from tools.runtimes import eager, eager_megabytes, onnx, onnx_megabytes
@@ -42,7 +41,6 @@ BATCH_ROUNDS = 5
 @dataclass(frozen=True)
 class Params:
     data: Data
-    target: Target
     teachers: Teachers
     kd: Kd
     image: Image
@@ -61,13 +59,13 @@ class Candidate:
 
 def read_models(params: Params) -> Iterator[Candidate]:
     """Yield each teacher and the selected student, with their exported files."""
-    folder, classes = Path("models", params.data.name), classes_of(params.target)
+    folder = Path("models", params.data.name)
     for key in params.teachers:
         path, architecture = folder / f"teachers/{key}.safetensors", parse_teacher(key).architecture
-        model = load_weights(path, architecture=architecture, classes=classes)
+        model = load_weights(path, architecture=architecture)
         yield Candidate(key, path, architecture, model, teacher_files(model, params.image.size))
     path = folder / f"students/{params.kd.selected}.safetensors"
-    model = load_weights(path, architecture=STUDENT, classes=classes)
+    model = load_weights(path, architecture=STUDENT)
     files = student_files(params.data.name)
     files["onnx fp32 without distance"] = export_onnx(model, params.image.size).SerializeToString()  # what it costs
     yield Candidate(f"student_{params.kd.selected}", path, STUDENT, model, files)
@@ -90,7 +88,7 @@ def teacher_files(model: Classifier, size: int) -> dict[str, bytes]:
     return {"onnx fp32": fp32.SerializeToString(), "onnx int8": int8.SerializeToString()}
 
 
-def measure(candidate: Candidate, classes: int, size: int, every: int) -> list[dict[str, Any]]:
+def measure(candidate: Candidate, size: int, every: int) -> list[dict[str, Any]]:
     """Return one row per runtime of one model: size, memory, milliseconds at batch 1, images per second at 32.
 
     every: the number of threads that "all threads" are.
@@ -100,7 +98,7 @@ def measure(candidate: Candidate, classes: int, size: int, every: int) -> list[d
     costs = count_costs(model, size)
     megabytes = {"pytorch": candidate.path.stat().st_size / 1e6}
     megabytes |= {name: len(content) / 1e6 for name, content in files.items()}
-    memory = {"pytorch": eager_megabytes(candidate.architecture, classes, size)}
+    memory = {"pytorch": eager_megabytes(candidate.architecture, len(candidate.model.classes), size)}
     memory |= {name: onnx_megabytes(content, size) for name, content in files.items()}
     rows = {
         name: {"runtime": name, **costs, "megabytes": megabytes[name], "peak_megabytes": f"{memory[name]:.1f}"}
@@ -147,11 +145,11 @@ def machine(every: int) -> dict[str, Any]:
 
 def main() -> None:
     params = read_params(Params)
-    every, classes = usable_cores(), len(classes_of(params.target))
+    every = usable_cores()
     rows = [
         {"model": candidate.name, **row}
         for candidate in track(read_models(params), len(params.teachers) + 1, "models")
-        for row in measure(candidate, classes, params.image.size, every)
+        for row in measure(candidate, params.image.size, every)
     ]
     metrics, table = Path("metrics", params.data.name), pd.DataFrame(rows)
     with writing(metrics / "deployment.csv", metrics / "machine.json") as (csv, description):

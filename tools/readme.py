@@ -1,4 +1,4 @@
-"""Rewrite the parts of README.md and docs/ that are drawn from tracked files, README's figure and the files' schema.
+"""Rewrite the parts of README.md and docs/ that are drawn from tracked files, README's figure, schema and codemeta.
 
     make readme
 
@@ -23,6 +23,7 @@ from stages.foundation.params import read_params
 from stages.foundation.settings import DEMO, Data
 from tools import readme_parts
 from tools.clinic_table import clinic_table
+from tools.codemeta import CODEMETA, codemeta
 from tools.local_figure import local_figure
 from tools.results import Results
 
@@ -78,6 +79,7 @@ def render(results: Results, architectures: Results) -> dict[Path, str]:
         FIGURE: readme_parts.headline_figure(results),
         LOCAL: local_figure(results.folder / "local.csv"),
         SCHEMA: f"{schema}\n",
+        CODEMETA: codemeta(),
     }
     for path, contents in parts.items():
         texts[path] = path.read_text(encoding="utf-8")

@@ -4,7 +4,8 @@
 
 Reads models/<name>/onnx, metrics/<name>/evaluation/models.csv, plots/<name>/report/model_card.md and what
 `export_mobile` wrote. Writes build/huggingface/<name>: README.md (the model card, with a model-index), config.json,
-preprocessor_config.json, onnx/model.onnx, onnx/model_int8.onnx, and litert/ and executorch/ where they were exported.
+preprocessor_config.json, onnx/model.onnx, onnx/model_int8.onnx, litert/ and executorch/ where they were exported, and
+what made them: dvc.yaml, params.yaml, dvc.lock, described by ro-crate-metadata.json.
 With --released also models/released, which Git holds and `predict` and the page take by default: student_int8.onnx,
 student_int8.tflite with its .json where LiteRT was exported, their card, and manifest.json, by which a download is
 checked.
@@ -13,12 +14,14 @@ checked.
 import argparse
 import shutil
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
+from stages.commands import crate
 from stages.commands.holdout import holdout_rows
 from stages.deployment.deployed import read_beside
 from stages.deployment.metadata import FILE, LICENCES, RELEASED, Metadata, metadata_of
@@ -31,6 +34,11 @@ from stages.foundation.settings import DEMO, Data
 TASK = "image-classification"
 FORMATS = ("litert", "executorch")  # folders of export_mobile
 OPERATING_POINT = "operating point"
+LICENCE_URLS = {
+    "mit": "https://spdx.org/licenses/MIT",
+    "cc-by-nc-4.0": "https://spdx.org/licenses/CC-BY-NC-4.0",
+    "": "#licence",  # the images'
+}
 PARITY = ("roc_auc_change", "roc_auc_change_low", "roc_auc_change_high", "largest_change", "agreement")
 HOLDOUT_METRICS = ("roc_auc", "average_precision", "sensitivity", "specificity", "ece")
 
@@ -163,5 +171,10 @@ def release(name: str, *, released: bool) -> None:
         write_text(folder / "README.md", front_matter(name, rows) + card.read_text(encoding="utf-8"))
         write_json(folder / "config.json", config(metadata))
         write_json(folder / "preprocessor_config.json", preprocessor(metadata))
+        for made_by in (crate.WORKFLOW, crate.PARAMETERS, crate.LOCK):
+            shutil.copy(made_by, folder)
+        about = {"name": f"melanoma-kd, {metadata.student} of {name}", "description": metadata.intended_use}
+        about |= {"license": LICENCE_URLS[LICENCES.get(name, "")], "datePublished": date.today().isoformat()}
+        write_json(folder / crate.FILE, crate.describe_release(folder, name, about))
     if released:
         write_released(name, metadata, card.read_text(encoding="utf-8"))

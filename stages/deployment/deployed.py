@@ -9,9 +9,10 @@ import numpy as np
 import onnxruntime as ort
 
 from stages.deployment.litert import LITERT, open_litert
-from stages.deployment.metadata import FILE, KEY, RELEASED, Metadata, read_metadata
+from stages.deployment.metadata import FILE, RELEASED, Metadata, read_metadata
 from stages.deployment.session import as_input, open_session
 from stages.foundation.names import DISTANCE, INPUT, LOGITS
+from stages.foundation.onnx_file import KEY
 from stages.foundation.probability import class_probability
 
 BATCH = 64  # images scored at once

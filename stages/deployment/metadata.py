@@ -8,11 +8,11 @@ import onnx
 from pydantic import Field, ValidationError, model_validator
 
 from stages.deployment.decision import Decision
+from stages.foundation.onnx_file import KEY
 from stages.foundation.params import Section
 from stages.foundation.settings import DEMO
 
 FILE = "file"  # of `hashes`, where the metadata lie beside the file that they are of
-KEY = "melanoma_kd"  # of the only metadata entry, whose value is JSON
 RELEASED = (
     Path(__file__).parents[2] / "models/released/student_int8.onnx"
 )  # the model in Git, the default of `predict` and `web`

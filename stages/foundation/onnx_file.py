@@ -6,6 +6,8 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
+KEY = "melanoma_kd"  # of an exported file's only metadata entry, whose value is JSON
+
 
 def read_model(source: Path | bytes) -> tuple[bytes, onnx.ModelProto]:
     """Return a model's bytes and the model; ValueError when not ONNX, truncated, or with tensors in other files."""

@@ -11,7 +11,7 @@ from stages.foundation.params import Part, Section, Seed
 
 DEMO = "demo"  # data.name of the archive that the pipeline draws
 NONE: Final = "none"  # of splits.fold and splits.leave_out
-Target = Literal["dx", "melanoma"]
+Target = Literal["dx", "own", "melanoma"]
 
 
 def _number(wanted: str, in_range: Callable[[float], bool]) -> PlainValidator:

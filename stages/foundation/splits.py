@@ -24,18 +24,23 @@ SPLIT_COLUMNS = [*COLUMNS, "melanoma", "fold"]
 MELANOMA = "mel"
 
 
-def classes_of(target: Target) -> tuple[str, ...]:
-    """Return the classes in the order of the logits: all seven diagnoses, or melanoma and the rest."""
+def classes_of(target: Target, train: pd.DataFrame) -> tuple[str, ...]:
+    """Return the classes in the order of the logits: the seven diagnoses, those train has, or melanoma and the rest.
+
+    train: the table of the images trained on, whose dx may be OTHER, too.
+    """
+    if target == "own":
+        return tuple(name for name in LABELS if name in set(train["dx"]))
     return DIAGNOSES if target == "dx" else (OTHER, MELANOMA)
 
 
 def class_indices(table: pd.DataFrame, target: Target) -> list[int]:
-    """Return each row's class as an index into classes_of(target); ValueError where a row is of none of them."""
-    classes = classes_of(target)
+    """Return the class of each row of train.csv as an index into classes_of; ValueError where a row is of none."""
+    classes = classes_of(target, table)
     if target == "melanoma":
         return [int(value) for value in table["melanoma"]]
-    if others := int((table["dx"] == OTHER).sum()):
-        raise ValueError(f"target: dx: the dx of {others} images is {OTHER}; train melanoma against the rest, melanoma")
+    if target == "dx" and (others := int((table["dx"] == OTHER).sum())):
+        raise ValueError(f"target: dx: the dx of {others} images is {OTHER}; target: own takes that for a class, too")
     return [classes.index(dx) for dx in table["dx"]]
 
 

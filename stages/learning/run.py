@@ -19,9 +19,10 @@ from stages.learning.losses import class_weights, focal_loss
 from stages.learning.training import Loss, fit
 from stages.networks.dataset import Dataset, predict, validate
 from stages.networks.device import Device, describe_device
-from stages.networks.models import Classifier, build_model, load_start, save_weights
+from stages.networks.models import Classifier, build_model, save_weights
 from stages.networks.recompute import LARGE, recompute_features
 from stages.networks.settings import HardLoss, LocalStart, Schedule
+from stages.networks.starts import load_start
 from stages.networks.train_images import TrainImages
 from stages.networks.views import Examples
 
@@ -37,11 +38,12 @@ class Run:
 
 
 def start_model(
-    architecture: str, start: str | LocalStart, classes: int, schedule: Schedule, device: Device
+    architecture: str, start: str | LocalStart, classes: tuple[str, ...], schedule: Schedule, device: Device
 ) -> Classifier:
     """Return a classifier with its start weights; random ones are drawn with the schedule's seed."""
     torch.manual_seed(schedule.seed)
-    model = build_model(architecture, classes, dropout=schedule.dropout)
+    model = build_model(architecture, len(classes), dropout=schedule.dropout)
+    model.classes = classes
     load_start(model, architecture, start)
     if architecture in LARGE and device.device.type == "cpu":
         recompute_features(model.backbone)

@@ -60,7 +60,9 @@ def _train_images(processed: Path, table: pd.DataFrame, target: Target) -> Train
     pack = open_pack(processed / "pack")
     pack.verify()
     image_ids, labels = list(table["image_id"]), torch.tensor(class_indices(table, target))
-    return TrainImages(pack, image_ids, pack.rows(image_ids), labels, table["fold"].to_numpy(), classes_of(target))
+    return TrainImages(
+        pack, image_ids, pack.rows(image_ids), labels, table["fold"].to_numpy(), classes_of(target, table)
+    )
 
 
 def validate(model: nn.Module, dataset: Dataset, device: Device) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """The weights in an exported ONNX student, as a network's that can be trained on."""
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +10,22 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from stages.foundation.onnx_file import read_model
+from stages.foundation.onnx_file import KEY, read_model
 
 LAYERS = {"Conv": nn.Conv2d, "Gemm": nn.Linear}
 
 
-def read_exported(path: Path, backbone: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the state of a backbone that computes what an ONNX file of weight-only int8 or fp32 does.
+def read_exported(path: Path, backbone: nn.Module) -> tuple[tuple[str, ...], dict[str, torch.Tensor]]:
+    """Return the classes and the state of a backbone that computes what an ONNX file of weight-only int8 or fp32 does.
 
     Integers become float again. Batch norms, which an export folds into their convolutions, become what a folded one
     is: running mean 0 and variance 1, the scale that leaves values as they are, and the convolution's bias. Such a
-    network is to be trained with `frozen_norm`, as its statistics are no longer its images'. ValueError where the file
-    is no ONNX file, keeps tensors in others, or is no export of this architecture.
+    network is to be trained with `frozen_norm`, as its statistics are no longer its images'. Classes are those of the
+    file's metadata, none without them. ValueError where the file is no ONNX file, keeps tensors in others, or is no
+    export of this architecture.
     """
-    graph = read_model(path)[1].graph
+    _, model = read_model(path)
+    graph, facts = model.graph, [json.loads(entry.value) for entry in model.metadata_props if entry.key == KEY]
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
@@ -44,7 +47,7 @@ def read_exported(path: Path, backbone: nn.Module) -> dict[str, torch.Tensor]:
             state[f"{name}.bias"] = bias
     if len(nodes) != len(layers):
         raise ValueError(f"{path}: no export of this architecture: it has {len(nodes)} layers, not {len(layers)}")
-    return state
+    return tuple(facts[0]["classes"]) if facts else (), state
 
 
 def _dequantized(node: onnx.NodeProto, arrays: dict[str, np.ndarray]) -> np.ndarray:

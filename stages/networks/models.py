@@ -1,10 +1,9 @@
-"""torchvision's architectures with our last layer: building them, loading start weights, saving and loading."""
+"""torchvision's architectures with our last layer: building, saving and loading them."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, NoReturn, cast
-from urllib.error import URLError
+from typing import Any, NoReturn
 
 import torch
 import torchvision
@@ -12,8 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from stages.foundation.files import saving, sha256_file
-from stages.networks.settings import LocalStart
+from stages.foundation.files import saving
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet channel means, RGB, torchvision
 STD = (0.229, 0.224, 0.225)  # ImageNet channel standard deviations, RGB, torchvision
@@ -28,8 +26,10 @@ METADATA_KEY = "held"  # in a weights file; its value is JSON: architecture, cla
 class Classifier(nn.Module):
     """A network from RGB in [0, 1], float32 (batch, 3, size, size), to logits (batch, classes).
 
-    It normalises its input itself.
+    It normalises its input itself. classes: of the logits, in order; empty where no file of `save_weights` said them.
     """
+
+    classes: tuple[str, ...] = ()
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
@@ -62,49 +62,6 @@ def build_model(architecture: str, classes: int, *, dropout: float = 0.0) -> Cla
     return Classifier(backbone)
 
 
-def load_start(model: Classifier, architecture: str, start: str | LocalStart) -> None:
-    """Load the weights a training starts from into all but the last layer; ValueError when they do not fit.
-
-    start: "random" leaves the model as it is, "imagenet" loads torchvision's weights. From a file of `save_weights`, or
-    from an exported student, the last layer is loaded, too, if it has as many classes. Batch norm's counts of batches
-    may be missing, as from torchvision's oldest files; nothing here depends on them.
-    """
-    if start == "random":
-        return
-    header: dict[str, Any] = {}
-    if isinstance(start, LocalStart):
-        header, state = _read_local(Path(start.file), start.sha256, model.backbone)
-    else:
-        state = read_imagenet(torchvision.models.get_model_weights(architecture).DEFAULT.url, architecture)
-        if architecture == INCEPTION:
-            state = fold_input_scale(state)
-    own, counted = model.backbone.state_dict(), ".num_batches_tracked"
-    last = [name for name, module in model.backbone.named_modules() if isinstance(module, nn.Linear)][-1]
-    bias = f"{last}.bias"
-    loads_last = METADATA_KEY in header and bias in state and state[bias].shape == own[bias].shape
-    body = {
-        name: tensor
-        for name, tensor in own.items()
-        if (loads_last or name.rpartition(".")[0] != last) and (name in state or not name.endswith(counted))
-    }
-    misfits = sorted(name for name in body if name not in state or state[name].shape != body[name].shape)
-    if misfits:
-        raise ValueError(f"init.{architecture}: these weights do not fit, for example {misfits[0]}")
-    model.backbone.load_state_dict({name: state[name] for name in body}, strict=False)
-
-
-def fold_input_scale(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return torchvision's Inception-v3 weights for the input of the others.
-
-    They were trained on inputs from -1 to 1, to which torchvision's model first maps what MEAN and STD normalised. The
-    first convolution, which has no bias and pads nothing, and its batch norm can hold this exactly.
-    """
-    kernel, running_mean = "Conv2d_1a_3x3.conv.weight", "Conv2d_1a_3x3.bn.running_mean"
-    weight, mean, std = state[kernel], torch.tensor(MEAN), torch.tensor(STD)
-    scaled, shift = weight * (std / 0.5).view(1, 3, 1, 1), ((mean - 0.5) / 0.5).view(1, 3, 1, 1)
-    return state | {kernel: scaled, running_mean: state[running_mean] - (weight * shift).sum(dim=(1, 2, 3))}
-
-
 def save_weights(path: Path, model: Classifier, *, architecture: str, classes: tuple[str, ...]) -> None:
     """Write safetensors with metadata: architecture, classes and a digest of all tensors."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.backbone.state_dict().items()}
@@ -117,59 +74,40 @@ def save_weights(path: Path, model: Classifier, *, architecture: str, classes: t
         save_file(state, path, {METADATA_KEY: json.dumps(metadata)})  # one key: several would be in random order
 
 
-def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...]) -> Classifier:
-    """Return the model in a file of `save_weights`, in eval mode; ValueError when it is another one or altered."""
-    header, state = _read_safetensors(path)
-    try:
-        metadata = UNNAMED | json.loads(header.get(METADATA_KEY, "{}"))
-        found = metadata["architecture"], tuple(metadata["classes"])
-    except (ValueError, TypeError) as error:
-        _refuse(path, f"metadata that cannot be read ({error})")
-    if found != (architecture, classes):
+def load_weights(path: Path, *, architecture: str, classes: tuple[str, ...] | None = None) -> Classifier:
+    """Return the model in a file of `save_weights`, in eval mode; ValueError when it is another one or altered.
+
+    classes: those it has to have, if any.
+    """
+    header, state = read_safetensors(path)
+    metadata = read_held(path, header)
+    found = metadata["architecture"], metadata["classes"]
+    wanted = architecture, found[1] if classes is None else classes
+    if found != wanted:
         raise ValueError(
-            f"{path}: holds {found[0]} of {', '.join(found[1])}; wanted {architecture} of {', '.join(classes)}"
+            f"{path}: holds {found[0]} of {', '.join(found[1])}; wanted {wanted[0]} of {', '.join(wanted[1])}"
         )
     if "tta_rotations" in metadata:
         _refuse(path, "made by an earlier version, whose models turned the image themselves")
     if metadata["sha256"] != _digest(state):
         _refuse(path, "its tensors differ from its own sha256")
-    model = build_model(architecture, len(classes))
+    model = build_model(architecture, len(found[1]))
+    model.classes = found[1]
     model.backbone.load_state_dict(state)
     return model.eval()
 
 
-def _read_local(path: Path, sha256: str, backbone: nn.Module) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file, named in params.yaml under init")
-    actual = sha256_file(path)
-    if actual != sha256:
-        raise ValueError(f"{path}: wanted sha256 {sha256}, found {actual}")
-    if path.suffix == ".onnx":
-        from stages.networks.exported import read_exported  # noqa: PLC0415 - trainings without it start sooner
-
-        return {METADATA_KEY: ""}, read_exported(path, backbone)
-    return _read_safetensors(path)
-
-
-def read_imagenet(url: str, architecture: str) -> dict[str, torch.Tensor]:
-    """Return torchvision's weights from its cache or server; ValueError when their hash is not the name's."""
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
-    prefix = path.stem.rsplit("-", 1)[-1]  # torchvision names files <model>-<first 8 digits of the sha256>.pth
+def read_held(path: Path, header: dict[str, str]) -> dict[str, Any]:
+    """Return what `save_weights` wrote into a file's metadata, UNNAMED where it wrote nothing."""
     try:
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
-    except (URLError, OSError, RuntimeError) as error:
-        raise ValueError(
-            f"init.{architecture}: imagenet: {url} could not be downloaded ({error}); give a local file instead: "
-            f"init.{architecture}: {{file: <path>.safetensors, sha256: <its hash>}}, or random"
-        ) from None
-    if not sha256_file(path).startswith(prefix):
-        raise ValueError(f"{path}: wanted a sha256 that begins with {prefix}; delete the file to have it fetched again")
-    return cast(dict[str, torch.Tensor], torch.load(path, map_location="cpu", weights_only=True))
+        metadata = UNNAMED | json.loads(header.get(METADATA_KEY, "{}"))
+        return metadata | {"classes": tuple(metadata["classes"])}
+    except (ValueError, TypeError) as error:
+        _refuse(path, f"metadata that cannot be read ({error})")
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return a file's metadata and tensors; ValueError where it is another kind of file."""
     if not path.is_file():
         _refuse(path, "no such file")
     with path.open("rb") as file:

@@ -20,7 +20,8 @@ from stages.commands import predict
 from stages.commands.answering import answer_files
 from stages.commands.main import main as melanoma_kd
 from stages.deployment.deployed import Deployed, open_deployed
-from stages.deployment.metadata import KEY, metadata_of, write_metadata
+from stages.deployment.metadata import metadata_of, write_metadata
+from stages.foundation.onnx_file import KEY
 from stages.foundation.pack import open_pack
 
 

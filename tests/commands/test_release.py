@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import onnx
 import pandas as pd
 import pytest
 import yaml
+from conftest import ROOT
 from PIL import Image
 
 from stages.commands import release
@@ -18,13 +20,27 @@ from stages.images.decoding import load_rgb, to_square
 from stages.images.settings import Limits
 
 
+@pytest.fixture(autouse=True)
+def pipeline(tiny):
+    """What made the tiny project's files, which its folder lacks."""
+    for name in ("dvc.yaml", "dvc.lock"):
+        shutil.copy(ROOT / name, tiny)
+
+
 def test_the_folder_has_the_layout(tiny):
     release.release("demo", released=False)
     folder = tiny / "build/huggingface/demo"
     paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert paths == {
         "README.md", "config.json", "preprocessor_config.json", "onnx/model.onnx", "onnx/model_int8.onnx",
+        "dvc.yaml", "params.yaml", "dvc.lock", "ro-crate-metadata.json",
     }  # fmt: skip
+    crate = json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
+    entities = {entity["@id"]: entity for entity in crate}
+    assert paths - {"ro-crate-metadata.json"} < entities.keys()
+    assert entities["#run"]["instrument"] == entities["./"]["mainEntity"] == {"@id": "dvc.yaml"}
+    named = {part["@id"] for key in ("object", "result") for part in entities["#run"][key]}
+    assert named | {"dvc.yaml"} == {part["@id"] for part in entities["./"]["hasPart"]} < entities.keys()
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlicense: mit\n")
     front = yaml.safe_load(card.split("---\n")[1])

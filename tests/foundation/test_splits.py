@@ -8,8 +8,12 @@ from stages.foundation.splits import SPLIT_COLUMNS, check_classes, check_disjoin
 
 def test_targets_name_their_classes():
     table = pd.DataFrame({"dx": ["mel", "nv"], "melanoma": [1, 0]})
-    assert [classes_of("dx")[i] for i in class_indices(table, "dx")] == ["mel", "nv"]
-    assert [classes_of("melanoma")[i] for i in class_indices(table, "melanoma")] == ["mel", "other"]
+    for target, labels in {"dx": ["mel", "nv"], "own": ["mel", "nv"], "melanoma": ["mel", "other"]}.items():
+        assert [classes_of(target, table)[i] for i in class_indices(table, target)] == labels
+    with_other = pd.DataFrame({"dx": ["other", "mel", "bcc"], "melanoma": [0, 1, 0]})
+    assert classes_of("own", with_other) == ("bcc", "mel", "other")
+    with pytest.raises(ValueError, match="dx of 1 images is other; target: own"):
+        class_indices(with_other, "dx")
 
 
 def test_shared_lesions_are_named():

@@ -1,5 +1,7 @@
 """A training may start from an exported student: integers are made float again, batch norms stay what they were."""
 
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -11,8 +13,12 @@ from stages.export.graph import export_onnx, serialize, shorten_names
 from stages.export.weight_only import largest_value, quantize_weights
 from stages.foundation.files import sha256_file
 from stages.foundation.names import LOGITS
-from stages.networks.models import build_model, load_start
+from stages.foundation.onnx_file import KEY
+from stages.networks.models import build_model
 from stages.networks.settings import LocalStart
+from stages.networks.starts import load_start
+
+CLASSES = ("bcc", "mel", "nv")
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +31,16 @@ def exported(tmp_path_factory):
             model(torch.rand(8, 3, 64, 64))
     file = quantize_weights(export_onnx(model.eval(), 64), largest_value)
     shorten_names(file)
+    entry = file.metadata_props.add()
+    entry.key, entry.value = KEY, json.dumps({"classes": CLASSES})
     path = tmp_path_factory.mktemp("exported") / "student.onnx"
     path.write_bytes(serialize(file))
     return path
 
 
-def start(path, architecture="mobilenet_v3_small", classes=3):
-    model = build_model(architecture, classes)
+def start(path, architecture="mobilenet_v3_small", classes=CLASSES):
+    model = build_model(architecture, len(classes))
+    model.classes = classes
     load_start(model, architecture, LocalStart(file=str(path), sha256=sha256_file(path)))
     return model.eval()
 
@@ -47,9 +56,9 @@ def test_it_computes_what_the_file_does(exported):
 
 def test_the_last_layer_of_other_classes_is_new(exported):
     torch.manual_seed(5)
-    fresh = build_model("mobilenet_v3_small", 7)
+    fresh = build_model("mobilenet_v3_small", 3)
     torch.manual_seed(5)
-    model = start(exported, classes=7)
+    model = start(exported, classes=("akiec", "df", "vasc"))
     assert torch.equal(model.backbone.classifier[-1].weight, fresh.backbone.classifier[-1].weight)
     assert not torch.equal(model.backbone.features[0][0].weight, fresh.backbone.features[0][0].weight)
 

@@ -24,7 +24,7 @@ def archive_findings(folder: Path, target: Target) -> Iterator[Finding]:
         yield Finding(" ".join([first, *(line.strip() for line in rest[:2])]), where)
         return
     if target == "dx" and (others := int((table["dx"] == OTHER).sum())):
-        yield Finding(f"{folder / METADATA}: the dx of {others} images is {OTHER}", "dvc exp run -S target=melanoma")
+        yield Finding(f"{folder / METADATA}: the dx of {others} images is {OTHER}", "dvc exp run -S target=own")
     melanomas = table.loc[table["dx"] == MELANOMA, "lesion_id"].nunique()
     if melanomas < FEWEST:
         what = f"{folder / METADATA}: {melanomas} lesions with a melanoma. {FEW}"
