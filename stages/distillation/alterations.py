@@ -46,9 +46,11 @@ class AlteredExamples(Examples):
 def alter(images: torch.Tensor, hashes: np.ndarray, view: int, settings: Alterations) -> torch.Tensor:
     """Alter settings.share of the images, float32 (images, 3, size, size) in [0, 1], in place, and return them.
 
-    hashes: of the images, uint64 (images,). It goes image by image: gathering those of a family into a batch and
-    putting them back takes longer than altering them.
+    None is altered in the views from settings.until on. hashes: of the images, uint64 (images,). It goes image by
+    image: gathering those of a family into a batch and putting them back takes longer than altering them.
     """
+    if settings.until != "none" and view >= settings.until:
+        return images
     altered, strength, kind, *luck = uniform(settings.seed, ~hashes, view, 9)  # the views' own are of the hashes
     others = [name for name in settings.families if name != LIGHT]
     for at in np.flatnonzero(altered < settings.share):

@@ -10,7 +10,7 @@ from stages.distillation.settings import Alterations
 from stages.pictures.alterations import MEANS
 
 FAMILIES = ["light", "blur", "noise", "file", "hair", "corners"]
-SETTINGS = Alterations(seed=1, share=0.5, strength=3.0, families=FAMILIES)
+SETTINGS = Alterations(seed=1, share=0.5, until="none", strength=3.0, families=FAMILIES)
 HASHES = np.arange(400, dtype=np.uint64) * np.uint64(7919)
 SIZE = 48
 IMAGE = torch.nn.functional.interpolate(
@@ -41,6 +41,12 @@ def test_a_view_is_altered_by_seed_image_and_view_alone():
     assert torch.equal(alter(batch(), HASHES[order], 3, SETTINGS), alter(batch(), HASHES, 3, SETTINGS)[order])
     assert not torch.equal(alter(batch(), HASHES, 4, SETTINGS), alter(batch(), HASHES, 3, SETTINGS))
     assert not torch.equal(altered(seed=2), altered())
+
+
+def test_a_student_may_end_on_views_that_are_as_they_are():
+    settings = SETTINGS.model_copy(update={"until": 3})
+    assert torch.equal(alter(batch(), HASHES, 2, settings), alter(batch(), HASHES, 2, SETTINGS))
+    assert torch.equal(alter(batch(), HASHES, 3, settings), batch())
 
 
 def test_families_that_are_not_asked_for_are_in_no_view():
