@@ -69,7 +69,8 @@ train: $(INSTALLED)  ## HAM10000, or by OVERRIDES=<file> DATA=<name> another arc
 	dvc exp run $(SET)
 
 FEW = -S splits.folds=3 -S splits.train=0.62 -S splits.val=0.32
-cross-validate: $(INSTALLED)  ## DATA=<name> of few melanomas: the students of OVERRIDES=<file> over three folds, params.yaml as it was
-	for fold in 0 1 2; do dvc exp run --temp --copy-paths data/raw/$(DATA) $(SET) $(FEW) -S splits.fold=$$fold \
+cross-validate: OVERRIDES = adapt.overrides
+cross-validate: $(INSTALLED)  ## the adapted student over three folds of DATA=<name>, of few melanomas; params.yaml stays
+	for fold in 0 1 2; do dvc exp run --temp --copy-paths data/raw/$(or $(DATA),$(error DATA=<name> is missing)) $(SET) $(FEW) -S splits.fold=$$fold \
 		distill@T1_alpha0 repeat_student baselines || exit 1; done
 	melanoma-kd compare

@@ -24,12 +24,7 @@ from stages.reporting.verdicts import DIFFERENT, claim_text
 from tools.clinic_table import ALTERED, NEVER_SEEN, POOLED, WITHIN, areas_by_question
 from tools.results import Results
 
-PLACES = {  # README's first table: columns of areas_by_question
-    WITHIN: "ROC-AUC within one source",
-    POOLED: "over all images",
-    NEVER_SEEN: "clinics never seen",
-    ALTERED: "altered images",
-}
+HEADS = ["model", "ROC-AUC within one source", "over all images", "clinics never seen", "altered images"]  # README's
 ALONE = "the source alone, no image"
 LISTED = [  # the metrics of "shown" and "not shown"
     ("within sources", "roc_auc"),
@@ -59,13 +54,14 @@ def headline_table(results: Results) -> str:
     columns = areas_by_question(results)
     unseen = [column for name, column in columns.items() if name.endswith(NEVER_SEEN)]
     everywhere = set.intersection(*map(set, unseen)) if unseen else set[str]()
-    columns[NEVER_SEEN] = {name: 3 * (mean(column[name][0] for column in unseen),) for name in everywhere}
+    means = {name: mean(column[name][0] for column in unseen) for name in everywhere}
+    points = [{name: cell[0] for name, cell in columns[column].items()} for column in (POOLED, ALTERED)]
+    points.insert(1, means)
     rows = []
     for label, name in (principal(results) | dict.fromkeys(labels_of(results.index, kind="source"), ALONE)).items():
-        primary, *others = (columns.get(column, {}).get(label) for column in PLACES)
-        first = interval_text(*primary) if primary else "-"
-        rows.append([name, first, *(f"{cell[0]:.3f}" if cell else "-" for cell in others)])
-    return Table(["model", *PLACES.values()], rows).markdown()
+        primary = interval_text(*columns[WITHIN][label]) if label in columns[WITHIN] else "-"
+        rows.append([name, primary, *(f"{column[label]:.3f}" if label in column else "-" for column in points)])
+    return Table(HEADS, rows).markdown()
 
 
 def headline_figure(results: Results) -> str:

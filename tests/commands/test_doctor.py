@@ -89,7 +89,7 @@ def test_an_archive_with_too_few_melanomas_for_a_holdout(project):
     ham10000(project / "data/raw/few")
     ((what, remedy),) = faults(doctor.archive, project, data={"name": "few"})
     assert what.endswith("Of fewer than 20 melanomas a holdout has too few to show anything by them.")
-    assert remedy.startswith("make cross-validate OVERRIDES=adapt.overrides DATA=few ")
+    assert remedy.startswith("make cross-validate DATA=few ")
 
 
 def test_start_weights_that_are_others(project):
