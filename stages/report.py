@@ -96,9 +96,12 @@ def read_histories(name: str, params: Params, index: pd.DataFrame) -> Tables:
     return {label: pd.read_csv(path) for label, path in zip(labels, paths, strict=True)}
 
 
-def taught_by(teachers: list[str]) -> str:
-    """Return what students learned from, to follow "distilled from"."""
-    return f"the mean logits of {'; '.join(teachers)}" if len(teachers) > 1 else teachers[0]
+def trained_how(teachers: list[str], alpha: float) -> str:
+    """Return whether the selected student learned from teachers, by their labels; alpha: their term's weight."""
+    if alpha == 0:
+        return "trained without a teacher"
+    mean = "the mean logits of " if len(teachers) > 1 else ""
+    return f"distilled (Hinton et al. 2015) from {mean}{'; '.join(teachers)}"
 
 
 def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, size: int) -> dict[str, Any]:
@@ -123,7 +126,7 @@ def describe(tables: Tables, index: pd.DataFrame, best: str, params: Params, siz
         "origin": ORIGINS.get(params.data.name, "not known to this project"),
         "selected": selected,
         "best": label_of(index, model=f"student_{best}"),
-        "teachers": taught_by(labels_of(index, role="distilling")),
+        "trained": trained_how(labels_of(index, role="distilling"), params.kd.alpha),
         "files": f"ONNX fp32 {fp32['megabytes']:.2f} MB, int8 {int8['megabytes']:.2f} MB "
         f"({str(int8['method']).replace('_', ' ')})",
         "population": f"Holdout: {images_of_lesions}, {melanomas} among them",

@@ -36,9 +36,11 @@ def clinic(finished, tmp_path, monkeypatch):
     files = {path.stem: path for path in (finished / "data/raw/demo").rglob("*.jpg")}
     table["patient"] = "P" + (pd.factorize(table["lesion_id"])[0] // 2).astype(str)
     for row in table.itertuples():
-        target = folder / "photos" / ("melanoma" if row.dx == "mel" else "other") / f"{row.image_id}.jpg"
+        name = row.image_id.removeprefix("ISIC_")  # a number, as clinics call their images
+        target = folder / "photos" / ("melanoma" if row.dx == "mel" else "other") / f"{name}.jpg"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(files[row.image_id], target)
+    table["image_id"] = table["image_id"].str.removeprefix("ISIC_")
     listed = table[["image_id", "dx", "patient", "lesion_id", "dataset"]]
     listed.set_axis(["Bild", "Befund", "Person", "Fleck", "source"], axis=1).to_csv(
         folder / "photos/t.csv", index=False
@@ -91,5 +93,7 @@ def test_a_table_with_patients_adapts_the_released_student(clinic, monkeypatch):
     table = read_metadata(clinic / "data/raw/clinic").set_index("image_id")
     of = {split: set(table["patient_id"][rows["image_id"]]) for split, rows in groups("clinic").items()}
     assert sum(map(len, of.values())) == table["patient_id"].nunique()
+    assert "trained without a teacher" in (clinic / "plots/clinic/report/model_card.md").read_text()
+    assert not (clinic / "plots/clinic/figures/kd_effectiveness.svg").exists()
     images = pd.read_csv(clinic / "metrics/clinic/evaluation/images.csv")
     assert images.groupby("group")["lesion_id"].nunique().max() == 2

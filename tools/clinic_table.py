@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stages.evaluation.roles import CONTROL_MODEL
-from stages.reporting.labels import interval_text, label_of, labels_of, read_questions, read_table, teacher_of
+from stages.reporting.labels import interval_text, label_of, read_questions, read_table, teacher_of
 from stages.reporting.page import Table
 from tools.results import Results
 
@@ -64,7 +64,6 @@ def never_seen(results: Results) -> pd.DataFrame:
 
 def asked(results: Results) -> list[str]:
     """Return the labels of the table's models: the teacher, student, control, int8, best baseline, the study's."""
-    index, areas = results.index, results.models.query("split == 'val' and metric == 'roc_auc' and at == 'all'")
-    best = areas[areas["model"].isin(labels_of(index, kind="baseline"))].sort_values("value")["model"].iloc[-1]
+    index = results.index
     students = [label_of(index, role="selected"), label_of(index, model=CONTROL_MODEL), results.int8]
-    return [*dict.fromkeys([teacher_of(index), *students, best]), *results.published]
+    return [*dict.fromkeys([teacher_of(index), *students, results.best_baseline()]), *results.published]

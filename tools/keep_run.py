@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from stages.commands.cluster.durations import read_seconds
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_text, writing
 from stages.foundation.params import PARAMS, read_params, read_yaml
@@ -35,12 +36,6 @@ class Params:
     data: Data
 
 
-def last_seconds(log: list[str], stages: list[str]) -> pd.DataFrame:
-    """Return (stage, seconds) of these stages, from lines "<stage>,<seconds>" of which the last of a stage counts."""
-    seconds = dict(line.rsplit(",", 1) for line in log)
-    return pd.DataFrame({"stage": stages, "seconds": [seconds.get(name, "-") for name in stages]})
-
-
 def lock_of(lock: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a dvc.lock without the stages that ran on another data set."""
     runs = {
@@ -54,14 +49,13 @@ def lock_of(lock: dict[str, Any], name: str) -> dict[str, Any]:
 
 def main() -> None:
     name = read_params(Params).data.name
-    log = command.SECONDS.read_text(encoding="utf-8").splitlines() if command.SECONDS.is_file() else []
-    lock = lock_of(read_yaml(LOCK), name)
-    seconds = last_seconds(log, list(lock["stages"]))
+    lock, seconds = lock_of(read_yaml(LOCK), name), read_seconds(Path())
+    table = pd.DataFrame([(stage, seconds.get(stage, "-")) for stage in lock["stages"]], columns=["stage", "seconds"])
     with writing(Path("metrics", name, "run")) as (folder,):
         folder.mkdir()
         shutil.copy(PARAMS, folder / PARAMS.name)
         write_text(folder / LOCK.name, yaml.safe_dump(lock, sort_keys=False, width=math.inf))
-        write_csv(folder / "seconds.csv", seconds)
+        write_csv(folder / "seconds.csv", table)
         for kept, source in KEPT.items():
             shutil.copytree(Path(source.format(name=name)), folder / kept)
         shutil.copy(Path("metrics", name, "quantization.csv"), folder)

@@ -18,13 +18,13 @@ from stages.reporting.labels import (
     metric_text,
     teacher_of,
 )
-from stages.reporting.page import Columns, Table
+from stages.reporting.page import Table
 from stages.reporting.report_tables import HEADLINE_HEADS
 from stages.reporting.verdicts import DIFFERENT, claim_text
 from tools.clinic_table import ALTERED, NEVER_SEEN, POOLED, WITHIN, areas_by_question
 from tools.results import Results
 
-HEADS = ["model", "ROC-AUC within one source", "over all images", "clinics never seen", "altered images"]  # README's
+HEADS = ["model", "ROC-AUC within one source", "over all images", "sources never seen", "altered images"]  # README's
 ALONE = "the source alone, no image"
 LISTED = [  # the metrics of "shown" and "not shown"
     ("within sources", "roc_auc"),
@@ -47,7 +47,7 @@ def principal(results: Results) -> dict[str, str]:
 
 
 def headline_table(results: Results) -> str:
-    """Return README's table: ROC-AUC within sources, over all, in clinics never seen (their mean), on altered images.
+    """Return README's table: ROC-AUC within sources, over all, in sources never seen (their mean), on altered images.
 
     The first alone has its interval; docs/results.md has the others'. A model that was not asked has "-".
     """
@@ -80,12 +80,6 @@ def headline_figure(results: Results) -> str:
     )
 
 
-def timed_rows(results: Results, names: list[str], columns: Columns) -> list[list[str]]:
-    """Return name, these metrics, size and time of some models, "-" where `benchmark` did not measure a model."""
-    speed = results.speed()
-    return [[name, *cells, *speed.get(name, ["-", "-"])] for name, *cells in results.rows(names, columns)]
-
-
 def architecture_table(results: Results) -> str:
     """Return start weights, ROC-AUC, average precision, size and time of a run's teachers and selected student.
 
@@ -98,15 +92,19 @@ def architecture_table(results: Results) -> str:
     }
     names = [*labels_of(results.index, kind="teacher"), label_of(results.index, role="selected")]
     columns = {name: HEADLINE_HEADS[name] for name in ("ROC-AUC", "average precision")}
-    rows = [[name, starts[name], *cells] for name, *cells in timed_rows(results, names, columns)]
+    timed = results.deployment().query("runtime == 'pytorch'").set_index("model").to_dict("index")
+    speed = {
+        name: [f"{row['megabytes']:.2f}", f"{row['ms_p50_1_thread']:.1f} ({row['ms_p95_1_thread']:.1f})"]
+        for name, row in timed.items()
+    }
+    rows = [[name, starts[name], *cells, *speed.get(name, ["-", "-"])] for name, *cells in results.rows(names, columns)]
     return Table(["model", "start", *columns, *SPEED_HEADS], rows).markdown()
 
 
 def runtime_table(results: Results) -> str:
     """Return size, memory and speed of every file that `benchmark` timed, teachers and the selected student."""
-    table, repeated = results.deployment(), labels_of(results.index, role="grid")  # who have the selected one's times
     rows = []
-    for row in table[~table["model"].isin(repeated)].to_dict("records"):
+    for row in results.deployment().to_dict("records"):
         times = [f"{row[f'ms_p50_{n}']:.2f} ({row[f'ms_p95_{n}']:.2f})" for n in ("1_thread", "all_threads")]
         sizes = [f"{row['megabytes']:.2f}", f"{row['peak_megabytes']:.1f}"]
         ratio = f"{row['times_fp32_1_thread']:.2f}"
@@ -149,10 +147,10 @@ def difference_table(results: Results, *, significant: bool) -> str:
 def principal_pairs(results: Results) -> pd.DataFrame:
     """Return the comparisons README lists: with teacher, control, fp32, best baseline, published student."""
     table = results.comparisons
-    auc = results.models.query("split == 'holdout' and metric == 'roc_auc' and at == 'all'").set_index("model")["value"]
-    best = auc.loc[labels_of(results.index, kind="baseline")].astype(float).idxmax()
     families = ["student against teacher", "distillation against control, all seeds", "int8 against fp32"]
-    principal = table["family"].isin(families) | table["reference"].isin([best, results.published_student])
+    principal = table["family"].isin(families) | table["reference"].isin(
+        [results.best_baseline(), results.published_student]
+    )
     listed = pd.Series(list(zip(table["at"], table["metric"], strict=True)), table.index).isin(LISTED)
     return table[principal & listed]
 

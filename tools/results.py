@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.reporting.labels import label_of, labels_of, read_index, read_table, teacher_of
+from stages.reporting.labels import label_of, labels_of, read_index, read_table
 from stages.reporting.page import Columns, metric_rows
 
 PUBLISHED = Path("metrics/published/models.csv")
-RUNTIMES = {"pytorch": "teacher", "onnx fp32": "fp32", "onnx int8": "int8"}  # of deployment.csv, to kind or role
 
 
 class Results:
@@ -44,25 +43,10 @@ class Results:
         evaluated = set(self.models["model"])
         return metric_rows(self.models, [name for name in names if name in evaluated], columns)
 
-    def speed(self) -> dict[str, list[str]]:
-        """Return megabytes and milliseconds, p50 with p95, of each model that `benchmark` timed.
-
-        Of several teachers' mean their sums, without p95, which has none.
-        """
-        selected = label_of(self.index, role="selected")
-        timed = self.deployment()
-        distilling = timed["model"].isin(labels_of(self.index, role="distilling"))
-        cells, teachers = {}, timed[distilling & (timed["runtime"] == "pytorch")]
-        if len(teachers):
-            sums = teachers[["megabytes", "ms_p50_1_thread"]].sum()
-            cells[teacher_of(self.index)] = [f"{sums['megabytes']:.2f}", f"{sums['ms_p50_1_thread']:.1f}"]
-        for row in timed.to_dict("records"):
-            role = RUNTIMES.get(row["runtime"])
-            if role and (role == "teacher" or row["model"] == selected):
-                name = row["model"] if role == "teacher" else label_of(self.index, role=role)
-                milliseconds = f"{row['ms_p50_1_thread']:.1f} ({row['ms_p95_1_thread']:.1f})"
-                cells[name] = [f"{row['megabytes']:.2f}", milliseconds]
-        return cells
+    def best_baseline(self) -> str:
+        """Return the label of the baseline with the highest ROC-AUC on val."""
+        areas = self.models.query("split == 'val' and metric == 'roc_auc' and at == 'all'").set_index("model")["value"]
+        return str(areas.loc[labels_of(self.index, kind="baseline")].astype(float).idxmax())
 
     def deployment(self) -> pd.DataFrame:
         """Return deployment.csv, empty where `benchmark` did not run."""

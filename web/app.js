@@ -8,11 +8,11 @@ import { canvasOf, readPicture } from "./picture.js";
 
 const MOST = 50; // pictures at once
 const BANDS = {
-  "melanoma unlikely": "The probability is lower than that of almost all melanomas the bounds were set with.",
+  "melanoma unlikely": "Almost all melanomas the bounds were set with have a higher probability. That rules nothing out.",
   "cannot tell": "In between, where melanomas and other lesions both are: the model leaves it open.",
   "melanoma suspected": "The probability is higher than that of almost all other lesions the bounds were set with.",
 };
-const CALLED = { flagged: "At or above the operating point.", "not flagged": "Below the operating point." };
+const CALLED = { flagged: "Flagged by the model.", "not flagged": "Not flagged by the model." };
 const SCOPE = "It looks for melanoma alone: basal cell carcinoma and other skin cancers count as other.";
 const capital = text => text[0].toUpperCase() + text.slice(1);
 const UNFAMILIAR = "Not a dermatoscopic image this model knows";
@@ -71,14 +71,15 @@ function button(label, title) {
 }
 
 function explain(model, title, square, { p, distance }, { article, picture, text }) {
-  const { facts } = model, found = decide(p, facts.decision), share = percentage(found.calibrated);
+  const { facts } = model, found = decide(p, facts.decision);
+  const share = percentage(found.calibrated), where = `where ${percentage(facts.decision.prevalence)} of images show a melanoma`;
   Object.assign(article.dataset, { p, ...found });
-  const said = `${capital(found.band)}. Calibrated probability ${share}. ${CALLED[found.decision]}`;
-  text.append(make("p", capital(found.band), "answer"), gauge(found.calibrated, facts.decision, said), make("p", `${BANDS[found.band]} ${CALLED[found.decision]} ${SCOPE}`, "quiet"));
-  const details = make("details"), where = button("Where the answer comes from", title);
+  const said = `${capital(found.band)}. Calibrated probability ${share}, ${where}. ${CALLED[found.decision]}`;
+  text.append(make("p", capital(found.band), "answer"), gauge(found.calibrated, facts.decision, said), make("p", `${BANDS[found.band]} ${CALLED[found.decision]} The percentage holds ${where}. ${SCOPE}`, "quiet"));
+  const details = make("details"), ask = button("Where the answer comes from", title);
   details.append(make("summary", "Numbers"), make("p", `Calibrated ${share}; as the model gives it ${p.toFixed(4)}; operating point ${facts.decision.threshold.toFixed(4)}, chosen on validation images to find ${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas; distance from the training images ${distance.toFixed(2)}.`, "quiet"));
-  where.addEventListener("click", async () => {
-    where.disabled = true;
+  ask.addEventListener("click", async () => {
+    ask.disabled = true;
     const began = performance.now(), note = make("p", "", "quiet heat-note");
     try {
       const heat = await inTurn(() => heatMap(model, square));
@@ -90,10 +91,10 @@ function explain(model, title, square, { p, distance }, { article, picture, text
       note.textContent = `This could not be computed: ${error.message}`;
     }
     note.tabIndex = -1;
-    where.replaceWith(note);
+    ask.replaceWith(note);
     note.focus(); // where the button was; read aloud
   });
-  text.append(where, details);
+  text.append(ask, details);
   return said;
 }
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from itertools import takewhile
 
 from stages.networks.settings import Compute
 
@@ -10,7 +11,8 @@ from stages.networks.settings import Compute
 def visible_gpus() -> list[str]:
     """Return the names, as CUDA_VISIBLE_DEVICES has them, of the GPUs that a process started here would see."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name]
+        named = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+        return [name for name in takewhile(lambda name: not name.startswith("-"), named) if name]  # as CUDA reads it
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

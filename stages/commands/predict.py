@@ -65,8 +65,12 @@ def find_images(names: list[str]) -> list[str]:
 
 
 def find_lesions(names: list[str]) -> dict[str, str]:
-    """Return file -> the lesion it shows: its folder's path, or what a table says; ValueError on another table."""
-    from stages.commands.archives.tables import read_rows  # noqa: PLC0415 - `predict` starts without pandas
+    """Return file -> the lesion it shows: its folder's path, or what a table says; ValueError on another table.
+
+    A patient's lesions may be numbered from 1, and an image whose lesion is not named is one of its own.
+    """
+    from stages.commands.archives.labelled import lesion_of  # noqa: PLC0415 - `predict` starts without pandas
+    from stages.commands.archives.tables import read_rows  # noqa: PLC0415
 
     lesions: dict[str, str] = {}
     for name in names:
@@ -74,8 +78,9 @@ def find_lesions(names: list[str]) -> dict[str, str]:
             rows, columns = read_rows([Path(name)], {}, labels=False)
             if "lesion_id" not in columns:
                 raise ValueError(f"{name}: wanted a column with the lesion, such as lesion_id")
-            files = [str(Path(name).parent / file) for file in rows["image_id"]]
-            lesions |= dict(zip(files, rows["lesion_id"], strict=True))
+            if rows.empty:
+                raise ValueError(f"{name}: no rows")
+            lesions |= {str(Path(name).parent / row["image_id"]): lesion_of(row)[0] for row in rows.to_dict("records")}
         else:
             lesions |= {file: str(Path(file).parent) for file in find_images([name])}
     return lesions

@@ -22,6 +22,7 @@ from stages.evaluation.tables import TABLES
 from stages.foundation.probability import CLIP
 from stages.foundation.settings import Evaluate
 
+RUN = "run"  # the folder of metrics/<name> that `make keep-run` writes
 DIGITS = 6  # of a number in these tables
 TOLERANCE = 1.01e-6  # of a number below 1: its last digit; of larger ones that of theirs
 SKLEARN = {
@@ -35,25 +36,28 @@ SKLEARN = {
 def recompute(run: Path, settings: Evaluate) -> Iterator[Finding]:
     """Yield a finding for each table of metrics/<name>/run, or of metrics/<name>, with a cell that does not come again.
 
-    settings: params.yaml's evaluate; a table made with others differs.
+    settings: params.yaml's evaluate; a table made with others differs. What a kept run has not kept is said, and is no
+    finding.
     """
-    folder, curves = run / "evaluation", run / "curves"
-    if not curves.is_dir():
-        curves = Path("plots", run.name, "data")
+    folder, kept = run / "evaluation", run.name == RUN
+    curves = run / "curves" if kept else Path("plots", run.name, "data")
+    answers = run / "stress" if kept else Path("models", run.name, "predictions/stress")
     evaluation = read_frozen(folder, settings)
     made = {folder / f"{name}.csv": build for name, build in TABLES.items()}
     for path, build in made.items():
         yield from compare(path, build(evaluation))
-    answers = run / "stress" if (run / "stress").is_dir() else Path("models", run.name, "predictions/stress")
     if answers.is_dir():
         int8 = evaluation.roles.one("int8")
         table = stress(evaluation, read_farthest(folder, int8), read_stress(answers))
         yield from compare(folder / "stress.csv", table)
     else:
         print(f"{folder / 'stress.csv'}: not asked, as {answers} is not here")
-    figures = plot_data(evaluation) | {"data_overview": overview(read_images(folder))}
-    for name, table in figures.items():
-        yield from compare(curves / f"{name}.csv", table)
+    if kept and not curves.is_dir():
+        print(f"{curves}: not kept")
+    else:
+        figures = plot_data(evaluation) | {"data_overview": overview(read_images(folder))}
+        for name, table in figures.items():
+            yield from compare(curves / f"{name}.csv", table)
     yield from ask_sklearn(folder / "models.csv", evaluation)
 
 

@@ -27,7 +27,8 @@ def draw_all(tables: Tables, histories: Tables, index: pd.DataFrame) -> dict[str
 def _models(tables: Tables, index: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     yield "model_comparison", models.model_comparison(tables["models"])
     yield "comparisons", models.comparisons(tables["comparisons"])
-    yield "kd_effectiveness", models.kd_effectiveness(tables["models"], tables["comparisons"], index)
+    if (tables["comparisons"]["family"] == models.AGAINST_CONTROL).any():  # not of a student that is the control
+        yield "kd_effectiveness", models.kd_effectiveness(tables["models"], tables["comparisons"], index)
     yield "kd_heatmaps", models.kd_heatmaps(tables["ablation"])
     detailed = index[index["detail"] == "yes"]
     for name, label in zip(detailed["model"], detailed["label"], strict=True):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.foundation.predictions import IDS
 from stages.foundation.settings import RELEASED
 
 Tables = dict[str, pd.DataFrame]  # by the stem of their files
@@ -41,7 +42,7 @@ def read_index(folder: Path) -> pd.DataFrame:
 
 def read_table(path: Path, index: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose models, in cells or as column heads, are called by their labels."""
-    table = pd.read_csv(path, dtype={"at": str, "p_obuchowski": str, "margin": str}, keep_default_na=False)
+    table = pd.read_csv(path, dtype={**IDS, "at": str, "p_obuchowski": str, "margin": str}, keep_default_na=False)
     labels = dict(zip(index["model"], index["label"], strict=True))
     for column in {"model", "reference"} & set(table.columns):
         table[column] = table[column].replace(labels)
@@ -87,7 +88,7 @@ def baseline_table(models: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """Return the baselines with their number of features and the metrics of ABLATION on the holdout."""
     baselines = index[index["kind"] == "baseline"]
     table = wide(models, baselines["label"])
-    counts = baselines["features"].items()
+    counts = baselines.set_index("model")["features"].items()
     table.insert(1, "features", ["-" if name == RELEASED else int(count) for name, count in counts])
     return table
 

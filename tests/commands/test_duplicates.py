@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.commands import doctor
+from stages.commands import doctor, duplicates
 from stages.commands.duplicates import lookalikes
 from stages.foundation import command
 from stages.pictures.synthesis import Lesion, render
@@ -40,6 +40,11 @@ def test_a_lesion_photographed_again_is_found_across_splits_alone():
     assert found[["split", "other_split"]].to_numpy().tolist() == [["holdout", "train"]]
 
 
-def test_doctor_lists_them_and_calls_none_a_fault(tiny, capsys):
+def test_doctor_lists_them_and_calls_none_a_fault(tiny, capsys, monkeypatch):
+    sides = ("image_id", "lesion_id", "split")
+    pair = {"alike": 0.7} | {f"{end}{name}": f"{end}{name}" for end in ("", "other_") for name in sides}
+    monkeypatch.setattr(duplicates, "lookalikes", lambda *_: pd.DataFrame([pair] * 21))
     command.call(doctor, ["--duplicates"], prog="doctor")
-    assert "duplicates" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "0.70  image_id of split (lesion_id)" in shown
+    assert "1 pairs more, less alike" in shown

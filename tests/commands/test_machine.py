@@ -16,6 +16,9 @@ def test_gpus_are_those_that_the_driver_lists(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\n[ \"$1\" = --list-gpus ] && echo 'GPU 0: A (UUID: a)' && echo 'GPU 1: A (UUID: b)'\n")
     tool.chmod(0o755)
     assert visible_gpus() == ["0", "1"]
+    for hidden, seen in {"": [], "-1": [], "1,-1,0": ["1"], "GPU-a,GPU-b": ["GPU-a", "GPU-b"]}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert visible_gpus() == seen
 
 
 def test_more_threads_than_cores_are_refused_with_values_that_fit(monkeypatch):

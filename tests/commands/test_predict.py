@@ -19,6 +19,7 @@ from PIL import Image
 from stages.commands import predict
 from stages.commands.answering import answer_files
 from stages.commands.main import main as melanoma_kd
+from stages.commands.predict import find_lesions
 from stages.deployment.deployed import Deployed, open_deployed
 from stages.deployment.metadata import metadata_of, write_metadata
 from stages.foundation.onnx_file import KEY
@@ -402,6 +403,22 @@ def test_one_answer_a_lesion_is_the_mean_log_odds_of_its_images(tmp_path, finish
     by_table = rows(run("--model", sensitive, "--format", "csv", "--by", "lesion", tmp_path / "list.csv"))
     assert [row["file"] for row in by_table] == ["L0", "L1"]
     assert [float(row["p_melanoma"]) for row in by_table] == pytest.approx(expected, abs=1e-5)
+
+
+def test_lesions_of_two_patients_and_images_whose_lesion_is_not_named_are_told_apart(tmp_path):
+    table = tmp_path / "list.csv"
+    rows = ["a.jpg,,p", "b.jpg,NA,q", "c.jpg,1,p", "d.jpg,1,q", "e.jpg,1,q"]
+    table.write_text("\n".join(["file,lesion_id,patient_id", *rows]))
+    assert list(find_lesions([str(table)]).values()) == [
+        "patient p, image a.jpg",
+        "patient q, image b.jpg",
+        "patient p, 1",
+        "patient q, 1",
+        "patient q, 1",
+    ]
+    table.write_text("file,lesion_id\n")
+    with pytest.raises(ValueError, match=r"list\.csv: no rows"):
+        find_lesions([str(table)])
 
 
 def test_another_threshold_flags_others(sensitive, image):

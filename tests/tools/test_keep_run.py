@@ -5,31 +5,22 @@ import pytest
 
 from stages.evaluation.frozen import read_stress
 from tools import keep_run
-from tools.keep_run import last_seconds, lock_of
-
-
-def test_the_last_duration_of_a_stage_counts_and_one_that_never_ran_has_none():
-    seconds = last_seconds(
-        ["pack_images,9.1", "distill@T1_alpha0.5,50.0", "pack_images,7.2"], ["pack_images", "quantize"]
-    )
-    assert seconds.to_dict("records") == [
-        {"stage": "pack_images", "seconds": "7.2"},
-        {"stage": "quantize", "seconds": "-"},
-    ]
+from tools.keep_run import lock_of
 
 
 def test_a_run_is_kept_as_it_stands(tiny):
     project = tiny
     entry = "  {}:\n    cmd: {}\n    params:\n      params.yaml:\n        data.name: {}\n"
     kept = "schema: '2.0'\nstages:\n" + entry.format("quantize", "python -m stages.quantize", "demo")
+    kept += entry.format("report", "python -m stages.report", "demo")
     (project / "dvc.lock").write_text(kept + entry.format("baselines", "python -m stages.baselines", "ham10000"))
     (project / "logs").mkdir(exist_ok=True)
-    (project / "logs/seconds.csv").write_text("quantize,3.5\n")
+    (project / "logs/seconds.csv").write_text("quantize,9.1\nquantize,3.5\ncut o")
     keep_run.main()
     folder = project / "metrics/demo/run"
     assert (folder / "params.yaml").read_bytes() == (project / "params.yaml").read_bytes()
     assert (folder / "dvc.lock").read_text() == kept  # as DVC writes it, without what ran on other data
-    assert pd.read_csv(folder / "seconds.csv").to_dict("records") == [{"stage": "quantize", "seconds": 3.5}]
+    assert (folder / "seconds.csv").read_text() == "stage,seconds\nquantize,3.5\nreport,-\n"
     for kept, made in (("evaluation", "metrics/demo/evaluation"), ("curves", "plots/demo/data")):
         assert {path.name: path.read_bytes() for path in (folder / kept).iterdir()} == {
             path.name: path.read_bytes() for path in (project / made).iterdir()

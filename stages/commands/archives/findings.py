@@ -45,5 +45,5 @@ def join_sources(archive: Path, other: Path) -> None:
     if len(missing := sources.index[sources.isna()]):
         raise ValueError(f"{other}: no row for {len(missing)} images, the first is {missing[0]}")
     with writing(path) as (partial,):
-        write_csv(partial, table.drop(columns=SOURCE, errors="ignore").assign(**{SOURCE: sources.to_numpy()}))
+        write_csv(partial, table.assign(**{SOURCE: sources.to_numpy()}))
     print(f"{path}: {SOURCE} of {len(table)} images: {sources.value_counts().to_dict()}")

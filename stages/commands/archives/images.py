@@ -1,5 +1,6 @@
 """The images of an archive that can be trained on, and of one that is to be added: their rows, names and hashes."""
 
+import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ import pandas as pd
 
 from stages.foundation.files import read_table, sha256_file
 from stages.foundation.splits import COLUMNS, MELANOMA, METADATA, OTHER, PATIENT, SOURCE, UNKNOWN
-from stages.images.archive import find_images, read_metadata
+from stages.images.archive import SUFFIXES, find_images, read_metadata
 
 SHOWN = 10
+IMAGES = "images"  # the folder of an archive that `import` puts them in
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,16 @@ class Images:
 
 
 def imported(folder: Path) -> Images:
-    """Return what an archive holds already, nothing where there is none."""
+    """Return what an archive holds already, nothing where there is none.
+
+    Images without a row are an interrupted import's, which the same import finds again.
+    """
     if not (folder / METADATA).is_file():
         return Images(pd.DataFrame(columns=[*COLUMNS, SOURCE, PATIENT]), [], [])
     table = read_metadata(folder).replace(UNKNOWN, "")
-    files = list(find_images(folder, table["image_id"]).values())
+    there = {path.stem for path in (folder / IMAGES).glob("*") if path.suffix.lower() in SUFFIXES}
+    found = find_images(folder, [*table["image_id"], *sorted(there - set(table["image_id"]))])
+    files = [found[name] for name in table["image_id"]]
     return Images(table, files, [sha256_file(file) for file in files])
 
 
@@ -44,7 +51,7 @@ def metadata_of(table: pd.DataFrame, source: str) -> pd.DataFrame:
     may number theirs alike. A lesion whose images have several diagnoses, none of them melanoma, is "other".
     """
     texts = {name: table[name].map(lambda text: plain(text, " /.()")) for name in ("sex", "localization", SOURCE)}
-    ids = {name: table[name].map(lambda text: plain(f"{source}_{text}")) for name in ("lesion_id", PATIENT)}
+    ids = {name: table[name].map(lambda text: _id(f"{source}_{text}")) for name in ("lesion_id", PATIENT)}
     several = table["dx"].groupby(ids["lesion_id"]).transform("nunique") > 1
     mixed = several & (table["melanoma"].groupby(ids["lesion_id"]).transform("max") == 0)
     columns = {
@@ -63,6 +70,11 @@ def metadata_of(table: pd.DataFrame, source: str) -> pd.DataFrame:
 def plain(text: str, others: str = "") -> str:
     """Return text with letters, digits, _ and - alone, and `others`, and a letter or digit first."""
     return re.sub(f"[^A-Za-z0-9_{re.escape(others)}-]+", "_", text).lstrip("_-/.() ")
+
+
+def _id(text: str) -> str:
+    """Return a plain name that no other text has, as two names in Cyrillic would have one otherwise."""
+    return plain(text) if text.isascii() else f"{plain(text)}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def named(images: Images, before: Images) -> Images:
@@ -108,13 +120,14 @@ def _rows(images: Images) -> list[tuple[str, tuple[str, str]]]:
 def with_hashed_ids(images: Images, path: Path) -> tuple[Images, pd.DataFrame]:
     """Return images whose ids tell nobody whose they are, and the table of both ids: kind, id and hashed.
 
-    path: of that table as earlier imports into the archive wrote it, if any, so that a patient keeps one name. The hash
-    of a lesion or a patient is that of its first image: with the images alone it can be made again.
+    path: of that table as earlier imports into the archive wrote it, if any, so that a patient keeps one name; two
+    images that were called alike do not. The hash of a lesion or a patient is that of its first image: with the images
+    alone it can be made again.
     """
     known = read_table(path) if path.is_file() else pd.DataFrame(columns=["kind", "id", "hashed"])
     table, tables = images.table.copy(), [known]
     for kind in ("image_id", "lesion_id", PATIENT):
-        of_kind = known[known["kind"] == kind].set_index("id")["hashed"]
+        of_kind = known[(known["kind"] == kind) & (kind != "image_id")].set_index("id")["hashed"]
         first = pd.Series(images.hashes, index=table.index).groupby(table[kind]).min().str[:16]
         names = of_kind.combine_first(first.drop("", errors="ignore"))
         new = names[~names.index.isin(of_kind.index)]

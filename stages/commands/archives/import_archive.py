@@ -23,6 +23,7 @@ import pandas as pd
 
 from stages.commands.archives.findings import FEW, FEWEST
 from stages.commands.archives.images import (
+    IMAGES,
     SHOWN,
     Images,
     imported,
@@ -44,7 +45,7 @@ from stages.images.archive import ALIKE, SUFFIXES, disputed_lesions, raise_all
 from stages.images.decoding import load_rgb
 from stages.images.settings import ImageLimits, Limits
 
-RAW, IMAGES = Path("data/raw"), "images"
+RAW = Path("data/raw")
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def as_png(file: Path, folder: Path, limits: Limits) -> Path:
     if file.suffix.lower() in SUFFIXES:
         return file
     target = folder / sha256_file(file)[:16] / f"{file.stem}.png"
+    if target.is_file():  # of an import that was interrupted
+        return target
     try:
         with writing(target) as (partial,):
             load_rgb(file, limits).save(partial, "PNG")

@@ -125,18 +125,28 @@ def _described(row: dict[Hashable, str], *, melanoma: bool) -> dict[str, str]:
     for text in (row["image_id"], row["label"], *known.values()):
         if FORMULA.match(text):
             raise ValueError(f"{text!r}: a spreadsheet would take it for a formula")
-    patient = "" if known[PATIENT] == UNKNOWN else f"patient {known[PATIENT]}"
-    lesion = f"image {row['image_id']}" if known["lesion_id"] == UNKNOWN else known["lesion_id"]
-    lesion = f"{patient}, {lesion}" if patient else lesion  # a patient's lesions may be numbered from 1
+    lesion, group = lesion_of(row)
     age = pd.to_numeric(known["age"], errors="coerce")
     return {
         **known,
         **{name: row[name] for name in ("image_id", "label")},
         "dx": diagnosis_of([row["detail"], row["label"]], melanoma=melanoma),
         "lesion_id": lesion,
-        GROUP: patient or lesion,
+        GROUP: group,
         "age": known["age"] if 0 <= age <= OLDEST else UNKNOWN,
     }
+
+
+def lesion_of(row: Mapping[Hashable, str]) -> tuple[str, str]:
+    """Return the name of a row's lesion, and of what is drawn together with it: its patient, if known, else it alone.
+
+    A lesion that is not named is the image's; a patient's lesions may be numbered from 1.
+    """
+    lesion = f"image {row['image_id']}" if row["lesion_id"].lower() in NOT_KNOWN else row["lesion_id"]
+    if row[PATIENT].lower() in NOT_KNOWN:
+        return lesion, lesion
+    patient = f"patient {row[PATIENT]}"
+    return f"{patient}, {lesion}", patient
 
 
 def _file_of(name: str, folder: Path, by_stem: Callable[[], dict[str, list[Path]]]) -> Path:

@@ -57,9 +57,14 @@ class LocalWorkers(LocalCluster):
         """Return the next worker's number -> how it is started."""
         ((number, spec),) = super().new_worker_spec().items()  # type: ignore[no-untyped-call]
         if len(self.gpus) > 1 and self.each:
-            own = [self.gpus[(number * self.each + position) % len(self.gpus)] for position in range(self.each)]
-            spec = spec | {"options": spec["options"] | {"env": {"CUDA_VISIBLE_DEVICES": ",".join(own)}}}
+            own = ",".join(own_gpus(self.gpus, number, self.each))
+            spec = spec | {"options": spec["options"] | {"env": {"CUDA_VISIBLE_DEVICES": own}}}
         return {number: spec}
+
+
+def own_gpus(gpus: list[str], number: int, each: int) -> list[str]:
+    """Return the GPUs of worker `number`, the next `each`; where there are more workers, they begin anew."""
+    return [gpus[(number * each + position) % len(gpus)] for position in range(each)]
 
 
 def job_cluster(config: Path) -> Any:

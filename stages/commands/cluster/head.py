@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
     source, targets = source_of(options), options.targets
     check_folders(ROOT, targets)
     if not (options.scheduler or options.config):
-        check_cores(options.workers, compute_of(options.set_param))
+        check_cores(options.workers, params_of(options.set_param).compute)
     before = LOCK.read_bytes() if LOCK.is_file() else None
     forget_lost(ROOT, split_stages(ROOT, targets)[1])
     if options.experiments:
@@ -92,12 +92,12 @@ def run(options: argparse.Namespace) -> None:
         dvc(ROOT, "repro", *source.pulling, *targets)
 
 
-def compute_of(overrides: list[str]) -> Compute:
-    """Return params.yaml's compute with these overrides."""
+def params_of(overrides: list[str]) -> Params:
+    """Return params.yaml's data and compute with these overrides."""
     with tempfile.TemporaryDirectory() as folder:
         params = Path(shutil.copy(PARAMS, folder))
         apply_overrides(params, overrides)
-        return read_params(Params, params).compute
+        return read_params(Params, params)
 
 
 def source_of(options: argparse.Namespace) -> Source:
@@ -137,7 +137,7 @@ def prepare_experiment(overrides: list[str], targets: list[str], source: Source)
     with Repo(ROOT) as repo:
         here = Source(str(ROOT), repo.cache.local_cache_dir, source.remote)
     with open_clone(snapshot(ROOT), here, SCRATCH) as clone:
-        archive = own_archive()
+        archive = own_archive(overrides)
         if archive and not (clone / archive).exists():
             (clone / archive).parent.mkdir(parents=True, exist_ok=True)
             (clone / archive).symlink_to((ROOT / archive).resolve())
@@ -147,15 +147,18 @@ def prepare_experiment(overrides: list[str], targets: list[str], source: Source)
 
 def finish_experiment(overrides: list[str], targets: list[str], source: Source) -> None:
     """Make a DVC experiment of what the workers made; the workspace stays as it is."""
-    archive = own_archive()
+    archive = own_archive(overrides)
     carried = ["-C", str(archive)] if archive else []
     changes = [word for override in overrides for word in ("-S", override)]
     dvc(ROOT, "exp", "run", "--temp", *source.pulling, *carried, *changes, *targets)
 
 
-def own_archive() -> Path | None:
-    """Return the archive of data.name when the user put it there: neither Git nor DVC carries it to a clone."""
-    archive = Path("data/raw", read_params(Params).data.name)
+def own_archive(overrides: list[str]) -> Path | None:
+    """Return the archive of data.name when the user put it there: neither Git nor DVC carries it to a clone.
+
+    overrides: of the parameters.
+    """
+    archive = Path("data/raw", params_of(overrides).data.name)
     with Repo(ROOT) as repo:
         outs = {Path(out.fs_path) for stage in repo.index.stages for out in stage.outs}
     return archive if (ROOT / archive).exists() and ROOT / archive not in outs else None
@@ -168,7 +171,7 @@ def run_on_cluster(tasks: list[Task], source: Source, options: argparse.Namespac
     except ModuleNotFoundError as error:
         raise ValueError(f"{error.name} is not installed; pip install '.[cluster]'") from None
     tasks = list({task.key: task for task in tasks}.values())
-    compute, seconds = read_params(Params).compute, read_seconds(ROOT)
+    compute, seconds = params_of(options.set_param).compute, read_seconds(ROOT)
     resources: dict[str, float] = {"threads": compute.threads}
     if compute.device != "cpu":
         resources["GPU"] = 1

@@ -9,7 +9,6 @@ makes goes there. Only the head, `melanoma-kd cluster`, writes dvc.lock and the 
 
 import argparse
 import os
-from pathlib import Path
 
 from dvc.cli import main as dvc_main
 from dvc.exceptions import DvcException
@@ -28,25 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)  # without either, nothing it makes could be found
     where.add_argument("--cache", default="", help="DVC's cache folder, on a disk that head and workers share")
     where.add_argument("--remote", default="", help="address of a DVC remote, where there is no such disk")
-    parser.add_argument("--scratch", type=Path, default=SCRATCH, help="for clones")
 
 
 def main(options: argparse.Namespace) -> None:
     command.stop_with_parent()
     source = Source(options.repository, options.cache, options.remote)
     try:
-        work(options.commit, options.stage, source, options.scratch)
+        work(options.commit, options.stage, source)
     except DvcException as error:
         raise ValueError(str(error)) from error
 
 
-def work(commit: str, stage: str, source: Source, scratch: Path) -> None:
+def work(commit: str, stage: str, source: Source) -> None:
     """Run or restore a stage, or a group of them, in a clone, and send what it made; ValueError when DVC fails.
 
     A task that equals one of these may be at work elsewhere: on a worker whose head was lost, or for another commit. It
     is waited for, for both would write the same checkpoint, and what it has made is then found.
     """
-    with open_clone(commit, source, scratch) as clone:
+    with open_clone(commit, source, SCRATCH) as clone:
         os.chdir(clone)
         # Each clone has a database of file states of its own.
         os.environ.update(environment(), DVC_SITE_CACHE_DIR=str(clone / ".dvc/tmp/site"))

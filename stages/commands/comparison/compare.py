@@ -87,7 +87,7 @@ def kept(way: Procedure, numbers: list[int], recipe: str) -> pd.DataFrame:
     numbers: of the way's folds. The students are kd.repeated and the control, of the first seed.
     """
     tables = []
-    for student in (way.kd.repeated, CONTROL):
+    for student in dict.fromkeys((way.kd.repeated, CONTROL)):
         for number, fold in zip(numbers, way.folds, strict=True):
             held = fold[fold["split"] == "holdout"].rename(columns={f"student_{student}": "p_melanoma"})
             held = held.assign(lesion_id=held.get(GROUP, held["lesion_id"]))  # which is drawn together

@@ -64,7 +64,7 @@ def score_procedures(procedures: Mapping[str, Procedure], settings: Evaluate) ->
     """Return the metrics of each one's repeated student and control, in one pass and four, and of its other models."""
     scores: Scores = {}
     for name, procedure in procedures.items():
-        students = product((procedure.kd.repeated, CONTROL), TURNS.values())
+        students = product(dict.fromkeys((procedure.kd.repeated, CONTROL)), TURNS.values())
         for key, ending in [*students, *((other, "") for other in procedure.others)]:
             scores[name, key, ending] = _mean_over_folds(procedure, procedure.columns(key, ending), settings)
     return scores
@@ -90,6 +90,10 @@ def compare_procedures(procedures: Mapping[str, Procedure], scores: Scores, sett
         references = [other for other in (*beside, RELEASED) if other in (CONTROL, *procedure.others)]
         pairs += [((name, student), (name, reference)) for reference in references]
     pairs += [((name, procedures[name].kd.repeated), (first, procedures[first].kd.repeated)) for name in others]
+    if not pairs:
+        raise ValueError(
+            "nothing to compare: the student is the control; baselines.models: [released] is compared, too"
+        )
     tables = [_compared(procedures[pair[0][0]], scores, *pair, settings) for pair in pairs]
     return pd.concat(tables, ignore_index=True)
 

@@ -15,6 +15,7 @@ from PIL import Image
 from stages.commands.archives import import_archive
 from stages.commands.main import main as melanoma_kd
 from stages.images.archive import find_images, read_alike, read_metadata
+from stages.images.settings import Limits
 
 
 @pytest.fixture
@@ -123,7 +124,13 @@ def test_faults_are_named_all_at_once_and_nothing_is_written(project):
 def test_columns_that_have_other_names_are_given(project, capsys):
     for number in range(3):
         picture(project / f"there/photos/{number}.jpg", number)
-    write(project / "there/list.csv", "Bild,Befund,Person", "0.jpg,MM,a", "1.jpg,NZN,a", "photos/2.jpg,NZN,b")
+    write(
+        project / "there/list.csv",
+        "Bild,Befund,Person",
+        "0.jpg,MM,Müller",
+        "1.jpg,NZN,Müller",
+        "photos/2.jpg,NZN,Möller",
+    )
     argv = [
         "import",
         "there/list.csv",
@@ -137,7 +144,8 @@ def test_columns_that_have_other_names_are_given(project, capsys):
     assert "image_id from Bild, label from Befund, patient_id from Person" in capsys.readouterr().out
     table = read_metadata(project / "data/raw/mine")
     assert table["dx"].tolist() == ["mel", "other", "other"]
-    assert table["patient_id"].tolist() == ["there_a", "there_a", "there_b"]
+    first, second, other = table["patient_id"]
+    assert first == second != other and other.startswith("there_M_ller_")  # plain, and of one person each
     for columns, message in {
         "image=Bild,etikett=Befund": "etikett=Befund: wanted one of image, label",
         "image=Foto": "image=Foto: wanted a column of bild, befund, person",
@@ -161,6 +169,18 @@ def test_hashed_ids_tell_nobody_whose_images_they_are_and_stay_the_same(project)
     table = read_metadata(archive)
     assert table["patient_id"].nunique() == 2  # IP_1 is named as before
     assert set(before["image_id"]) < set(table["image_id"])
+    picture(project / "other/nv/ISIC_0.jpg", 10)  # another picture than the first import's of this name
+    melanoma_kd(["import", "other", "mine", "--hash-ids"])
+    assert len(read_metadata(archive)) == 6
+
+
+def test_what_an_interrupted_import_converted_is_not_converted_again(project):
+    picture(project / "0.bmp", 0)
+    limits = Limits(min_side=32, max_aspect=4, max_megapixels=1)
+    first = import_archive.as_png(project / "0.bmp", project / "kept", limits)
+    before = first.stat().st_mtime_ns
+    assert import_archive.as_png(project / "0.bmp", project / "kept", limits) == first
+    assert first.stat().st_mtime_ns == before
 
 
 def test_a_dry_run_writes_nothing(project, capsys):
@@ -184,8 +204,11 @@ def test_a_lesion_that_is_melanoma_and_not_is_a_fault(project):
 
 
 def test_killed_and_run_again_it_ends_in_the_same_bytes(project):
-    """Killed while it links; decoding is not repeated."""
+    """Killed while it links a second source; decoding is not repeated."""
     isic_2020(project / "there")
+    picture(project / "before/nv/9.jpg", 9)
+    for name in ("mine", "whole"):
+        melanoma_kd(["import", "before", name])
     melanoma_kd(["import", "there", "whole"])
     program = (
         "import os, sys; from stages.commands.archives import import_archive as m; put = m.put; left = [2]\n"
@@ -193,7 +216,7 @@ def test_killed_and_run_again_it_ends_in_the_same_bytes(project):
         "m.put = dying; from stages.commands.main import main; main(['import', 'there', 'mine'])"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
-    assert len(list((project / "data/raw/mine/images").iterdir())) == 2
+    assert len(list((project / "data/raw/mine/images").iterdir())) == 1 + 2
     assert list(import_archive.working("mine").glob("*.npy"))
     melanoma_kd(["import", "there", "mine"])
     assert content(project / "data/raw/mine") == content(project / "data/raw/whole")

@@ -7,7 +7,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from stages.commands.cluster.engine import job_cluster, run_module
+from stages.commands.cluster.engine import job_cluster, own_gpus, run_module
 
 SCRIPT = """
 from pathlib import Path
@@ -41,26 +41,22 @@ GPUS = """
 import os
 from stages.commands.cluster.engine import open_cluster
 if __name__ == "__main__":
-    client = open_cluster({workers}, {resources})
+    client = open_cluster(2, {"GPU": 1, "threads": 2})
     print(sorted(client.run(lambda: os.environ.get("CUDA_VISIBLE_DEVICES", "all")).values()))
     client.close()
     client.cluster.close()
 """
 
 
-@pytest.mark.parametrize(
-    ("gpus", "workers", "resources", "seen"),
-    [
-        ("", 2, {"GPU": 1, "threads": 2}, ["", ""]),
-        ("3", 2, {"GPU": 1, "threads": 2}, ["3", "3"]),
-        ("0,1,2,3", 2, {"threads": 2}, ["0,1,2,3", "0,1,2,3"]),
-        ("0,1", 3, {"GPU": 1, "threads": 2}, ["0", "0", "1"]),
-        ("4,5,6,7", 2, {"GPU": 2, "threads": 2}, ["4,5", "6,7"]),
-    ],
-)
-def test_local_workers_have_a_gpu_of_their_own(tmp_path, gpus, workers, resources, seen):
+def test_workers_take_gpus_in_turn():
+    assert [own_gpus(["0", "1"], number, 1) for number in range(3)] == [["0"], ["1"], ["0"]]
+    assert [own_gpus(list("4567"), number, 2) for number in range(2)] == [["4", "5"], ["6", "7"]]
+
+
+@pytest.mark.parametrize(("gpus", "seen"), [("0,1", ["0", "1"]), ("3", ["3", "3"])])
+def test_local_workers_have_a_gpu_of_their_own(tmp_path, gpus, seen):
     script = tmp_path / "gpus.py"
-    script.write_text(GPUS.format(workers=workers, resources=resources))
+    script.write_text(GPUS)
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": gpus}
     argv = [sys.executable, str(script)]
     process = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -7,6 +7,7 @@ from frozen_folds import KD, SETTINGS, fold
 from scipy.stats import norm, t
 from sklearn.metrics import roc_auc_score
 
+from stages.commands.comparison.compare import kept
 from stages.commands.comparison.procedures import Procedure, compare_procedures, score_procedures
 
 
@@ -43,6 +44,11 @@ def test_a_student_without_a_teacher_is_compared_with_the_released_one():
     table = compare_procedures(alone, score_procedures(alone, SETTINGS), SETTINGS)
     assert set(table["reference"]) == {"released"}
     assert set(table["turns"]) == {"1"}
+    images = kept(alone["-"], [0, 1, 2], "recipe")
+    assert not images.duplicated(["image_id", "student"]).any()
+    alone = {"-": Procedure(alone["-"].kd, [table.drop(columns="released") for table in folds])}
+    with pytest.raises(ValueError, match="nothing to compare: the student is the control"):
+        compare_procedures(alone, score_procedures(alone, SETTINGS), SETTINGS)
 
 
 def test_a_metric_is_its_mean_over_folds_and_seeds():
