@@ -66,8 +66,9 @@ def shoot_report(report: Path, target: Path) -> None:
         browser.save_screenshot(str(target))
 
 
-def shoot_page(pictures: list[Path], target: Path) -> None:
-    """Write the page with what the released student says of these pictures."""
+@contextmanager
+def answered_page(pictures: list[Path]) -> Iterator[Any]:
+    """Yield a browser with the page that has answered about these pictures, by the released student."""
     from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415 - a development extra
 
     site = web.ROOT / "build/web"
@@ -79,7 +80,7 @@ def shoot_page(pictures: list[Path], target: Path) -> None:
         waiting.until(lambda page: "Ready" in page.find_element("id", "status").text)
         browser.find_element("id", "file").send_keys("\n".join(str(picture.resolve()) for picture in pictures))
         waiting.until(lambda page: f"Done: {pictures[-1].name}" in page.find_element("id", "status").text)
-        browser.save_screenshot(str(target))
+        yield browser
         server.shutdown()
 
 
@@ -91,7 +92,8 @@ def main() -> None:
     pictures = sorted(Path("data/raw", name).rglob("*.jpg"))[:2]  # one is answered, one refused
     with writing(FIGURES / "report.png", FIGURES / "page.png") as (report, page):
         shoot_report(Path("plots", name, "report/report.html"), report)
-        shoot_page(pictures, page)
+        with answered_page(pictures) as browser:
+            browser.save_screenshot(str(page))
 
 
 if __name__ == "__main__":

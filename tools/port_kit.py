@@ -4,6 +4,8 @@
 
 Three pictures that are free to ship, drawn by the pipeline and chosen so that one is flagged, one not, and one refused;
 their pixels as the model takes them; kit.json, what the released file says of each. They mean nothing clinically.
+Also metrics/<data>/ports.csv, what each of our own ports says of them, where it can be asked: LiteRT wants the extra
+`edge`, the page Chromium.
 """
 
 import argparse
@@ -20,11 +22,12 @@ from stages.deployment.decision import FLAGGED, NOT_FLAGGED
 from stages.deployment.deployed import Deployed, open_deployed, score_pixels
 from stages.deployment.metadata import RELEASED
 from stages.foundation import command
-from stages.foundation.files import sha256_file, write_json, writing
+from stages.foundation.files import sha256_file, write_csv, write_json, writing
 from stages.foundation.names import LOGITS
 from stages.images.decoding import load_rgb, to_square
 from stages.images.settings import Limits
 from stages.pictures.synthesis import Lesion, render
+from tools.ports import compare
 
 KIT = RELEASED.parent / "port_kit"
 SIDES = {"width": 400, "height": 300}  # pixels
@@ -84,6 +87,8 @@ def main(_: argparse.Namespace) -> None:
             "cases": cases,
         }
         write_json(folder / "kit.json", kit)
+    with writing(Path("metrics", student.metadata.data, "ports.csv")) as (table,):
+        write_csv(table, compare(KIT), digits=6)
 
 
 if __name__ == "__main__":

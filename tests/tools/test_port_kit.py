@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 from PIL import Image
@@ -75,3 +76,10 @@ def test_the_javascript_of_the_page_passes():
         assert {name: found[name] for name in ("refused", "decision", "band")} == {
             name: case[name] for name in ("refused", "decision", "band")
         }
+
+
+def test_every_port_that_was_asked_agrees_with_the_kit():
+    table = pd.read_csv(ROOT / "metrics/ham10000/ports.csv", na_values="-")
+    assert {"ONNX Runtime", "predict", "the page"} <= set(table["port"])
+    assert (table["agrees"] == "yes").all()
+    assert (table[table["port"] != "LiteRT"]["change"].abs().fillna(0) < 1e-3).all()
