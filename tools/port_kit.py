@@ -88,7 +88,7 @@ def main(_: argparse.Namespace) -> None:
         }
         write_json(folder / "kit.json", kit)
     with writing(Path("metrics", student.metadata.data, "ports.csv")) as (table,):
-        write_csv(table, compare(KIT), digits=6)
+        write_csv(table, compare(KIT))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def compare(kit: Path) -> pd.DataFrame:
             continue
         for case, found in zip(cases, said, strict=True):
             agrees = found.refused == case["refused"] and (found.refused or found.decision == case["decision"])
-            shown = ["-", "-"] if found.p is None else [found.p, found.p - case["p"]]
+            shown = ["-", "-"] if found.p is None else [round(found.p, 6), round(found.p - case["p"], 6)]
             decision = REFUSED if found.refused else found.decision
             rows.append([name, case["picture"], decision, *shown, "yes" if agrees else "no"])
     return pd.DataFrame(rows, columns=["port", "picture", "decision", "p", "change", "agrees"])
