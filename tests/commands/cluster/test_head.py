@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,6 +16,8 @@ from conftest import copy_project
 from distributed import LocalCluster
 from projects import Project, results
 from toy import Toy
+
+from stages.commands.cluster import head
 
 ALL = ["join", "prepare", "report", "train a", "train b"]
 
@@ -215,6 +218,15 @@ def test_uncommitted_code_is_refused(toy):
         1,
         "cluster: 1 files are not committed, and workers run committed code: dvc.yaml\n",
     )
+
+
+def test_an_experiments_archive_and_device_are_its_overrides(toy, monkeypatch):
+    monkeypatch.chdir(toy.folder)
+    monkeypatch.setattr(head, "ROOT", toy.folder)
+    (toy.folder / "data/raw/clinic").mkdir(parents=True)
+    assert head.own_archive([]) is None
+    assert head.own_archive(["data.name=clinic"]) == Path("data/raw/clinic")
+    assert head.params_of(["compute.device=cuda"]).compute.device == "cuda"
 
 
 def test_workers_out_of_range_are_named(toy):
