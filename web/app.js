@@ -77,7 +77,7 @@ function explain(model, title, square, { p, distance }, { article, picture, text
   const said = `${capital(found.band)}. Calibrated probability ${share}, ${where}. ${CALLED[found.decision]}`;
   text.append(make("p", capital(found.band), "answer"), gauge(found.calibrated, facts.decision, said), make("p", `${BANDS[found.band]} ${CALLED[found.decision]} The percentage holds ${where}. ${SCOPE}`, "quiet"));
   const details = make("details"), ask = button("Where the answer comes from", title);
-  details.append(make("summary", "Numbers"), make("p", `Calibrated ${share}; as the model gives it ${p.toFixed(4)}; operating point ${facts.decision.threshold.toFixed(4)}, chosen on validation images to find ${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas; distance from the training images ${distance.toFixed(2)}.`, "quiet"));
+  details.append(make("summary", "Numbers"), make("p", `Calibrated ${share}; as the model gives it ${p.toFixed(4)}; flagged from ${facts.decision.threshold.toFixed(4)} on, chosen on validation images to find ${(100 * facts.decision.sensitivity).toFixed(0)} % of their melanomas; distance from the training images ${distance.toFixed(2)}.`, "quiet"));
   ask.addEventListener("click", async () => {
     ask.disabled = true;
     const began = performance.now(), note = make("p", "", "quiet heat-note");

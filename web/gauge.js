@@ -29,7 +29,7 @@ export function gauge(calibrated, decision, label) {
   for (const tick of TICKS) svg.append(part("text", { x: place(tick), y: 59, class: "tick", "text-anchor": anchor(tick) }, percent(tick)));
   const threshold = at(decision.threshold);
   svg.append(part("line", { x1: threshold, x2: threshold, y1: 20, y2: 46, class: "threshold" }));
-  svg.append(part("text", { x: threshold, y: 74, class: "tick", "text-anchor": threshold < 50 ? "start" : "middle" }, "operating point"));
+  svg.append(part("text", { x: threshold, y: 74, class: "tick", "text-anchor": threshold < 50 ? "start" : "middle" }, "flagged from here"));
   const needle = place(calibrated);
   svg.append(part("path", { d: `M ${needle} 26 l -7 -12 h 14 z`, class: "needle" }));
   svg.append(part("text", { x: Math.min(WIDTH - 24, Math.max(24, needle)), y: 11, class: "value", "text-anchor": "middle" }, percentage(calibrated)));

@@ -30,20 +30,6 @@ GROUPS = {  # title -> command -> its module in this folder, what it does
     },
 }
 COMMANDS = {name: module for group in GROUPS.values() for name, (module, _) in group.items()}
-REMOVED = {  # until version 0.3: what to use instead
-    "audit_page": "make page-audit",
-    "benchmark": "make benchmark",
-    "benchmark_scaling": "logs/seconds.csv, which every run writes",
-    "benchmark_step": "python -m tools.training",
-    "benchmark_training": "python -m tools.training",
-    "check_lock": "melanoma-kd doctor lock",
-    "compare_procedures": "melanoma-kd compare",
-    "draw_archive": "python -m tools.draw_archive",
-    "keep_run": "make keep-run",
-    "readme": "make readme",
-    "screenshots": "make pictures",
-    "summarize": "melanoma-kd doctor models",
-}
 ANYWHERE = ("predict", "validate", "web", "work")  # work makes a clone of its own
 USAGE = """usage: melanoma-kd COMMAND [--help]
 
@@ -67,8 +53,6 @@ def main(arguments: list[str] | None = None) -> None:
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
         print(usage())
-    elif name in REMOVED:
-        sys.exit(f"melanoma-kd: {name} is no command any more; use: {REMOVED[name]}")
     elif name not in COMMANDS:
         sys.exit(f"melanoma-kd: no command {name!r}\n{usage()}")
     elif name not in ANYWHERE and not {"-h", "--help"} & set(rest) and not PARAMS.is_file():

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import pytest
 
-from stages.commands.main import ANYWHERE, COMMANDS, GROUPS, REMOVED, main, usage
+from stages.commands.main import ANYWHERE, COMMANDS, GROUPS, main, usage
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
@@ -38,13 +38,6 @@ def test_a_command_with_options_shows_its_own(capsys):
 def test_an_unknown_command_is_one_line_and_the_list():
     with pytest.raises(SystemExit, match=r"^melanoma-kd: no command 'predicct'\n"):
         main(["predicct"])
-
-
-@pytest.mark.parametrize("name", sorted(REMOVED))
-def test_a_removed_command_says_in_a_line_what_to_use(name):
-    assert name not in COMMANDS
-    with pytest.raises(SystemExit, match=rf"^melanoma-kd: {name} is no command any more; use: .+$"):
-        main([name])
 
 
 def test_what_needs_the_pipeline_says_so_outside_a_clone(tmp_path, monkeypatch):
