@@ -18,7 +18,7 @@ from stages.foundation import command, files
 from stages.foundation.names import ARCHITECTURES, CONTROL, FOLDS, STUDENT, VAL, Teachers, parse_teacher
 from stages.foundation.params import PARAMS, read_params, read_yaml
 from stages.foundation.record import recipe_hash
-from stages.foundation.settings import DEMO, Baselines, Data, Deciding, Evaluate, Kd, Splits, Target, Tracking
+from stages.foundation.settings import DEMO, NONE, Baselines, Data, Deciding, Evaluate, Kd, Splits, Target, Tracking
 from stages.images.settings import Image
 from stages.networks.settings import PLANS, Compute, Distill, Init, Schedule, TeacherSchedule, Views, plan_of, start_of
 from stages.pictures.settings import Demo, Stress
@@ -115,7 +115,9 @@ def check_decision(table: str, content: dict[str, Any]) -> None:
     if table == VAL:
         return
     path = FOLDS / f"{table}.csv"
-    if set(files.read_table(path)["recipe"]) != {recipe_hash(content)}:
+    if content["splits"]["fold"] != NONE:
+        raise ValueError(f"{PARAMS}: decision.from: {path} holds this fold, the run's holdout, too; set it to {VAL}")
+    if set(files.read_table(path).get("recipe", [])) != {recipe_hash(content)}:
         raise ValueError(
             f"{PARAMS}: decision.from: {path} holds students of another recipe; train the folds by this one "
             f"(melanoma-kd compare --keep {table}), or set decision.from to {VAL}"

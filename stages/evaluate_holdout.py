@@ -76,7 +76,7 @@ def source_alone(train: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
 
 
 def describe_models(evaluation: Evaluation, records: dict[str, Any], farthest: dict[str, float]) -> pd.DataFrame:
-    """Return model_index.csv: what each model is, its scalings fitted on val, and the run it is from; blanks are "-".
+    """Return model_index.csv: what each model is, its scalings, and the run it is from; blanks are "-".
 
     records: of the models that were trained. The hashes are of parameters and of inputs. farthest: of the models that
     refuse pictures, the distance from which on they do.

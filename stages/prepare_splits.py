@@ -83,13 +83,18 @@ def split_groups(
         train, val = _draw(others, splits.val / (splits.train + splits.val), splits.seed)
         train = local if splits.local_only else train + local
     for name, members in zip(SPLITS, (train, val, holdout), strict=True):
-        melanomas, lesions = labels[members].sum(), len(members)
-        if min(melanomas, lesions - melanomas) < FEWEST_LESIONS:
-            raise ValueError(
-                f"{name}: wanted {FEWEST_LESIONS} lesions of each class, found {melanomas} melanomas of {lesions}; "
-                "splits.val and splits.train say how many it gets"
-            )
+        check_classes(name, labels[members])
     return dict(zip(SPLITS, (set(train), set(val), set(holdout)), strict=True))
+
+
+def check_classes(name: str, labels: pd.Series) -> None:
+    """Raise ValueError unless a split's groups, 1 for one with a melanoma, are enough of each class."""
+    melanomas, lesions = labels.sum(), len(labels)
+    if min(melanomas, lesions - melanomas) < FEWEST_LESIONS:
+        raise ValueError(
+            f"{name}: wanted {FEWEST_LESIONS} lesions of each class, found {melanomas} melanomas of {lesions}; "
+            "splits.val and splits.train say how many it gets"
+        )
 
 
 def draw_local(clinic: list[str], splits: Splits) -> tuple[list[str], list[str]]:
@@ -168,14 +173,15 @@ def main() -> None:
     table = archived.assign(melanoma=(archived["dx"] == MELANOMA).astype(int), fold=-1)[SPLIT_COLUMNS]
     hashes = content_hashes(find_images(archive, table["image_id"]).values())
     groups = group_images(archived, hashes, read_alike(archive))
-    left_out = in_source(archived[SOURCE], params.splits)
-    clinic = set(groups[left_out])
+    clinic = set(groups[left_out := in_source(archived[SOURCE], params.splits)])
     members = split_groups(groups, table["melanoma"], params.splits, clinic)
     in_train = groups.isin(members["train"])
     labels = table["melanoma"][in_train].groupby(groups[in_train]).max().sort_index()
     table.loc[in_train, "fold"] = groups[in_train].map(draw_folds(labels, params.splits.folds, params.splits.seed))
     elsewhere = groups.isin(clinic) & ~left_out
     tables = {name: table[groups.isin(members[name]) & ~elsewhere] for name in SPLITS}
+    for name, rows in tables.items():  # of a patient seen in two sources, the melanoma may be elsewhere
+        check_classes(name, rows["melanoma"].groupby(groups[rows.index]).max())
     dropped = list(table["image_id"][elsewhere & groups.isin(set().union(*members.values()))])
     of_one_patient = (archived[PATIENT] != UNKNOWN) & (archived[PATIENT].groupby(groups).transform("nunique") == 1)
     lesions = table["lesion_id"][~of_one_patient]

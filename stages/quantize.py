@@ -3,7 +3,8 @@
     python -m stages.quantize
 
 train.csv gives the calibration images, val.csv the gate and each file's decision: threshold, calibration, bounds of
-referral and refusal. Every method's file is kept, too, to be tried on other machines.
+referral (all of them the folds', with decision.from) and of refusal. Every method's file is kept, too, to be tried on
+other machines.
 """
 
 from dataclasses import dataclass

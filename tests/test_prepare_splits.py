@@ -140,6 +140,16 @@ def test_images_of_two_sources_are_trained_on_by_neither(project):
     assert len(metadata["of_its_lesions_elsewhere"]) > 5
     assert set(metadata["of_its_lesions_elsewhere"]) < set(table.loc[elsewhere, "image_id"])  # the rest was holdout
     assert set(table.loc[elsewhere, "image_id"]).isdisjoint(images)
+    second = table["lesion_id"].isin(table["lesion_id"][table["dataset"] == "second"])
+    table.loc[second, "dx"] = "nv"  # its patients' melanomas were photographed by the other camera
+    melanomas, others = (list(table["lesion_id"][rows].unique()) for rows in (table["dx"] == "mel", second))
+    patients = {name: f"P{number}" for pair in (melanomas, others) for number, name in enumerate(pair[:20])}
+    alone = "of_" + table["lesion_id"]
+    table.assign(patient_id=table["lesion_id"].map(patients).fillna(alone)).to_csv(
+        project / "data/raw/demo/HAM10000_metadata.csv", index=False
+    )
+    with pytest.raises(ValueError, match=r"holdout: wanted \d+ lesions of each class, found 0 melanomas"):
+        prepare_splits.main()
     write_params(project, splits={"leave_out": "nowhere"})
     with pytest.raises(ValueError, match=r"no image is of a source nowhere; there are .*second \([0-9]+ images\)"):
         prepare_splits.main()

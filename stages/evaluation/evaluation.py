@@ -106,7 +106,8 @@ class Evaluation:
             if name in groups:
                 members = [self.estimate(split, model.name, only) for model in groups[name]]
                 # Seeds of one student are drawn apart from those of another; over four turns they are the same.
-                return mean_over_seeds(members, np.random.default_rng([self.settings.seed, list(groups).index(name)]))
+                seed = [self.settings.seed, 3 + list(groups).index(name)]  # 0, 1 and 2 draw holdout, val and folds
+                return mean_over_seeds(members, np.random.default_rng(seed))
         refits = None if only in (WITHIN, ALL) else self.refits(name)
         return score(self.samples[split], self.p[name][split], self.thresholds[name], refits, only)
 

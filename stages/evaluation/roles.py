@@ -27,7 +27,6 @@ BASELINES = {  # labels for people
 CONTROL_MODEL = f"student_{CONTROL}"
 ENSEMBLE = "teacher_ensemble"  # the mean log odds of several distilling teachers
 SOURCE_ALONE = "source_alone"  # knows nothing of an image but which clinic and camera it is from
-TURNS = 4  # quarter turns of a "turned" model
 
 
 @dataclass(frozen=True)

@@ -55,17 +55,17 @@ def score(
 
 def ranking_by_lesion(sample: Sample, p: np.ndarray) -> Metrics:
     """Return ranking_metrics where a lesion counts once, by the mean log odds of its images."""
-    first, index, images = lesion_index(sample, sample.lesions)
+    first, index, images = lesion_index(sample)
     mean = np.bincount(index, log_odds(p)) / images
     return ranking_metrics(sample.labels[first], mean, sample.weights[:, first])
 
 
-def lesion_index(sample: Sample, lesions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def lesion_index(sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each lesion's first image, (lesions,), each image's lesion, (images,), and the images of each lesion.
 
-    lesions: of the images, (images,). A lesion with images of both classes is two.
+    A lesion with images of both classes is two.
     """
-    keys = 2 * np.unique(lesions, return_inverse=True)[1] + sample.labels
+    keys = 2 * np.unique(sample.lesions, return_inverse=True)[1] + sample.labels
     _, first, index, images = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
     return first, index, images
 
@@ -125,8 +125,8 @@ def _cell(value: float | str) -> str:
 
 
 def trials_of(sample: Sample, called: np.ndarray | None) -> dict[str, int]:
-    """Return the number of lesions in the denominator of each share, of ppv and npv where it is one model's."""
+    """Return the number of groups in the denominator of each share, of ppv and npv where it is one model's."""
     denominators = {"sensitivity": sample.labels == 1, "specificity": sample.labels == 0}
     if called is not None:
         denominators |= {"ppv": called, "npv": ~called}
-    return {name: sample.lesions_of(member) for name, member in denominators.items()}
+    return {name: sample.groups_of(member) for name, member in denominators.items()}

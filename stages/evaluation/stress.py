@@ -15,7 +15,7 @@ from stages.pictures.alterations import ALTERATIONS, CASES, COMPARED, EVERY, MEA
 from stages.pictures.settings import DRAWN_LESION, UNALTERED
 from stages.pictures.skin import TONES
 from stages.statistics.intervals import Sample, bootstrap_weights, interval
-from stages.statistics.metrics import redrawn_decision_metrics, redrawn_share, share
+from stages.statistics.metrics import redrawn_changes, redrawn_decision_metrics, redrawn_share, share
 from stages.statistics.ranking import Metrics, ranking_metrics, within_roc_auc
 
 Case = tuple[str, int]  # alteration and strength
@@ -48,25 +48,26 @@ def altered_estimates(evaluation: Evaluation, farthest: float, altered: pd.DataF
     """
     sample, name = evaluation.samples["holdout"], evaluation.roles.one("int8")
     decision, image_ids = evaluation.deciding(name, farthest), evaluation.tables["holdout"]["image_id"]
-    unaltered, thresholds = decision.called(evaluation.holdout[name]), evaluation.refits(name).thresholds
+    unaltered, cuts = evaluation.holdout[name], {"thresholds": evaluation.refits(name).thresholds}
     melanoma = sample.labels == 1
     estimates: dict[Case, Metrics] = {}
     by_case = dict(list(altered.groupby(["alteration", "strength"])))
     for alteration, strength in CASES:
         answers = by_case[alteration, strength].set_index("image_id").loc[image_ids]
         p, distance = answers["p_melanoma"].to_numpy(), answers["distance"].to_numpy()
-        changed, refused = decision.called(p) != unaltered, decision.refused(distance)
+        refused = decision.refused(distance)
         metrics = _ranking(sample, p)
-        decided = redrawn_decision_metrics(sample.labels, p, sample.weights, thresholds=thresholds)
+        decided = redrawn_decision_metrics(sample.labels, p, sample.weights, **cuts)
         metrics |= {metric: decided[metric] for metric in ("sensitivity", "specificity")}
-        metrics |= {"changed": share(changed, sample.weights), "refused": share(refused, sample.weights)}
+        metrics["changed"] = redrawn_changes(p, unaltered, sample.weights, **cuts)
+        metrics["refused"] = share(refused, sample.weights)
         if (weights := sample.weights[:, ~refused]).any(axis=1).all():
-            metrics["changed_answered"] = share(changed[~refused], weights)
+            metrics["changed_answered"] = redrawn_changes(p[~refused], unaltered[~refused], weights, **cuts)
         told = melanoma & ~refused
         if (weights := sample.weights[:, told]).any(axis=1).all():
-            metrics["sensitivity_answered"] = redrawn_share(p[told], weights, thresholds=thresholds)
+            metrics["sensitivity_answered"] = redrawn_share(p[told], weights, **cuts)
         seen = np.where(refused, np.inf, p)[melanoma]
-        metrics["missed_in_silence"] = 1 - redrawn_share(seen, sample.weights[:, melanoma], thresholds=thresholds)
+        metrics["missed_in_silence"] = 1 - redrawn_share(seen, sample.weights[:, melanoma], **cuts)
         estimates[alteration, strength] = metrics
     return estimates
 
@@ -138,8 +139,8 @@ def _ranking(sample: Sample, p: np.ndarray) -> Metrics:
 
 def _rows(evaluation: Evaluation, cells: dict[str, object], metrics: Metrics) -> list[dict[str, object]]:
     sample = evaluation.samples["holdout"]
-    melanomas, others = (sample.lesions_of(sample.labels == y) for y in (1, 0))
-    trials = dict.fromkeys(("changed", "changed_answered", "refused"), len(np.unique(sample.lesions)))
+    melanomas, others = (sample.groups_of(sample.labels == y) for y in (1, 0))
+    trials = dict.fromkeys(("changed", "changed_answered", "refused"), len(np.unique(sample.groups)))
     trials |= dict.fromkeys(("sensitivity", "sensitivity_answered", "missed_in_silence"), melanomas)
     trials["specificity"] = others
     return [
@@ -157,7 +158,7 @@ def refusal(evaluation: Evaluation, farthest: float, altered: pd.DataFrame, pict
     sample, image_ids = evaluation.samples["holdout"], evaluation.tables["holdout"]["image_id"]
     unaltered = altered[altered["alteration"] == UNALTERED].set_index("image_id").loc[image_ids]
     beyond = share(decision.refused(unaltered["distance"].to_numpy()), sample.weights)
-    bounds = interval(beyond, trials=len(np.unique(sample.lesions)))
+    bounds = interval(beyond, trials=len(np.unique(sample.groups)))
     rows = [{"of": "holdout", "pictures": len(image_ids), "metric": "refused", **bounds}]
     without = pictures[pictures["kind"] != DRAWN_LESION]
     for kind, group in [("without a lesion", without), *pictures.groupby("kind", sort=False)]:
@@ -188,8 +189,8 @@ def skin_tones(evaluation: Evaluation, skin: pd.DataFrame) -> pd.DataFrame:
         metrics = {"share": share(member, sample.weights)}
         found = group_metrics(part, p[member], thresholds) if member.any() else {}
         metrics |= {metric: found[metric] for metric in ("roc_auc", "sensitivity", "specificity") if metric in found}
-        trials = {"share": len(np.unique(sample.lesions))}
-        trials |= {"sensitivity": part.lesions_of(part.labels == 1), "specificity": part.lesions_of(part.labels == 0)}
+        trials = {"share": len(np.unique(sample.groups))}
+        trials |= {"sensitivity": part.groups_of(part.labels == 1), "specificity": part.groups_of(part.labels == 0)}
         rows += [
             {**cells, "metric": metric, **interval(values, trials=trials.get(metric, 0))}
             for metric, values in metrics.items()

@@ -10,7 +10,7 @@ from stages.statistics.intervals import Sample, draw_sample, interval
 from stages.statistics.metrics import UNBOUNDED, observed_over_expected, redrawn_decision_metrics, redrawn_share
 from stages.statistics.ranking import Metrics, ranking_metrics
 
-FEWEST_MELANOMAS = 20  # groups with fewer are marked and left out of the gaps
+FEWEST_MELANOMAS = 20  # lesions; groups with fewer are marked and left out of the gaps
 FEWEST_LESIONS = 5  # of each class, for a ROC-AUC or an average precision
 RANKING = ("roc_auc", "average_precision")
 DECIDED = ("sensitivity", "specificity")
@@ -70,14 +70,15 @@ def subgroup_table(
         sample = draw_sample(table[member], replicates=replicates, seed=seed)
         melanomas = int(sample.labels.sum())
         images[grouping, level] = len(sample.labels), melanomas
-        few = "few melanomas" if melanomas < FEWEST_MELANOMAS else "-"
+        enough = sample.lesions_of(sample.labels == 1) >= FEWEST_MELANOMAS
+        few = "-" if enough else "few melanomas"
         cells = {"group": grouping, "level": level, "images": len(sample.labels), "melanomas": melanomas, "few": few}
-        trials = {name: sample.lesions_of(sample.labels == y) for name, y in (("sensitivity", 1), ("specificity", 0))}
+        trials = {name: sample.groups_of(sample.labels == y) for name, y in (("sensitivity", 1), ("specificity", 0))}
         for model, values in p.items():
             for metric, estimates in group_metrics(sample, values[member], thresholds[model]).items():
                 bounds = interval(estimates, bounded=metric not in UNBOUNDED, trials=trials.get(metric, 0))
                 rows.append({"model": model, **cells, "metric": metric, **bounds})
-                if melanomas >= FEWEST_MELANOMAS and grouping in COMPARED and metric in GAPS:
+                if enough and grouping in COMPARED and metric in GAPS:
                     levels.setdefault((model, grouping, metric), {})[level] = estimates
     rows += [_gap(*key, by_level, images) for key, by_level in levels.items() if len(by_level) > 1]
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The tables of an evaluation, one function each, of the holdout; what is fitted is fitted on val."""
+"""The tables of an evaluation, one function each, of the holdout, on which nothing is fitted."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +13,7 @@ from stages.evaluation.scores import (
     ALL,
     HALF,
     OPERATING_POINT,
+    PLATT,
     blanks_filled,
     bounds_of,
     fixed,
@@ -30,6 +31,7 @@ from stages.statistics.intervals import GIVEN, interval
 
 STUDENT, STUDENTS = "student against teacher", "student against teacher, all seeds"
 INT8 = "int8 against fp32"
+BY_FIT = ("observed_over_expected", "calibration_slope")  # 1 after a scaling, on the images that it was fitted on
 
 
 def models(evaluation: Evaluation) -> pd.DataFrame:
@@ -37,21 +39,19 @@ def models(evaluation: Evaluation) -> pd.DataFrame:
 
     at: "all" for what needs no threshold, the threshold, or the scaling after which calibration is measured.
     """
-    tables, settings = {}, evaluation.settings
+    tables, settings, holdout = {}, evaluation.settings, evaluation.samples["holdout"]
     for split, sample in evaluation.samples.items():
         for name, estimates in evaluation.estimates[split].items():
             p = evaluation.p[name][split] if name in evaluation.p else None
-            tables[name, split] = tidy(sample, p, evaluation.thresholds.get(name), estimates)
+            table = tidy(sample, p, evaluation.thresholds.get(name), estimates)
+            by_fit = (table["at"] == PLATT) & table["metric"].isin(BY_FIT) & (split == "val")
+            tables[name, split] = table[~by_fit]
     for name in evaluation.roles.upright:
-        scaled = calibration_rows(evaluation.samples["holdout"], evaluation.holdout[name], evaluation.scalings[name])
-        drawn = ece_if_calibrated(evaluation.holdout[name], replicates=settings.replicates, seed=settings.seed)
+        p, scaling = evaluation.holdout[name], evaluation.scalings[name]["temperature"]
+        drawn = ece_if_calibrated(p, holdout.lesions, replicates=settings.replicates, seed=settings.seed)
         expected = {"at": "if calibrated", "metric": "ece", **interval(np.append(np.median(drawn), drawn))}
-        table = pd.concat(
-            [tables[name, "holdout"], pd.concat([scaled, pd.DataFrame([expected])]).assign(threshold="-")]
-        )
-        tables[name, "holdout"] = table.drop_duplicates(
-            ["at", "metric"]
-        )  # Platt's main metrics, fitted anew, are there
+        rows = pd.concat([calibration_rows(holdout, p, {"temperature": scaling}), pd.DataFrame([expected])])
+        tables[name, "holdout"] = pd.concat([tables[name, "holdout"], rows.assign(threshold="-")])
     return blanks_filled(stack(tables, "model", "split"))
 
 
@@ -155,7 +155,7 @@ def repeatability(evaluation: Evaluation) -> pd.DataFrame:
             lesions = sample.lesions_of(member)
             if lesions:
                 shares = {(at, "changed"): changed(member, p, thresholds) for at, thresholds in cuts.items()}
-                bounds = bounds_of(shares, (ALL, "changed"), trials=lesions)
+                bounds = bounds_of(shares, (ALL, "changed"), trials=sample.groups_of(member))
                 table.append({"of": kind, "lesions": lesions, "metric": "changed", **bounds})
         return pd.DataFrame(table)
 
@@ -173,7 +173,7 @@ def consequences(evaluation: Evaluation) -> pd.DataFrame:
 
     def rows(name: str, p: np.ndarray) -> pd.DataFrame:
         costs, prevalences = settings.threshold_probability, settings.prevalences
-        return consequence_rows(sample, sample.lesions, p, evaluation.refits(name), costs, prevalences)
+        return consequence_rows(sample, p, evaluation.refits(name), costs, prevalences)
 
     return evaluation.by_model(rows, evaluation.roles.detailed)
 

@@ -16,7 +16,7 @@ from stages.statistics.refits import Refits
 
 def referral_rows(sample: Sample, p: np.ndarray, refits: Refits) -> pd.DataFrame:
     """Return the coverage of both classes and the shares of images in each band, a row each, with their intervals."""
-    melanomas, others = (sample.lesions_of(sample.labels == y) for y in (1, 0))
+    melanomas, others = (sample.groups_of(sample.labels == y) for y in (1, 0))
     trials = {"coverage_melanoma": melanomas, "cannot_tell_melanoma": melanomas, "coverage_other": others}
     redrawn = refits.bounds
     estimates = {
@@ -24,25 +24,25 @@ def referral_rows(sample: Sample, p: np.ndarray, refits: Refits) -> pd.DataFrame
         for at, bounds in {ALL: redrawn, f"{GIVEN}{ALL}": fixed(redrawn)}.items()
         for metric, values in decisions.referral_metrics(sample.labels, p, sample.weights, **bounds).items()
     }
-    lesions = len(np.unique(sample.lesions))
+    groups = len(np.unique(sample.groups))
     return pd.DataFrame(
         [
-            {"metric": metric, **bounds_of(estimates, (at, metric), trials=trials.get(metric, lesions))}
+            {"metric": metric, **bounds_of(estimates, (at, metric), trials=trials.get(metric, groups))}
             for at, metric in asked(estimates)
         ]
     )
 
 
 def consequence_rows(
-    sample: Sample, lesions: np.ndarray, p: np.ndarray, refits: Refits, costs: float, prevalences: Sequence[float]
+    sample: Sample, p: np.ndarray, refits: Refits, costs: float, prevalences: Sequence[float]
 ) -> pd.DataFrame:
     """Return predictive values, net benefit and counts among 1,000 lesions, by prevalence.
 
-    lesions: of the images, (images,). A lesion counts once, as the mean of its images' decisions. costs: the threshold
+    A lesion counts once, as the mean of its images' decisions. costs: the threshold
     probability of net benefit. Where all melanomas were found, or none, the interval reaches to what the exact bound
     of that sensitivity would mean; likewise the specificity.
     """
-    redrawn, given = lesion_decisions(sample, lesions, p, refits)
+    redrawn, given = lesion_decisions(sample, p, refits)
     rows = []
     for prevalence in prevalences:
         results = {
@@ -67,9 +67,9 @@ def consequence_rows(
     return pd.DataFrame(rows)
 
 
-def lesion_decisions(sample: Sample, lesions: np.ndarray, p: np.ndarray, refits: Refits) -> tuple[Metrics, Metrics]:
+def lesion_decisions(sample: Sample, p: np.ndarray, refits: Refits) -> tuple[Metrics, Metrics]:
     """Return the decision metrics by lesion, the mean of its images' decisions: redrawn, and at the given threshold."""
-    _, index, images = lesion_index(sample, lesions)
+    _, index, images = lesion_index(sample)
     weights = sample.weights / images[index]
     redrawn = redrawn_decision_metrics(sample.labels, p, weights, thresholds=refits.thresholds)
     given = decision_metrics(sample.labels, p, float(refits.thresholds[0]), weights)
@@ -78,10 +78,10 @@ def lesion_decisions(sample: Sample, lesions: np.ndarray, p: np.ndarray, refits:
 
 
 def _cases(sample: Sample, shares: Metrics) -> list[Metrics]:
-    """Return sensitivity and specificity, and where replicates say nothing of one's interval, its exact bound, too."""
+    """Return sensitivity and specificity, and where one is 0 or 1, its exact bound, too."""
     cases = [shares]
     for metric, trials in trials_of(sample, None).items():
-        if (bound := exact_bound(shares[metric], trials)) is not None:
+        if (bound := exact_bound(float(shares[metric][0]), trials)) is not None:
             cases.append(shares | {metric: np.full_like(shares[metric], bound)})
     return cases
 
@@ -96,6 +96,6 @@ def unlikely_rows(sample: Sample, diagnoses: np.ndarray, p: np.ndarray, refits: 
             (at, "melanoma_unlikely"): decisions.unlikely_share(p[member], part.weights, **bounds)
             for at, bounds in {ALL: refits.bounds, f"{GIVEN}{ALL}": fixed(refits.bounds)}.items()
         }
-        bounds = bounds_of(shares, (ALL, "melanoma_unlikely"), trials=len(np.unique(part.lesions)))
+        bounds = bounds_of(shares, (ALL, "melanoma_unlikely"), trials=len(np.unique(part.groups)))
         rows.append({"of": dx, "pictures": int(member.sum()), "metric": "melanoma_unlikely", **bounds})
     return pd.DataFrame(rows)

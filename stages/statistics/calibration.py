@@ -40,12 +40,14 @@ def calibration_rows(sample: Sample, p: np.ndarray, calibrations: dict[str, Cali
     return pd.DataFrame(rows)
 
 
-def ece_if_calibrated(p: np.ndarray, *, replicates: int, seed: int) -> np.ndarray:
+def ece_if_calibrated(p: np.ndarray, lesions: np.ndarray, *, replicates: int, seed: int) -> np.ndarray:
     """Return the ECE that these probabilities would show if they were true, float (replicates,).
 
-    Labels are drawn from p, (images,): with few images ECE is above 0 however well a model is calibrated.
+    Labels are drawn from p, (images,), of the images of a lesion by one draw: with few lesions ECE is above 0 however
+    well a model is calibrated.
     """
-    drawn = np.random.default_rng(seed).random((replicates, len(p))) < p
+    names, index = np.unique(lesions, return_inverse=True)
+    drawn = np.random.default_rng(seed).random((replicates, len(names)))[:, index] < p
     member = equal_width(p)[:, None] == np.arange(BINS)
     return np.abs((drawn - p) @ member).sum(axis=1) / len(p)
 

@@ -167,10 +167,11 @@ def comparison_table(
         for key in keys:
             cells = _compare(first, second, key)
             if finer is not None and key == main and NEAR[0] < cells["p"] < NEAR[1]:
-                cells = _compare(finer(pair.model, key[0]), finer(pair.reference, key[0]), key)
+                more, others = finer(pair.model, key[0]), finer(pair.reference, key[0])
+                cells = _compare(more, others, key) if key in more and key in others else cells  # one may lack a pair
             test = "-"
             if trained and key == ("all", "roc_auc"):
-                test = f"{obuchowski(sample.labels, sample.lesions, p[pair.model], p[pair.reference]):.6g}"
+                test = f"{obuchowski(sample.labels, sample.groups, p[pair.model], p[pair.reference]):.6g}"
             claim = margins.claim(pair.family if key[1] == "roc_auc" else "", cells["low"], cells["high"])
             compares = "these two trained models" if trained else "trainings"
             place = {"compares": compares, "at": key[0], "metric": key[1]}

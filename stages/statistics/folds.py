@@ -58,8 +58,10 @@ def read_folds(name: str, student: str, val_ids: list[str]) -> Folds | None:
     if of_student.empty:
         print(f"note: {path} has no {student}, so val decides")
         return None
-    images = of_student[COLUMNS[:3]].assign(p_melanoma=pd.to_numeric(of_student["p_melanoma"]))
-    images["melanoma"] = pd.to_numeric(images["melanoma"])
+    images = of_student[COLUMNS[:3]].assign(p_melanoma=pd.to_numeric(of_student["p_melanoma"], errors="coerce"))
+    images["melanoma"] = pd.to_numeric(images["melanoma"], errors="coerce")
+    if not (images["p_melanoma"].between(0, 1) & images["melanoma"].isin([0, 1])).all():
+        raise ValueError(f"{path}: wanted a p_melanoma from 0 to 1 and a melanoma of 0 or 1 in every row")
     if images["image_id"].duplicated().any():
         raise ValueError(f"{path}: {images['image_id'][images['image_id'].duplicated()].iloc[0]} is there twice")
     return Folds(name, images, val_ids)

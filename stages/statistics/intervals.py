@@ -22,13 +22,15 @@ GIVEN = "given "  # before the `at` of a metric whose threshold or scaling no re
 class Sample:
     """Images: label, lesion and source of each, (images,), and bootstrap weights, uint8 (1 + replicates, images).
 
-    sources: the clinic and camera that an image comes from, text; "unknown" where the archive does not say.
+    sources: the clinic and camera that an image comes from, text; "unknown" where the archive does not say. groups:
+    what is drawn together, the patient where one is known, else the lesion.
     """
 
     labels: np.ndarray
     lesions: np.ndarray
     weights: np.ndarray
     sources: np.ndarray
+    groups: np.ndarray
 
     @property
     def has_both_classes(self) -> bool:
@@ -48,11 +50,17 @@ class Sample:
         """Return the images of a boolean mask, (images,), as they were drawn; all once where none of them was."""
         drawn = self.weights[:, member]
         drawn = np.maximum(drawn, ~drawn.any(axis=1, keepdims=True))
-        return Sample(self.labels[member], self.lesions[member], drawn, self.sources[member])
+        parts = (values[member] for values in (self.labels, self.lesions, self.sources, self.groups))
+        labels, lesions, sources, groups = parts
+        return Sample(labels, lesions, drawn, sources, groups)
 
     def lesions_of(self, member: np.ndarray) -> int:
         """Return how many lesions the images of a boolean mask, (images,), show."""
         return len(set(self.lesions[member].tolist()))
+
+    def groups_of(self, member: np.ndarray) -> int:
+        """Return of how many groups the images of a boolean mask, (images,), are: the trials of a share of them."""
+        return len(set(self.groups[member].tolist()))
 
 
 def draw_sample(table: pd.DataFrame, *, replicates: int, seed: int | list[int]) -> Sample:
@@ -63,7 +71,8 @@ def draw_sample(table: pd.DataFrame, *, replicates: int, seed: int | list[int]) 
     labels, lesions = table["melanoma"].to_numpy(), table["lesion_id"].to_numpy()
     sources = table[SOURCE].to_numpy() if SOURCE in table else np.full(len(table), UNKNOWN, dtype=object)
     groups = table[GROUP].to_numpy() if GROUP in table else lesions
-    return Sample(labels, lesions, bootstrap_weights(labels, groups, replicates=replicates, seed=seed), sources)
+    weights = bootstrap_weights(labels, groups, replicates=replicates, seed=seed)
+    return Sample(labels, lesions, weights, sources, groups)
 
 
 def bootstrap_weights(labels: np.ndarray, lesions: np.ndarray, *, replicates: int, seed: int | list[int]) -> np.ndarray:
@@ -111,14 +120,13 @@ def mean_over_seeds(runs: list[Estimates], rng: np.random.Generator, *, groups: 
     return means
 
 
-def exact_bound(share: np.ndarray, trials: int) -> float | None:
-    """Return the far end of the exact binomial interval of a share of so many lesions, None where replicates tell it.
+def exact_bound(value: float, trials: int) -> float | None:
+    """Return the far end of the exact binomial interval of a share of so many lesions that is 0 or 1, None of another.
 
-    A share that is 0 or 1 in every replicate has this interval instead: from the share to here (Clopper & Pearson 1934,
-    for no success or no failure).
+    The interval reaches from the share to here (Clopper & Pearson 1934, for no success or no failure): drawing lesions
+    anew finds no failure where there was none.
     """
-    value = float(share[0])
-    if value not in (0.0, 1.0) or np.any(share != value):
+    if value not in (0.0, 1.0):
         return None
     bound = float(((1 - LEVEL) / 2) ** (1 / trials))
     return bound if value else 1 - bound
@@ -130,14 +138,14 @@ def interval(
     """Return value, low and high: the 95 % percentile interval (Efron & Tibshirani 1993, section 13.3).
 
     bounded: the number lies in [0, 1]. biased_up: a bias-corrected interval, for metrics like the calibration errors
-    that bootstrap samples overstate: replicates are shifted to have the value as their mean (section 10.3). trials: a
-    share that is 0 or 1 in every replicate gets the exact binomial interval of this many lesions.
+    that bootstrap samples overstate: replicates are shifted to have the value as their mean (section 10.3). trials: the
+    interval of a share that is 0 or 1 holds the exact binomial one of this many lesions.
     """
     value = float(estimates[0])
-    if trials and (bound := exact_bound(estimates, trials)) is not None:
-        return {"value": value, "low": min(value, bound), "high": max(value, bound)}
     shift = float(estimates[1:].mean()) - value if biased_up else 0.0
     low, high = np.quantile(estimates[1:] - shift, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if bounded:
         low, high = np.clip([low, high], 0, 1)
+    if trials and (bound := exact_bound(value, trials)) is not None:
+        low, high = min(low, bound), max(high, bound)
     return {"value": value, "low": float(low), "high": float(high)}

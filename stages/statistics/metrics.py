@@ -157,6 +157,13 @@ def share(member: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 @by_blocks
+def redrawn_changes(p: np.ndarray, q: np.ndarray, weights: np.ndarray, *, thresholds: np.ndarray) -> np.ndarray:
+    """Return the share of images that p and q call otherwise at each weighting's threshold, float (weightings,)."""
+    cuts = thresholds[:, None]
+    return (weights * ((p >= cuts) != (q >= cuts))).sum(axis=1) / weights.sum(axis=1)
+
+
+@by_blocks
 def redrawn_share(p: np.ndarray, weights: np.ndarray, *, thresholds: np.ndarray) -> np.ndarray:
     """Return the share of images called melanoma at each weighting's threshold, float (weightings,)."""
     return (weights * (p >= thresholds[:, None])).sum(axis=1) / weights.sum(axis=1)

@@ -12,7 +12,7 @@ from stages.foundation.probability import CLIP, log_odds
 from stages.foundation.settings import OperatingPoint
 from stages.statistics.blocks import by_blocks
 from stages.statistics.intervals import Sample
-from stages.statistics.metrics import BINS, logistic_lines
+from stages.statistics.metrics import BINS, STEEPEST, logistic_lines
 from stages.statistics.ranking import Metrics, thresholds_by
 
 
@@ -61,16 +61,23 @@ def held(decision: Decision, weightings: int) -> Refits:
 def recalibrated_metrics(
     labels: np.ndarray, p: np.ndarray, weights: np.ndarray, *, slopes: np.ndarray, intercepts: np.ndarray
 ) -> Metrics:
-    """Return log loss, Brier score and ECE of p after Platt scaling, each weighting's own, float (weightings,)."""
+    """Return calibration metrics of p after Platt scaling, each weighting's own, float (weightings,).
+
+    Scaling the log odds divides the slope of calibration by its own.
+    """
     q = 1 / (1 + np.exp(-(slopes[:, None] * log_odds(p) + intercepts[:, None])))
     total = weights.sum(axis=1)
     likelihood = np.clip(np.where(labels == 1, q, 1 - q), CLIP, 1)
     bins = np.minimum((q * BINS).astype(int), BINS - 1) + BINS * np.arange(len(q))[:, None]
     gaps = np.bincount(bins.ravel(), (weights * (q - labels)).ravel(), minlength=BINS * len(q)).reshape(len(q), BINS)
+    steepness = logistic_lines(labels, log_odds(p), weights)[:, 1]
+    slope = np.divide(steepness, slopes, out=np.zeros_like(slopes), where=slopes != 0)  # 0 of a p that is one number
     return {
         "log_loss": (weights * -np.log(likelihood)).sum(axis=1) / total,
         "brier_score": (weights * (q - labels) ** 2).sum(axis=1) / total,
         "ece": np.abs(gaps).sum(axis=1) / total,
+        "observed_over_expected": weights @ labels / (weights * np.maximum(q, CLIP)).sum(axis=1),
+        "calibration_slope": np.clip(slope, -STEEPEST, STEEPEST),
     }
 
 

@@ -11,6 +11,7 @@ from stages.evaluation.uses import consequence_rows
 from stages.foundation.settings import OperatingPoint
 from stages.statistics.decisions import fit_decision
 from stages.statistics.intervals import draw_sample
+from stages.statistics.metrics import calibration_metrics
 from stages.statistics.refits import held, refit
 
 DECISION = Decision(
@@ -22,9 +23,8 @@ def consequences(images):
     """Return the rows at a prevalence of .1 for images of (lesion, melanoma, called)."""
     table = pd.DataFrame(images, columns=["lesion_id", "melanoma", "called"])
     sample = draw_sample(table, replicates=200, seed=0)
-    lesions, called = (table[name].to_numpy() for name in ("lesion_id", "called"))
-    file = held(DECISION, 201)
-    return consequence_rows(sample, lesions, called.astype(float), file, 0.05, [0.1]).set_index("metric")
+    called, file = table["called"].to_numpy(dtype=float), held(DECISION, 201)
+    return consequence_rows(sample, called, file, 0.05, [0.1]).set_index("metric")
 
 
 def test_a_lesion_counts_once_however_often_it_was_photographed():
@@ -64,6 +64,20 @@ def test_the_thresholds_own_noise_is_in_the_interval_and_both_are_told():
             missed[end] += not bounds[f"low{end}"] <= expected <= bounds[f"high{end}"]
     assert missed[""] / 300 < 0.14  # .11, as val's few melanomas are themselves drawn from
     assert missed["_given"] / 300 > 0.5  # .65: it knows nothing of what 40 melanomas chose
+
+
+def test_the_scalings_own_noise_is_in_every_calibration_metric_after_it():
+    rng = np.random.default_rng(1)
+    tables, p = zip(*(images(rng) for _ in range(2)), strict=True)
+    val, holdout = (draw_sample(table, replicates=200, seed=[1, n]) for n, table in enumerate(tables))
+    decision = fit_decision(val.labels, p[0], OperatingPoint(sensitivity=0.9, quantile="step", coverage=0.9))
+    refits = refit(val, p[0], decision, OperatingPoint(sensitivity=0.9, quantile="step", coverage=0.9))
+    estimates = score(holdout, p[1], decision.threshold, refits, only="platt")
+    scaled = calibration_metrics(holdout.labels, decision.calibration(p[1]), holdout.weights)
+    for metric in ("observed_over_expected", "calibration_slope", "ece", "log_loss", "brier_score"):
+        assert estimates["given platt", metric] == pytest.approx(scaled[metric], rel=1e-3)
+        bounds = bounds_of(estimates, ("platt", metric), bounded=False)
+        assert bounds["high"] - bounds["low"] > bounds["high_given"] - bounds["low_given"]
 
 
 def images(rng):

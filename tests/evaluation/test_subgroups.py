@@ -58,6 +58,9 @@ def test_small_groups_are_marked_and_left_out_of_the_gaps(rows):
     gaps = rows[rows["level"].str.startswith("gap, ")]
     marks = rows.drop_duplicates(["group", "level"]).set_index(["group", "level"])["few"]
     assert marks["sex", "unknown"] == "few melanomas"
+    twice = TABLE.assign(sex=np.where(np.arange(N) < 120, "female", "male"))  # 30 images of 15 lesions are melanomas
+    table = subgroup_table(twice, {"m": P}, {"m": np.full(11, 0.4)}, replicates=10, seed=0)
+    assert set(table.query("level == 'female'")["few"]) == {"few melanomas"}
     assert marks["sex", "female"] == "-"
     gap = gaps.set_index(["group", "metric"]).loc[("sex", "roc_auc")]
     values = rows.set_index(["group", "level", "metric"])["value"]

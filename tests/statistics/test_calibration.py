@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from stages.foundation.probability import log_odds
-from stages.statistics.calibration import RAW, fit_platt, fit_temperature
+from stages.statistics.calibration import RAW, ece_if_calibrated, fit_platt, fit_temperature
 from stages.statistics.metrics import calibration_metrics, point_estimate
 from stages.statistics.ranking import unit_weights
 
@@ -53,3 +53,9 @@ def test_ranks_stay_and_certainty_is_finite():
 
 def test_a_separated_val_is_fitted_all_the_same():
     assert np.isfinite(fit_platt(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9])).slope)
+
+
+def test_of_images_of_few_lesions_a_calibrated_model_shows_a_larger_ece():
+    p, lesions = np.full(200, 0.3), np.arange(200)
+    alone, tenfold = (ece_if_calibrated(p, names, replicates=500, seed=0).mean() for names in (lesions, lesions // 10))
+    assert tenfold == pytest.approx(alone * np.sqrt(10), rel=0.1)

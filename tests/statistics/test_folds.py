@@ -61,6 +61,10 @@ def test_a_table_is_of_each_folds_unseen_images_and_read_by_student(tmp_path, mo
     pd.concat([table, table.iloc[:1]]).to_csv("metrics/folds/mine.csv", index=False)
     with pytest.raises(ValueError, match=r"mine\.csv: 0_2 is there twice"):
         read_folds("mine", "T1_alpha0.5", [])
+    for column, value in {"p_melanoma": 1.7, "melanoma": 2}.items():
+        table.assign(**{column: value}).to_csv("metrics/folds/mine.csv", index=False)
+        with pytest.raises(ValueError, match=r"mine\.csv: wanted a p_melanoma from 0 to 1"):
+            read_folds("mine", "T1_alpha0.5", [])
 
 
 def test_by_five_times_the_melanomas_and_smoothed_the_sensitivity_reached_varies_by_less_than_half():
@@ -107,6 +111,9 @@ def test_decisions_by_the_folds_are_in_the_file_and_the_evaluation_and_of_one_re
     assert frozen.thresholds["student_int8"] == pytest.approx(decision["threshold"], abs=1e-9)
     write_params(tiny, decision={"from": "mine"}, kd=params["kd"] | {"temperature": 2})
     check_params.main()  # which student of the recipe is used does not matter
+    write_params(tiny, decision={"from": "mine"}, splits={"fold": 0})
+    with pytest.raises(ValueError, match=r"decision\.from: metrics/folds/mine\.csv holds this fold, the run's holdout"):
+        check_params.main()
     write_params(tiny, decision={"from": "mine"}, teacher={"epochs": 3})
     with pytest.raises(ValueError, match=r"decision\.from: metrics/folds/mine\.csv holds students of another recipe"):
         check_params.main()

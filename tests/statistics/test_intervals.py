@@ -47,6 +47,8 @@ def test_a_share_of_everything_has_the_exact_binomial_interval():
     ones = np.ones(100)
     assert interval(ones, trials=10) == pytest.approx({"value": 1, "low": 0.6915, "high": 1}, abs=1e-4)  # tables
     assert interval(1 - ones, trials=10) == pytest.approx({"value": 0, "low": 0, "high": 0.3085}, abs=1e-4)
+    ones[3] = 0.9  # where each replicate has a threshold of its own, one may miss something
+    assert interval(ones, trials=10)["low"] == pytest.approx(0.6915, abs=1e-4)
 
 
 def test_an_ece_near_zero_lies_in_its_interval():
@@ -110,3 +112,13 @@ def test_a_mean_over_equal_seeds_is_one_of_them():
     run = {("all", "roc_auc"): np.linspace(0.8, 0.9, 101)}
     mean = mean_over_seeds([run, run, run], np.random.default_rng(0))
     assert mean["all", "roc_auc"] == pytest.approx(run["all", "roc_auc"])
+
+
+def test_a_patient_is_one_trial_however_many_lesions_it_has():
+    """3 patients with 4 melanomas each, all found: the exact interval of 3, not of 12."""
+    table = pd.DataFrame({"melanoma": 1, "lesion_id": [f"L{n}" for n in range(12)], "group": np.repeat(list("abc"), 4)})
+    sample = draw_sample(table, replicates=10, seed=0)
+    everything = np.ones(12, dtype=bool)
+    assert (sample.lesions_of(everything), sample.groups_of(everything)) == (12, 3)
+    assert sample.of(np.arange(12) < 4).groups_of(everything[:4]) == 1
+    assert interval(np.ones(11), trials=3)["low"] == pytest.approx(0.2924, abs=1e-4)

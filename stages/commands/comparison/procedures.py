@@ -7,10 +7,12 @@ seeds.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from stages.evaluation.evaluation import PRIMARY
 from stages.evaluation.roles import ENSEMBLE
 from stages.evaluation.scores import score
 from stages.foundation.names import CONTROL
@@ -126,7 +128,8 @@ def _compared(
     asked = [(str(turns), ending) for turns, ending in TURNS.items() if f"reference{ending}" in estimates]
     pairs = [Pair(turns, f"model{ending}", f"reference{ending}") for turns, ending in asked]
     sample = draw_sample(procedure.folds[0], replicates=1, seed=settings.seed)  # no test of single models reads it
-    table = comparison_table(pairs, lambda name, _: estimates[name], sample, p={}).rename(columns={"family": "turns"})
+    rule: dict[str, Any] = {"p": {}, "primary": PRIMARY[settings.primary]}
+    table = comparison_table(pairs, lambda name, _: estimates[name], sample, **rule).rename(columns={"family": "turns"})
     keys = zip(table["reference"], table["at"], table["metric"], strict=True)
     table["reference_value"] = [float(estimates[name][at, metric][0]) for name, at, metric in keys]
     names = {"changed": model[0], "model": model[1], "reference_changed": reference[0], "reference": reference[1]}
@@ -155,7 +158,7 @@ def _fold(table: pd.DataFrame, names: list[str], settings: Evaluate, number: int
         runs.append(score(sample, p, decision.threshold, refits) | _at_its_sensitivity(sample, p, settings))
     if len(runs) == 1:
         return runs[0]
-    return mean_over_seeds(runs, np.random.default_rng([settings.seed, number]), groups=folds)
+    return mean_over_seeds(runs, np.random.default_rng([settings.seed, number, 2]), groups=folds)
 
 
 def _at_its_sensitivity(sample: Sample, p: np.ndarray, settings: Evaluate) -> Estimates:

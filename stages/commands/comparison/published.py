@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from stages.evaluation.evaluation import PRIMARY
 from stages.evaluation.scores import OPERATING_POINT, PLATT, blanks_filled, score, stack, tidy
 from stages.foundation.settings import Evaluate
 from stages.statistics.comparisons import Pair, comparison_table
@@ -37,5 +38,5 @@ def compare(
         estimates[name] = score(sample, values, decision.threshold, chosen)
         tables[name] = tidy(sample, values, decision.threshold, estimates[name])
     pairs = [Pair(f"against {name}", model, name) for name in names for model in ours]
-    tests = comparison_table(pairs, lambda name, _: estimates[name], sample, p)
+    tests = comparison_table(pairs, lambda name, _: estimates[name], sample, p, primary=PRIMARY[settings.primary])
     return blanks_filled(stack(tables, "model")).replace({"at": AT}), tests.replace({"at": AT})

@@ -44,7 +44,7 @@ def external_tables(
         part, q = draw_sample(answered, replicates=settings.replicates, seed=settings.seed), p[~refused]
         if part.has_both_classes:
             metrics[ANSWERED] = _held(tidy(part, q, decision.threshold, score(part, q, decision.threshold)))
-    lesions, file = table["lesion_id"].to_numpy(), held(decision, len(sample.weights))
+    file = held(decision, len(sample.weights))
     calibrations = {"none": RAW, "as in the file": decision.calibration}
     bands = {
         "roc": curves.roc_band(sample.labels, p, sample.weights),
@@ -55,7 +55,7 @@ def external_tables(
         "site": site_threshold(sample, p, settings),
         "calibration": calibration_rows(sample, p, calibrations).rename(columns={"at": "calibration"}),
         "shares": shares(sample, p, refused, decision),
-        "consequences": _held(consequence_rows(sample, lesions, p, file, settings.threshold_probability, prevalences)),
+        "consequences": _held(consequence_rows(sample, p, file, settings.threshold_probability, prevalences)),
         "subgroups": subgroups(table, p, decision.threshold, settings),
         "bands": stack(bands, "curve"),
     }
@@ -73,13 +73,13 @@ def site_threshold(sample: Sample, p: np.ndarray, settings: Evaluate) -> pd.Data
     rows = {"threshold": thresholds} | {name: found[name] for name in ("sensitivity", "specificity", "ppv")}
     table = pd.DataFrame([{"metric": name, **interval(values)} for name, values in rows.items()])
     wanted = settings.sensitivity * (1 - settings.sensitivity) * (norm.ppf((1 + LEVEL) / 2) / NARROW) ** 2
-    lacking = max(0, int(np.ceil(wanted)) - int(sample.labels.sum()))
+    lacking = max(0, int(np.ceil(wanted)) - sample.groups_of(sample.labels == 1))
     return pd.concat([table, pd.DataFrame([{"metric": "melanomas_lacking", **dict.fromkeys(BOUNDS, lacking)}])])
 
 
 def shares(sample: Sample, p: np.ndarray, refused: np.ndarray, decision: Decision) -> pd.DataFrame:
     """Return the shares of images in each band of referral and of those refused, and the coverage of both classes."""
-    bounds = interval(share(refused, sample.weights), trials=len(np.unique(sample.lesions)))
+    bounds = interval(share(refused, sample.weights), trials=len(np.unique(sample.groups)))
     beyond = pd.DataFrame([{"metric": "refused", **bounds}])
     bands = _held(referral_rows(sample, p, held(decision, len(sample.weights))))
     return pd.concat([bands, beyond], ignore_index=True)
