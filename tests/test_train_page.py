@@ -71,7 +71,7 @@ def type_in(line):
 
 
 def groups(name):
-    return {split: pd.read_csv(f"data/processed/{name}/{split}.csv") for split in SPLITS}
+    return {split: pd.read_csv(f"data/processed/{name}/{split}.csv", dtype=str) for split in SPLITS}
 
 
 def test_a_folder_for_each_class_to_the_report(clinic):

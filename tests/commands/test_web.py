@@ -149,7 +149,7 @@ def test_ten_images_get_predicts_probabilities(page, finished, sensitive):
     last = answer(page, paths[-1])
     assert (last["decision"], last["band"]) == (rows[-1].decision, rows[-1].band)
     assert last["text"].startswith(rows[-1].band.capitalize())
-    assert ("At or above" in last["gauge"]) == (rows[-1].decision == "flagged")
+    assert ("Not flagged" in last["gauge"]) == (rows[-1].decision == "not flagged")
     assert "basal cell carcinoma" in cards(page)[-1].text
     assert float(last["calibrated"]) == pytest.approx(rows[-1].calibrated, abs=1e-3)
     assert float(last["distance"]) == pytest.approx(rows[-1].distance, rel=1e-2)
