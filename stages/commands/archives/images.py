@@ -38,7 +38,8 @@ def imported(folder: Path) -> Images:
     if not (folder / METADATA).is_file():
         return Images(pd.DataFrame(columns=[*COLUMNS, SOURCE, PATIENT]), [], [])
     table = read_metadata(folder).replace(UNKNOWN, "")
-    there = {path.stem for path in (folder / IMAGES).glob("*") if path.suffix.lower() in SUFFIXES}
+    put = (folder / IMAGES).iterdir() if (folder / IMAGES).is_dir() else ()
+    there = {path.stem for path in put if path.suffix.lower() in SUFFIXES}
     found = find_images(folder, [*table["image_id"], *sorted(there - set(table["image_id"]))])
     files = [found[name] for name in table["image_id"]]
     return Images(table, files, [sha256_file(file) for file in files])

@@ -154,10 +154,7 @@ def finish_experiment(overrides: list[str], targets: list[str], source: Source) 
 
 
 def own_archive(overrides: list[str]) -> Path | None:
-    """Return the archive of data.name when the user put it there: neither Git nor DVC carries it to a clone.
-
-    overrides: of the parameters.
-    """
+    """Return the overridden data.name's archive when the user put it there, which neither Git nor DVC carries."""
     archive = Path("data/raw", params_of(overrides).data.name)
     with Repo(ROOT) as repo:
         outs = {Path(out.fs_path) for stage in repo.index.stages for out in stage.outs}
