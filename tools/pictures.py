@@ -80,8 +80,10 @@ def answered_page(pictures: list[Path]) -> Iterator[Any]:
         waiting.until(lambda page: "Ready" in page.find_element("id", "status").text)
         browser.find_element("id", "file").send_keys("\n".join(str(picture.resolve()) for picture in pictures))
         waiting.until(lambda page: f"Done: {pictures[-1].name}" in page.find_element("id", "status").text)
-        yield browser
-        server.shutdown()
+        try:
+            yield browser
+        finally:
+            server.shutdown()
 
 
 def main() -> None:

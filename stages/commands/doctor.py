@@ -181,9 +181,9 @@ def main(options: argparse.Namespace) -> None:
 
         checks = {"duplicates": lambda _: near_duplicates(Path("data/processed", params.data.name))}
     if options.recompute:
-        from stages.commands.recomputed import recompute  # noqa: PLC0415 - likewise without scikit-learn
+        from stages.commands.recomputed import RUN, recompute  # noqa: PLC0415 - likewise without scikit-learn
 
-        kept, settings = Path("metrics", options.recompute, "run"), read_params(Evaluated).evaluate
+        kept, settings = Path("metrics", options.recompute, RUN), read_params(Evaluated).evaluate
         checks = {"recompute": lambda _: recompute(kept if kept.is_dir() else kept.parent, settings)}
     for name, check in checks.items():
         findings = list(check(params))

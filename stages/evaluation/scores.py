@@ -105,6 +105,11 @@ def tidy(sample: Sample, p: np.ndarray | None, threshold: float | None, estimate
     return pd.DataFrame(rows)
 
 
+def without_fitted(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of `tidy` without what Platt scaling makes 1 on the very images that it is fitted on."""
+    return table[(table["at"] != PLATT) | ~table["metric"].isin(("observed_over_expected", "calibration_slope"))]
+
+
 def stack(tables: Mapping[Any, pd.DataFrame], *columns: str) -> pd.DataFrame:
     """Return tables below each other; their keys, or the parts of tuple keys, become the first columns, so named."""
     return pd.concat(tables, names=list(columns)).reset_index(list(columns)).reset_index(drop=True)

@@ -13,13 +13,13 @@ from stages.evaluation.scores import (
     ALL,
     HALF,
     OPERATING_POINT,
-    PLATT,
     blanks_filled,
     bounds_of,
     fixed,
     joined,
     stack,
     tidy,
+    without_fitted,
 )
 from stages.evaluation.subgroups import subgroup_table
 from stages.evaluation.uses import consequence_rows, referral_rows, unlikely_rows
@@ -31,7 +31,6 @@ from stages.statistics.intervals import GIVEN, interval
 
 STUDENT, STUDENTS = "student against teacher", "student against teacher, all seeds"
 INT8 = "int8 against fp32"
-BY_FIT = ("observed_over_expected", "calibration_slope")  # 1 after a scaling, on the images that it was fitted on
 
 
 def models(evaluation: Evaluation) -> pd.DataFrame:
@@ -44,8 +43,7 @@ def models(evaluation: Evaluation) -> pd.DataFrame:
         for name, estimates in evaluation.estimates[split].items():
             p = evaluation.p[name][split] if name in evaluation.p else None
             table = tidy(sample, p, evaluation.thresholds.get(name), estimates)
-            by_fit = (table["at"] == PLATT) & table["metric"].isin(BY_FIT) & (split == "val")
-            tables[name, split] = table[~by_fit]
+            tables[name, split] = without_fitted(table) if split == "val" else table
     for name in evaluation.roles.upright:
         p, scaling = evaluation.holdout[name], evaluation.scalings[name]["temperature"]
         drawn = ece_if_calibrated(p, holdout.lesions, replicates=settings.replicates, seed=settings.seed)

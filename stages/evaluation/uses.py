@@ -38,9 +38,9 @@ def consequence_rows(
 ) -> pd.DataFrame:
     """Return predictive values, net benefit and counts among 1,000 lesions, by prevalence.
 
-    A lesion counts once, as the mean of its images' decisions. costs: the threshold
-    probability of net benefit. Where all melanomas were found, or none, the interval reaches to what the exact bound
-    of that sensitivity would mean; likewise the specificity.
+    A lesion counts once, as the mean of its images' decisions. costs: the threshold probability of net benefit. Where
+    all melanomas were found, or none, the interval reaches to what the exact bound of that sensitivity would mean;
+    likewise the specificity.
     """
     redrawn, given = lesion_decisions(sample, p, refits)
     rows = []

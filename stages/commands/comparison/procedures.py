@@ -7,7 +7,6 @@ seeds.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,8 +127,9 @@ def _compared(
     asked = [(str(turns), ending) for turns, ending in TURNS.items() if f"reference{ending}" in estimates]
     pairs = [Pair(turns, f"model{ending}", f"reference{ending}") for turns, ending in asked]
     sample = draw_sample(procedure.folds[0], replicates=1, seed=settings.seed)  # no test of single models reads it
-    rule: dict[str, Any] = {"p": {}, "primary": PRIMARY[settings.primary]}
-    table = comparison_table(pairs, lambda name, _: estimates[name], sample, **rule).rename(columns={"family": "turns"})
+    primary = PRIMARY[settings.primary]
+    table = comparison_table(pairs, lambda name, _: estimates[name], sample, p={}, primary=primary)
+    table = table.rename(columns={"family": "turns"})
     keys = zip(table["reference"], table["at"], table["metric"], strict=True)
     table["reference_value"] = [float(estimates[name][at, metric][0]) for name, at, metric in keys]
     names = {"changed": model[0], "model": model[1], "reference_changed": reference[0], "reference": reference[1]}

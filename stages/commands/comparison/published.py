@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stages.evaluation.evaluation import PRIMARY
-from stages.evaluation.scores import OPERATING_POINT, PLATT, blanks_filled, score, stack, tidy
+from stages.evaluation.scores import OPERATING_POINT, PLATT, blanks_filled, score, stack, tidy, without_fitted
 from stages.foundation.settings import Evaluate
 from stages.statistics.comparisons import Pair, comparison_table
 from stages.statistics.decisions import fit_decision
@@ -36,7 +36,7 @@ def compare(
         decision = fit_decision(sample.labels, values, settings)
         chosen = refit(sample, values, decision, settings)
         estimates[name] = score(sample, values, decision.threshold, chosen)
-        tables[name] = tidy(sample, values, decision.threshold, estimates[name])
+        tables[name] = without_fitted(tidy(sample, values, decision.threshold, estimates[name]))
     pairs = [Pair(f"against {name}", model, name) for name in names for model in ours]
     tests = comparison_table(pairs, lambda name, _: estimates[name], sample, p, primary=PRIMARY[settings.primary])
     return blanks_filled(stack(tables, "model")).replace({"at": AT}), tests.replace({"at": AT})
