@@ -13,7 +13,7 @@ export PATH := $(BIN):$(PATH)
 
 repro: $(INSTALLED)  ## an environment with pinned versions, then the whole pipeline on params.yaml's data
 	dvc repro
-	@git diff --quiet || echo 'git status names files now: another processor rounds the last digits otherwise (docs/reproducibility.md)'
+	@git diff --quiet || echo 'git status names files now: another processor rounds otherwise, another Python is recorded (docs/reproducibility.md)'
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## */\1\t/' | expand -t 30
