@@ -155,7 +155,7 @@ def main() -> None:
         write_metadata(model, describe(params, dataset.train, decisions[name], hashes))
     files = {name: serialize(model) for name, model in onnx_models.items()}
     p_val = {"pytorch": score_val(student, dataset)} | {name: p for name, (p, _) in answers.items()}
-    table = compare(val_sample(processed, params.evaluate), p_val, params.evaluate.sensitivity)
+    table = compare(val_sample(processed, params.evaluate), p_val, params.evaluate)
     sizes = {"pytorch": weights.stat().st_size, **{name: len(content) for name, content in files.items()}}
     table["megabytes"] = [sizes[name] / 1e6 for name in table["method"]]
     check_export(table, "pytorch")

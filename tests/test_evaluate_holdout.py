@@ -14,7 +14,7 @@ from stages.evaluation.roles import roles_of
 from stages.foundation.probability import log_odds
 from stages.foundation.settings import Baselines, Kd
 from stages.reporting.labels import ablation_table, baseline_table, read_index, read_table
-from stages.statistics.ranking import threshold_at_sensitivity
+from stages.statistics.ranking import thresholds_at_sensitivity, unit_weights
 
 TRAINED = [
     "resnet18", "student_T1_alpha0.5", "student_T1_alpha0.9", "student_T2_alpha0.5", "student_T2_alpha0.9",
@@ -36,6 +36,12 @@ def read_models(folder):
     """Return models.csv with one row per (model, split, at, metric)."""
     table = pd.read_csv(folder / "metrics/demo/evaluation/models.csv", dtype={"at": str})
     return table.set_index(["model", "split", "at", "metric"]).sort_index()
+
+
+def chosen_at(val, name):
+    """Return the model's threshold for a sensitivity of 0.95 on val, by predictions.csv alone."""
+    labels = val["melanoma"].to_numpy()
+    return thresholds_at_sensitivity(labels, val[name].to_numpy(), 0.95, unit_weights(labels))[0]
 
 
 def test_every_named_model_is_scored_on_both_splits(tiny):
@@ -62,7 +68,7 @@ def test_the_frozen_table_gives_every_number_again(tiny):
     for name in SCORED:
         roc_auc = roc_auc_score(holdout["melanoma"], holdout[name])
         assert models[name, "holdout", "all", "roc_auc"] == pytest.approx(roc_auc, abs=1e-6)
-        threshold = threshold_at_sensitivity(val["melanoma"].to_numpy(), val[name].to_numpy(), 0.95)
+        threshold = chosen_at(val, name)
         assert float(thresholds[name, "holdout", "operating point", "sensitivity"]) == pytest.approx(
             threshold, abs=1e-6
         )
@@ -196,13 +202,13 @@ def test_repeatability_and_consequences_are_of_the_frozen_decisions(tiny):
     repeated = holdout.groupby("lesion_id").filter(lambda images: len(images) > 1)
     table = question(tiny, "decisions", "repeatability").set_index(["model", "of"])
     for name in MODELS:
-        cut = threshold_at_sensitivity(val["melanoma"].to_numpy(), val[name].to_numpy(), 0.95)
+        cut = chosen_at(val, name)
         called = (repeated[name] >= cut).groupby(repeated["lesion_id"])
         assert table.loc[(name, "all"), "value"] == pytest.approx((called.nunique() > 1).mean(), abs=1e-6)
         assert table.loc[(name, "all"), "lesions"] == repeated["lesion_id"].nunique()
     table = question(tiny, "decisions", "consequences").set_index(["model", "prevalence", "metric"])["value"]
     melanomas = holdout[holdout["melanoma"] == 1]
-    cut = threshold_at_sensitivity(val["melanoma"].to_numpy(), val["student_int8"].to_numpy(), 0.95)
+    cut = chosen_at(val, "student_int8")
     found = (melanomas["student_int8"] >= cut).groupby(melanomas["lesion_id"]).mean().mean()  # a lesion counts once
     assert table["student_int8", 0.02, "melanomas_found_of_1000"] == pytest.approx(20 * found, abs=1e-3)
     assert set(table.index.get_level_values("prevalence")) == {0.11, 0.02}

@@ -19,7 +19,7 @@ from stages.foundation.settings import Splits
 from stages.prepare_splits import group_images, split_groups
 from stages.statistics.intervals import bootstrap_weights
 from stages.statistics.metrics import calibration_metrics, decision_metrics
-from stages.statistics.ranking import ranking_metrics, threshold_at_sensitivity, unit_weights
+from stages.statistics.ranking import ranking_metrics, thresholds_at_sensitivity, unit_weights
 
 settings.register_profile("bounded", max_examples=60, deadline=None, derandomize=True)
 settings.load_profile("bounded")
@@ -64,7 +64,7 @@ def test_metrics_do_not_depend_on_the_order_of_images_and_weights_are_counts(sam
 @given(scored(), st.floats(0.05, 1, allow_subnormal=False))
 def test_the_operating_point_reaches_its_sensitivity_and_no_higher_one_does(sample, sensitivity):
     labels, p = sample
-    threshold = threshold_at_sensitivity(labels, p, sensitivity)
+    threshold = thresholds_at_sensitivity(labels, p, sensitivity, unit_weights(labels))[0]
     at = decision_metrics(labels, p, threshold, unit_weights(labels))["sensitivity"][0]
     assert at >= sensitivity - 1e-12
     above = p[p > threshold]

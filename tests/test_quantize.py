@@ -21,6 +21,7 @@ from stages.export.settings import Gate, Method
 from stages.foundation.files import sha256_file
 from stages.foundation.pack import open_pack
 from stages.foundation.record import code_hash
+from stages.foundation.settings import OperatingPoint
 from stages.statistics.intervals import draw_sample
 
 
@@ -66,7 +67,7 @@ def test_a_change_has_a_paired_interval():
     fp32 = 0.2 + 0.3 * table["melanoma"].to_numpy() + rng.uniform(0, 0.4, 200)
     p = {"fp32": fp32, "same": fp32 * 0.9, "coarse": np.round(fp32, 1)}
     sample = draw_sample(table, replicates=300, seed=1)
-    found = compare(sample, p, 0.9).set_index("method")
+    found = compare(sample, p, OperatingPoint(sensitivity=0.9, quantile="smoothed", coverage=0.9)).set_index("method")
     assert found.loc["same", ["roc_auc_change", "roc_auc_change_low", "roc_auc_change_high"]].tolist() == [0, 0, 0]
     assert found.loc["same", "val_roc_auc_high"] - found.loc["same", "val_roc_auc_low"] > 0.02
     areas = [roc_auc_score(sample.labels, p[name], sample_weight=sample.weights[0]) for name in ("coarse", "fp32")]

@@ -1,4 +1,4 @@
-"""The training images whose activations give quantised activations their ranges."""
+"""The training images on which quantisation methods are fitted: ranges of activations, what stays in float32."""
 
 import numpy as np
 

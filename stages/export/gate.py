@@ -10,36 +10,39 @@ from stages.export.familiarity import farthest
 from stages.export.settings import Gate, Gauge
 from stages.foundation.names import VAL
 from stages.foundation.settings import OperatingPoint
-from stages.foundation.splits import read_split
+from stages.foundation.splits import read_sources, read_split
 from stages.statistics.decisions import fit_decision
 from stages.statistics.folds import Folds
 from stages.statistics.intervals import Sample, draw_sample, interval
-from stages.statistics.metrics import BIASED_UP, calibration_metrics, decision_metrics
-from stages.statistics.ranking import ranking_metrics, threshold_at_sensitivity
+from stages.statistics.metrics import BIASED_UP, calibration_metrics, redrawn_decision_metrics
+from stages.statistics.ranking import ranking_metrics, thresholds_by
 
 EXPORT_TOLERANCE = 1e-4  # of a probability: float32 sums in another order differ by less
 
 
 def val_sample(processed: Path, gauge: Gauge) -> Sample:
-    """Return val's images with their bootstrap weights. processed: the folder of val.csv."""
-    return draw_sample(read_split(processed / "val.csv"), replicates=gauge.replicates, seed=gauge.seed)
+    """Return val's images with their bootstrap weights. processed: the folder of val.csv and sources.csv."""
+    table = read_sources(processed / "sources.csv", read_split(processed / "val.csv"))
+    return draw_sample(table, replicates=gauge.replicates, seed=gauge.seed)
 
 
-def compare(sample: Sample, p: dict[str, np.ndarray], sensitivity: float) -> pd.DataFrame:
+def compare(sample: Sample, p: dict[str, np.ndarray], settings: OperatingPoint) -> pd.DataFrame:
     """Return one row per method: its metrics on val, and how far its probabilities and decisions are from fp32's.
 
     sample: val's images; p: method -> probabilities, "fp32" among them. Columns <name>_low and <name>_high are 95 %
-    intervals over lesions. roc_auc_change: from fp32's, paired; largest_change: of a probability; agreement: the share
-    of equal decisions, both at fp32's threshold.
+    intervals over lesions. val_specificity is at each method's own threshold, chosen anew in each draw. roc_auc_change:
+    from fp32's, paired; largest_change: of a probability; agreement: the share of equal decisions, both at fp32's
+    threshold.
     """
     labels, weights = sample.labels, sample.weights
-    threshold = threshold_at_sensitivity(labels, p["fp32"], sensitivity)
+    thresholds = {name: thresholds_by(settings, labels, values, weights) for name, values in p.items()}
+    threshold = thresholds["fp32"][0]
     reference = ranking_metrics(labels, p["fp32"], weights)["roc_auc"]
     rows = []
     for name, values in p.items():
         found = ranking_metrics(labels, values, weights) | calibration_metrics(labels, values, weights)
-        own = threshold_at_sensitivity(labels, values, sensitivity)
-        found["specificity"] = decision_metrics(labels, values, own, weights)["specificity"]
+        decided = redrawn_decision_metrics(labels, values, weights, thresholds=thresholds[name])
+        found["specificity"] = decided["specificity"]
         cells: dict[str, object] = {"method": name}
         for key in ("roc_auc", "average_precision", "ece", "specificity"):
             cells |= _cells(f"val_{key}", interval(found[key], biased_up=key in BIASED_UP))

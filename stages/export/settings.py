@@ -28,7 +28,10 @@ class Gate(Section):
 
 
 class Quantize(Section):
-    """images: of train, from which static methods take the ranges of activations; refused: share of val, at most."""
+    """images: of train, for the ranges of activations and for what weight_only_mixed keeps in float32.
+
+    refused: share of val, at most.
+    """
 
     methods: Annotated[list[Method], Field(min_length=1), EachOnce]
     images: int = Field(ge=1, le=1_000_000)

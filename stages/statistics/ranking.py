@@ -109,14 +109,9 @@ def smoothed_thresholds(labels: np.ndarray, p: np.ndarray, sensitivity: float, w
     return np.asarray(1 / (1 + np.exp(-low)))
 
 
-def threshold_at_sensitivity(labels: np.ndarray, p: np.ndarray, sensitivity: float) -> float:
-    """Return the highest threshold at which at least this share of the melanomas has p >= threshold."""
-    return float(thresholds_at_sensitivity(labels, p, sensitivity, unit_weights(labels))[0])
-
-
 @by_blocks
 def thresholds_at_sensitivity(labels: np.ndarray, p: np.ndarray, sensitivity: float, weights: np.ndarray) -> np.ndarray:
-    """Return the same for each weighting of the images, float (weightings,)."""
+    """Return the highest at which at least this share of the melanomas is called, by each weighting, (weightings,)."""
     melanoma = np.flatnonzero(labels == 1)
     melanoma = melanoma[np.argsort(-p[melanoma], kind="stable")]
     found = np.cumsum(weights[:, melanoma], axis=1)

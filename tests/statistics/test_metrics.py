@@ -19,7 +19,7 @@ from stages.statistics.metrics import (
     point_estimate,
     reliability,
 )
-from stages.statistics.ranking import ranking_metrics, threshold_at_sensitivity, unit_weights
+from stages.statistics.ranking import ranking_metrics, thresholds_at_sensitivity, unit_weights
 
 RNG = np.random.default_rng(0)
 LABELS = (RNG.uniform(size=400) < 0.2).astype(int)
@@ -146,12 +146,13 @@ def test_every_image_falls_into_a_bin():
 
 def test_the_operating_point_reaches_its_sensitivity_and_rejects_what_it_can():
     labels, p = np.array([1, 1, 1, 1, 0, 0]), np.array([0.9, 0.8, 0.7, 0.2, 0.6, 0.1])
-    assert threshold_at_sensitivity(labels, p, 0.75) == 0.7
+    assert thresholds_at_sensitivity(labels, p, 0.75, unit_weights(labels))[0] == 0.7
     metrics = point_estimate(decision_metrics(labels, p, 0.7, unit_weights(labels)))
     assert (metrics["sensitivity"], metrics["specificity"]) == (0.75, 1.0)  # the study's code gave specificity 0 here
-    assert threshold_at_sensitivity(labels, p, 0.76) == 0.2
-    assert threshold_at_sensitivity(labels, p, 1.0) == 0.2
-    assert threshold_at_sensitivity(np.ones(20), np.arange(20) / 20, 0.95) == 0.05  # 19 of 20, not 20 of 20
+    assert thresholds_at_sensitivity(labels, p, 0.76, unit_weights(labels))[0] == 0.2
+    assert thresholds_at_sensitivity(labels, p, 1.0, unit_weights(labels))[0] == 0.2
+    labels, p = np.ones(20), np.arange(20) / 20
+    assert thresholds_at_sensitivity(labels, p, 0.95, unit_weights(labels))[0] == 0.05  # 19 of 20, not 20 of 20
 
 
 def test_the_studys_numbers_come_out_again():
@@ -169,7 +170,7 @@ def test_the_studys_numbers_come_out_again():
         assert point_estimate(calibration_metrics(labels, p, unit_weights(labels)))["ece"] == pytest.approx(
             ece, abs=5e-4
         )
-        threshold = threshold_at_sensitivity(labels, p, 0.95)  # from the holdout, for this check only
+        threshold = thresholds_at_sensitivity(labels, p, 0.95, unit_weights(labels))[0]  # the holdout's, for this check
         metrics = point_estimate(decision_metrics(labels, p, threshold, unit_weights(labels)))
         assert metrics["specificity"] == pytest.approx(specificity, abs=5e-4)
     student = point_estimate(

@@ -142,7 +142,7 @@ def measure(inputs: Inputs, runs: dict[str, Run]) -> tuple[pd.DataFrame, dict[st
     p = {name: class_probability(found[LOGITS], melanoma) for name, found in outputs.items()}
     on_val = {name: values[val] for name, values in p.items()}
     sample = val_sample(Path("data/processed", inputs.params.data.name), inputs.params.evaluate)
-    table = compare(sample, on_val, inputs.params.evaluate.sensitivity)
+    table = compare(sample, on_val, inputs.params.evaluate)
     table["largest_change"] = [float(np.abs(p[name] - p["fp32"]).max()) for name in table["method"]]
     seconds = interleaved(runs, inputs.image.numpy(), rounds=ROUNDS)
     table["ms_1_thread"] = [1000 * float(np.median(seconds[name])) for name in table["method"]]
