@@ -3,9 +3,9 @@
     melanoma-kd export_mobile litert | executorch [--measure-only]
 
 Each format is an extra in an environment of its own, for their packages exclude one another:
-pip install '.[edge]', or '.[executorch]'. Reads what `quantize` reads, its files in
-models/<name>/onnx, and models/<name>/aware.safetensors. Writes build/mobile/<name>/<format>: student_fp32 and, for
-LiteRT, student_int8 (8-bit arithmetic) as .tflite or .pte, each with a .json as `predict` and apps need it;
+pip install '.[edge]', or '.[executorch]'. Reads what `quantize` reads, and its files in
+models/<name>/onnx. Writes build/mobile/<name>/<format>: student_fp32 and, for LiteRT, student_int8, the same with int8
+weights, as .tflite or .pte, each with a .json as `predict` and apps need it;
 metrics/<name>/mobile_<format>.csv: size, metrics on val, the largest change of a probability against the ONNX file on
 all images of val and holdout, and milliseconds on one thread beside onnxruntime's. With --measure-only the table alone,
 of files written before: LiteRT's converter is made for x86, its runtime for Arm, too.
@@ -23,14 +23,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from stages.commands.mobile.eight_bits import learned_ranges
 from stages.commands.mobile.formats import FORMATS, Format
 from stages.commands.mobile.timing import interleaved
 from stages.deployment.deployed import Run, open_deployed, score_pixels
 from stages.deployment.metadata import FILE, Metadata
 from stages.deployment.session import as_input
-from stages.export.aware import AWARE_WEIGHTS, load_aware, without_rounding
-from stages.export.aware_graph import AWARE_FILE
 from stages.export.familiarity import Answering, fit_gaussian
 from stages.export.gate import check_export, compare, decide, val_sample
 from stages.export.graph import fold_batch_norms
@@ -75,20 +72,21 @@ class Inputs:
 
 
 def read_inputs() -> Inputs:
-    """Return the inputs; ValueError where one is missing. The ONNX file of 8-bit arithmetic may be."""
+    """Return the inputs; ValueError where one is missing."""
     params = read_params(Params)
     models = Path("models", params.data.name)
     dataset = open_dataset(Path("data/processed", params.data.name), params.target)
-    onnx = {"fp32": models / "onnx/student_fp32.onnx", "onnx_aware_u8s8": models / "onnx/methods/aware_u8s8.onnx"}
-    if not onnx["fp32"].is_file():
-        raise ValueError(f"{onnx['fp32']}: missing; dvc repro quantize")
-    return Inputs(params, dataset, models, {name: path for name, path in onnx.items() if path.is_file()})
+    onnx = {"fp32": models / "onnx/student_fp32.onnx", "onnx_int8": models / "onnx/student_int8.onnx"}
+    for path in onnx.values():
+        if not path.is_file():
+            raise ValueError(f"{path}: missing; dvc repro quantize")
+    return Inputs(params, dataset, models, onnx)
 
 
 def check_inputs(inputs: Inputs, metadata: Metadata) -> None:
     """Raise ValueError where weights or data are not those of the ONNX files, whose metadata this is."""
     processed = Path("data/processed", inputs.params.data.name)
-    for path in (inputs.weights, inputs.models / AWARE_FILE, *dataset_files(processed)):
+    for path in (inputs.weights, *dataset_files(processed)):
         if metadata.hashes.get(path.name) != sha256_file(path):
             raise ValueError(f"{path}: not what the ONNX files were made of; dvc repro quantize")
 
@@ -116,9 +114,7 @@ def convert(inputs: Inputs, kind: Format) -> dict[str, bytes]:
         answering = Answering(student, fit_gaussian(student, train))
         files = {"fp32": kind.convert(fold_batch_norms(answering), image)}
         if kind.quantize is not None:
-            aware = load_aware(inputs.models / AWARE_WEIGHTS, len(train.classes))
-            answering = Answering(without_rounding(aware), fit_gaussian(aware, train)).eval()
-            files["int8"] = kind.quantize(answering, learned_ranges(aware, image), image)
+            files["int8"] = kind.quantize(files["fp32"])
     except ModuleNotFoundError as error:
         raise ValueError(f"{error.name} is not installed; pip install '.[{kind.extra}]'") from None
     return files

@@ -9,23 +9,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages.commands.mobile.eight_bits import Range, shrink, to_eight_bits
+from stages.commands.mobile.weights import with_int8_weights
 from stages.deployment.deployed import Run
 from stages.deployment.litert import LITERT, open_litert
 from stages.foundation.names import DISTANCE, LOGITS
 
 Convert = Callable[[nn.Module, torch.Tensor], bytes]  # of a network that gives logits and distance, and one image
-Quantize = Callable[[nn.Module, list[Range], torch.Tensor], bytes]  # with the ranges of its activations
 
 
 @dataclass(frozen=True)
 class Format:
-    """A runtime: how its files are written, in float32 and with 8-bit arithmetic where that is known, and run."""
+    """A runtime: how its files are written, in float32 and from that with int8 weights where that is known, and run."""
 
     suffix: str
     extra: str
     convert: Convert
-    quantize: Quantize | None
+    quantize: Callable[[bytes], bytes] | None
     open: Callable[[bytes, int], Run]
 
 
@@ -37,11 +36,6 @@ def to_litert(model: nn.Module, image: torch.Tensor) -> bytes:
         target = Path(folder, f"model{LITERT}")
         litert_torch.convert(model, (image,)).export(str(target))
         return target.read_bytes()
-
-
-def to_litert_int8(model: nn.Module, ranges: list[Range], image: torch.Tensor) -> bytes:
-    """Return a quantisation-aware network, its activations not rounded, as a `.tflite` file with 8-bit arithmetic."""
-    return shrink(to_eight_bits(to_litert(model, image), ranges))
 
 
 def to_executorch(model: nn.Module, image: torch.Tensor) -> bytes:
@@ -69,6 +63,6 @@ def open_executorch(content: bytes, threads: int) -> Run:
 
 
 FORMATS = {
-    "litert": Format(LITERT, "edge", to_litert, to_litert_int8, open_litert),
+    "litert": Format(LITERT, "edge", to_litert, with_int8_weights, open_litert),
     "executorch": Format(".pte", "executorch", to_executorch, None, open_executorch),
 }
