@@ -53,17 +53,22 @@ def clinic_table(results: Results) -> str:
 
 
 def never_seen(results: Results) -> pd.DataFrame:
-    """Return ROC-AUC in sources that other trainings left out, by label; no rows without `compare`'s table."""
+    """Return ROC-AUC in sources that other trainings left out, by label; no rows without `compare`'s table.
+
+    Students' are means of two seeds, and stand with their means.
+    """
     path = results.folder / "left_out.csv"
     if not path.is_file():
         return pd.DataFrame(columns=["left_out", "model", "value", "low", "high"])
     table = pd.read_csv(path).query("at == 'all' and metric == 'roc_auc' and changed == '-'")
     labels = dict(zip(results.index["model"], results.index["label"], strict=True))
-    return table.assign(model=table["model"].map(lambda key: labels.get(f"student_{key}", labels.get(key))))
+    labels |= {name.removeprefix("student_"): results.over_seeds(name) for name in (results.selected, CONTROL_MODEL)}
+    return table.assign(model=table["model"].map(labels))
 
 
 def asked(results: Results) -> list[str]:
-    """Return the labels of the table's models: the teacher, student, control, int8, best baseline, the study's."""
+    """Return the labels of the table's models: teacher, student, int8, control, best baseline, the study's."""
     index = results.index
-    students = [label_of(index, role="selected"), label_of(index, model=CONTROL_MODEL), results.int8]
-    return [*dict.fromkeys([teacher_of(index), *students, results.best_baseline()]), *results.published]
+    students = [[results.over_seeds(name), label_of(index, model=name)] for name in (results.selected, CONTROL_MODEL)]
+    rows = [teacher_of(index), *students[0], results.int8, *students[1], results.best_baseline()]
+    return [*dict.fromkeys(rows), *results.published]

@@ -3,8 +3,8 @@
     make keep-run
 
 Reads params.yaml, dvc.lock, logs/seconds.csv and the tables of metrics/<name>, plots/<name> and stress_test, which
-DVC caches and Git ignores. Writes metrics/<name>/run, which Git holds: evaluation/, curves/, history/ and
-quantization.csv as they are, stress/ with its large table compressed and to seven digits, below 2 MB of HAM10000's,
+DVC caches and Git ignores. Writes metrics/<name>/run, which Git holds: evaluation/, curves/, history/, quantization.csv
+and holdout.json as they are, stress/ with its large tables compressed and to seven digits, below 2 MB of HAM10000's,
 params.yaml as it is, dvc.lock without the stages that last ran on another data set (with both put back in place, `dvc
 repro` runs again what has changed since) and seconds.csv, the last duration that each stage in that lock had in this
 working tree ("-" for one that never ran here). Hardware and versions stand in evaluation/model_index.csv.
@@ -58,13 +58,14 @@ def main() -> None:
         write_csv(folder / "seconds.csv", table)
         for kept, source in KEPT.items():
             shutil.copytree(Path(source.format(name=name)), folder / kept)
-        shutil.copy(Path("metrics", name, "quantization.csv"), folder)
+        for file in ("quantization.csv", "holdout.json"):
+            shutil.copy(Path("metrics", name, file), folder)
         shutil.copytree(Path("models", name, "predictions/stress"), folder / "stress")
-        large = folder / "stress/altered.csv"
-        table = pd.read_csv(large, dtype=IDS, keep_default_na=False)
-        compression = {"method": "xz", "preset": 9}
-        table.to_csv(large.with_suffix(".csv.xz"), index=False, float_format="%.7g", compression=compression)
-        large.unlink()
+        for large in (folder / "stress/altered.csv", folder / "stress/compared.csv"):
+            table = pd.read_csv(large, dtype=IDS, keep_default_na=False)
+            compression = {"method": "xz", "preset": 9}
+            table.to_csv(large.with_suffix(".csv.xz"), index=False, float_format="%.7g", compression=compression)
+            large.unlink()
 
 
 if __name__ == "__main__":

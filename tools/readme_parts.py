@@ -1,11 +1,13 @@
 """The parts of README.md and docs/ that are drawn from a finished run's tables, in Markdown."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from statistics import mean
 
 import pandas as pd
 
+from stages.evaluation.roles import CONTROL_MODEL
 from stages.foundation.names import ARCHITECTURES, CONTROL, parse_student, parse_teacher
 from stages.foundation.params import PARAMS, read_yaml
 from stages.reporting.drawing import LOOKS, as_svg, canvas, intervals, on_white
@@ -37,13 +39,19 @@ SPEED_HEADS = ["MB", "ms, p50 (p95)"]
 def principal(results: Results) -> dict[str, str]:
     """Return the models that README shows, by label -> what people call them."""
     teachers, index = len(labels_of(results.index, role="distilling")), results.index
+    distilled, control = (results.over_seeds(name) for name in (results.selected, CONTROL_MODEL))
     return {
         teacher_of(index): "teachers, their mean" if teachers > 1 else "teacher",
-        label_of(index, role="selected"): "student, distilled",
-        results.int8: "the same, int8 weights: the released file",
-        labels_of(index, role="control")[0]: "control: the student without a teacher",
+        distilled: f"student, distilled{seeds_of(distilled)}",
+        results.int8: "the released file: one of them, int8 weights",
+        control: f"control: the student without a teacher{seeds_of(control)}",
         results.published_student: "student of the original study",
     }
+
+
+def seeds_of(label: str) -> str:
+    """Return ", mean of 5 seeds" of such a label, else nothing."""
+    return found[0] if (found := re.search(r", mean of \d+ seeds$", label)) else ""
 
 
 def headline_table(results: Results) -> str:

@@ -1,5 +1,6 @@
 """The tables of a finished run that README.md and docs/ show, read once."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -42,6 +43,17 @@ class Results:
         """
         evaluated = set(self.models["model"])
         return metric_rows(self.models, [name for name in names if name in evaluated], columns)
+
+    @property
+    def selected(self) -> str:
+        """The selected student's name."""
+        return str(self.index.set_index("role").loc["selected", "model"])
+
+    def over_seeds(self, model: str) -> str:
+        """Return the label of a student's mean over its seeds; of the student itself where it was trained once."""
+        labels = self.index.set_index("model")["label"]
+        means = labels[labels.index.str.fullmatch(rf"{re.escape(model)}, mean of \d+ seeds")]
+        return str([*means, labels[model]][0])
 
     def best_baseline(self) -> str:
         """Return the label of the baseline with the highest ROC-AUC on val."""
