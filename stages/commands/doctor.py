@@ -30,7 +30,7 @@ from stages.commands.machine import usable_cores, visible_gpus
 from stages.commands.state import Finding, lock, models
 from stages.foundation import command
 from stages.foundation.files import PARTIAL, sha256_file
-from stages.foundation.params import read_params
+from stages.foundation.params import PARAMS, read_params
 from stages.foundation.settings import DEMO, Data, Evaluate, Target
 from stages.foundation.splits import METADATA
 from stages.images.settings import Image
@@ -183,8 +183,9 @@ def main(options: argparse.Namespace) -> None:
     if options.recompute:
         from stages.commands.recomputed import RUN, recompute  # noqa: PLC0415 - likewise without scikit-learn
 
-        kept, settings = Path("metrics", options.recompute, RUN), read_params(Evaluated).evaluate
-        checks = {"recompute": lambda _: recompute(kept if kept.is_dir() else kept.parent, settings)}
+        kept = Path("metrics", options.recompute, RUN)
+        run, made_by = (kept, kept / PARAMS) if kept.is_dir() else (kept.parent, PARAMS)
+        checks = {"recompute": lambda _: recompute(run, read_params(Evaluated, made_by).evaluate)}
     for name, check in checks.items():
         findings = list(check(params))
         faults += sum(finding.fault for finding in findings)

@@ -36,8 +36,7 @@ SKLEARN = {
 def recompute(run: Path, settings: Evaluate) -> Iterator[Finding]:
     """Yield a finding for each table of metrics/<name>/run, or of metrics/<name>, with a cell that does not come again.
 
-    settings: params.yaml's evaluate; a table made with others differs. What a kept run has not kept is said, and is no
-    finding.
+    settings: `evaluate` of the parameters it was made by. What a kept run has not kept is said, and is no finding.
     """
     folder, kept = run / "evaluation", run.name == RUN
     curves = run / "curves" if kept else Path("plots", run.name, "data")
