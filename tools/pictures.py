@@ -2,7 +2,7 @@
 
     make pictures
 
-Reads plots/<name>/report/report.html, data/raw/<name> (two pictures for the page) and the released student. Writes
+Reads plots/<name>/report/report.html, the released student and its port kit (two pictures for the page). Writes
 docs/figures/report.png and page.png. Needs Chromium with its driver, and the extra melanoma-kd[dev]. Pictures of
 HAM10000 may not be shown here: it refuses every data.name but demo.
 """
@@ -91,7 +91,7 @@ def main() -> None:
     name = params.data.name
     if name != DEMO:
         raise ValueError(f"data.name: {name}: its pictures may not be shown; take the demo's")
-    pictures = sorted(Path("data/raw", name).rglob("*.jpg"))[:2]  # one is answered, one refused
+    pictures = [RELEASED.parent / f"port_kit/{said}.jpg" for said in ("flagged", "refused")]
     with writing(FIGURES / "report.png", FIGURES / "page.png") as (report, page):
         shoot_report(Path("plots", name, "report/report.html"), report)
         with answered_page(pictures) as browser:
