@@ -4,7 +4,7 @@
 
 Reads params.yaml, dvc.lock, logs/seconds.csv and the tables of metrics/<name>, plots/<name> and stress_test, which
 DVC caches and Git ignores. Writes metrics/<name>/run, which Git holds: evaluation/, curves/, history/, quantization.csv
-and holdout.json as they are, stress/ with its large tables compressed (distances to six digits), below 2 MB each,
+and holdout.json as they are, stress/ with its large tables compressed (distances to seven digits), below 2 MB each,
 params.yaml as it is, dvc.lock without the stages that last ran on another data set (with both put back in place, `dvc
 repro` runs again what has changed since) and seconds.csv, the last duration that each stage in that lock had in this
 working tree ("-" for one that never ran here). Hardware and versions stand in evaluation/model_index.csv.
@@ -62,11 +62,11 @@ def main() -> None:
         for file in ("quantization.csv", "holdout.json"):
             shutil.copy(Path("metrics", name, file), folder)
         shutil.copytree(Path("models", name, "predictions/stress"), folder / "stress")
+        compression = {"method": "xz", "preset": 9}
         for large in (folder / "stress/altered.csv", folder / "stress/compared.csv"):
             table = pd.read_csv(large, dtype=IDS, keep_default_na=False)
             if DISTANCE in table:
-                table[DISTANCE] = table[DISTANCE].map("{:.6g}".format)
-            compression = {"method": "xz", "preset": 9}
+                table[DISTANCE] = table[DISTANCE].map("{:.7g}".format)
             table.to_csv(large.with_suffix(".csv.xz"), index=False, compression=compression)
             large.unlink()
 

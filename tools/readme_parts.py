@@ -1,6 +1,5 @@
 """The parts of README.md and docs/ that are drawn from a finished run's tables, in Markdown."""
 
-import re
 from collections import Counter
 from pathlib import Path
 from statistics import mean
@@ -40,18 +39,14 @@ def principal(results: Results) -> dict[str, str]:
     """Return the models that README shows, by label -> what people call them."""
     teachers, index = len(labels_of(results.index, role="distilling")), results.index
     distilled, control = (results.over_seeds(name) for name in (results.selected, CONTROL_MODEL))
+    seeds = distilled.removeprefix(label_of(index, model=results.selected))  # ", mean of 5 seeds", or nothing
     return {
         teacher_of(index): "teachers, their mean" if teachers > 1 else "teacher",
-        distilled: f"student, distilled{seeds_of(distilled)}",
+        distilled: f"student, distilled{seeds}",
         results.int8: "the released file: one of them, int8 weights",
-        control: f"control: the student without a teacher{seeds_of(control)}",
+        control: f"control: the student without a teacher{seeds}",
         results.published_student: "student of the original study",
     }
-
-
-def seeds_of(label: str) -> str:
-    """Return ", mean of 5 seeds" of such a label, else nothing."""
-    return found[0] if (found := re.search(r", mean of \d+ seeds$", label)) else ""
 
 
 def headline_table(results: Results) -> str:

@@ -31,7 +31,7 @@ def test_a_run_is_kept_as_it_stands(tiny):
     kept = read_stress(folder / "stress")
     assert kept.keys() == made.keys()
     for name, before in made.items():
-        pd.testing.assert_frame_equal(before, kept[name], rtol=5.1e-6)
+        pd.testing.assert_frame_equal(before, kept[name], rtol=1e-6)
         for column in before.columns.difference(["distance"]):
             assert before[column].tolist() == kept[name][column].tolist()
 
