@@ -2,8 +2,7 @@
 
     python -m stages.quantization_aware
 
-Writes aware.onnx: 8-bit arithmetic with unsigned activations, which `quantize` compares with the other methods; and
-aware.safetensors: what it was trained to, for other formats.
+Writes aware.onnx: 8-bit arithmetic with unsigned activations, which `quantize` compares with the other methods.
 """
 
 import dataclasses
@@ -14,7 +13,7 @@ import torch
 from stages.distillation.alterations import AlteredExamples
 from stages.distillation.settings import Alterations
 from stages.distillation.teaching import mean_logits, student_loss
-from stages.export.aware import AWARE_WEIGHTS, make_aware, observe, save_aware, settle
+from stages.export.aware import make_aware, observe, settle
 from stages.export.aware_graph import AWARE_FILE, write_integers
 from stages.export.calibration import calibration_pixels
 from stages.export.familiarity import Answering, fit_gaussian
@@ -77,10 +76,8 @@ def main() -> None:
         code=CODE,
         settings={"key": key, **dump_params(params)},
     )
-    targets = (models / AWARE_WEIGHTS, models / AWARE_FILE, Path("plots", params.data.name, "history/aware.csv"))
-    with writing(*targets) as (kept, target, history):
-        save_aware(kept, aware.cpu().eval())
-        settle(aware)
+    settle(aware.cpu().eval())
+    with writing(models / AWARE_FILE, Path("plots", params.data.name, "history/aware.csv")) as (target, history):
         answering = Answering(aware, fit_gaussian(aware, images))
         exported = write_integers(export_onnx(answering, images.pack.size, [LOGITS, DISTANCE]))
         target.write_bytes(serialize(exported))

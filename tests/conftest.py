@@ -206,7 +206,7 @@ def fit_sensitive(finished: Path, folder: Path) -> None:
     from stages.deployment.metadata import metadata_of, write_metadata  # noqa: PLC0415
     from stages.export.familiarity import Answering, Gaussian, Pooled  # noqa: PLC0415
     from stages.export.graph import export_onnx  # noqa: PLC0415
-    from stages.export.weight_only import largest_value, quantize_weights  # noqa: PLC0415
+    from stages.export.weight_only import quantize_weights  # noqa: PLC0415
     from stages.networks.models import build_model  # noqa: PLC0415
     from stages.networks.views import plain_view  # noqa: PLC0415
 
@@ -222,7 +222,7 @@ def fit_sensitive(finished: Path, folder: Path) -> None:
     with torch.inference_mode():
         gaussian = Gaussian(Pooled(model.eval())(images)[1].numpy())
     fp32 = export_onnx(Answering(model, gaussian), images.shape[-1], ["logits", "distance"])
-    exported = quantize_weights(fp32, largest_value)
+    exported = quantize_weights(fp32)
     metadata = metadata_of(onnx.load(finished / "models/demo/onnx/student_int8.onnx"), "student")
     familiar = metadata.decision.model_copy(update={"farthest": 1e6})
     write_metadata(exported, metadata.model_copy(update={"decision": familiar}))

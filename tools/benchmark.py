@@ -21,7 +21,7 @@ import torch
 from stages.commands.machine import usable_cores
 from stages.commands.mobile.timing import interleaved
 from stages.export.graph import count_costs, export_onnx
-from stages.export.weight_only import largest_value, quantize_weights
+from stages.export.weight_only import quantize_weights
 from stages.foundation import command
 from stages.foundation.files import write_csv, write_json, writing
 from stages.foundation.names import STUDENT, Teachers, parse_teacher
@@ -84,7 +84,7 @@ def student_files(name: str) -> dict[str, bytes]:
 def teacher_files(model: Classifier, size: int) -> dict[str, bytes]:
     """Return a teacher exported here: fp32 and weight-only int8."""
     fp32 = export_onnx(model, size)
-    int8 = quantize_weights(fp32, largest_value)
+    int8 = quantize_weights(fp32)
     return {"onnx fp32": fp32.SerializeToString(), "onnx int8": int8.SerializeToString()}
 
 

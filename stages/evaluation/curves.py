@@ -6,7 +6,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from stages.foundation.probability import log_odds
 from stages.statistics.blocks import by_blocks
-from stages.statistics.metrics import BINS, decision_metrics, equal_width, point_estimate, reliability
+from stages.statistics.metrics import BINS, equal_width, redrawn_decision_metrics, reliability
 from stages.statistics.ranking import cumulative_counts, unit_weights
 
 THRESHOLDS = np.linspace(0, 1, 101)
@@ -93,10 +93,11 @@ def _smoothed(labels: np.ndarray, distance: np.ndarray, weights: np.ndarray) -> 
 
 def thresholds(labels: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     """Return sensitivity, specificity and F1 at each of THRESHOLDS."""
-    rows = [point_estimate(decision_metrics(labels, p, float(t), unit_weights(labels))) for t in THRESHOLDS]
-    table = pd.DataFrame(rows, columns=["sensitivity", "specificity", "f1"])
-    table.insert(0, "threshold", THRESHOLDS)
-    return table
+    once = np.ones((len(THRESHOLDS), len(p)), dtype=np.uint8)
+    found = redrawn_decision_metrics(labels, p, once, thresholds=THRESHOLDS)
+    return pd.DataFrame(
+        {"threshold": THRESHOLDS, **{name: found[name] for name in ("sensitivity", "specificity", "f1")}}
+    )
 
 
 def confidence(labels: np.ndarray, p: np.ndarray) -> pd.DataFrame:

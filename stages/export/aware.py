@@ -6,14 +6,10 @@ size quantization"; what is learned are the ends' logarithms, as in Jain et al. 
 Squeeze-and-excitation, the first convolution and the classifier stay in float.
 """
 
-import copy
-from pathlib import Path
 from typing import cast
 
 import torch
 import torch.ao.quantization.fx._decomposed  # registers OPERATORS
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils import parametrize
 from torchvision.models.mobilenetv3 import InvertedResidual, MobileNetV3
@@ -21,11 +17,8 @@ from torchvision.ops.misc import Conv2dNormActivation, SqueezeExcitation
 
 from stages.export.graph import fold_batch_norms
 from stages.export.weight_only import LARGEST_REDUCED
-from stages.foundation.files import saving
-from stages.foundation.names import STUDENT
-from stages.networks.models import Classifier, build_model
+from stages.networks.models import Classifier
 
-AWARE_WEIGHTS = "aware.safetensors"
 LEVELS = 255  # of an 8-bit number, above 0
 OPERATORS = torch.ops.quantized_decomposed
 SMALLEST = 1e-6  # scale of activations: of a tensor that is constant, or whose range was learned to nothing
@@ -104,35 +97,6 @@ def observe(aware: Classifier, images: torch.Tensor) -> None:
         aware(images)
     for activation in activations:
         activation.observing = False
-
-
-def without_rounding(aware: Classifier) -> Classifier:
-    """Return a copy of a settled model that keeps its weights and rounds no activation: others may do that."""
-    plain = copy.deepcopy(aware)
-    for module in list(plain.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, Activation):
-                setattr(module, name, nn.Identity())
-    return plain
-
-
-def save_aware(path: Path, aware: Classifier) -> None:
-    """Write the weights and ranges, before `settle`."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in aware.state_dict().items()}
-    with saving(path, SafetensorError):
-        save_file(state, path)
-
-
-def load_aware(path: Path, classes: int) -> Classifier:
-    """Return the settled model in a file of `save_aware`; ValueError when it is another one."""
-    aware = make_aware(build_model(STUDENT, classes))
-    try:
-        aware.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{path}: no quantisation-aware student ({reason}); dvc repro quantization_aware") from None
-    settle(aware)
-    return aware.eval()
 
 
 def settle(aware: Classifier) -> None:

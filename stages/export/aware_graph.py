@@ -10,11 +10,10 @@ import onnx
 from onnx import helper, numpy_helper
 
 from stages.export.settings import Method
-from stages.export.weight_only import largest_value, quantize_weights
+from stages.export.weight_only import quantize_weights
 
 UNSIGNED_TO_SIGNED = 128
 AWARE_FILE = "aware.onnx"  # of quantization_aware
-Quantization = tuple[np.ndarray, np.ndarray]  # scale and zero point
 
 
 def write_integers(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -22,7 +21,7 @@ def write_integers(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Weights must lie on the grid of `RoundedWeight` where a convolution's input is quantised; others are rounded to it.
     """
-    model = quantize_weights(model, largest_value, reduced=_computed_in_int8(model))
+    model = quantize_weights(model, reduced=_computed_in_int8(model))
     graph, values = model.graph, {tensor.name: tensor for tensor in model.graph.initializer}
     made_by = {node.output[0]: node for node in graph.node}
     nodes = []
@@ -50,8 +49,22 @@ def write_integers(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_signed_activations(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy with int8 activations: it computes the same numbers."""
-    return _changed(model, lambda scale, zero: (scale, (zero.astype(np.int32) - UNSIGNED_TO_SIGNED).astype(np.int8)))
+    """Return a copy with int8 activations: it computes the same numbers. Weights, biases and scales stay."""
+    signed = onnx.ModelProto()
+    signed.CopyFrom(model)
+    graph = signed.graph
+    values = {tensor.name: tensor for tensor in graph.initializer}
+    kept = list(graph.initializer)
+    for node in graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] not in values:
+            zero_point = numpy_helper.to_array(values[node.input[2]]).astype(np.int32) - UNSIGNED_TO_SIGNED
+            node.input[2] = f"{node.output[0]}_zero_point"
+            kept.append(numpy_helper.from_array(zero_point.astype(np.int8), node.input[2]))
+    used = {name for node in graph.node for name in node.input}
+    del graph.initializer[:]
+    graph.initializer.extend(tensor for tensor in kept if tensor.name in used)
+    onnx.checker.check_model(signed, full_check=True)
+    return signed
 
 
 AWARE: dict[Method, Callable[[onnx.ModelProto], onnx.ModelProto]] = {  # from the file of quantization_aware
@@ -70,26 +83,3 @@ def _computed_in_int8(model: onnx.ModelProto) -> frozenset[str]:
     """Return the names of the weights of convolutions whose input is quantised."""
     rounded = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     return frozenset(node.input[1] for node in model.graph.node if node.op_type == "Conv" and node.input[0] in rounded)
-
-
-def _changed(model: onnx.ModelProto, change: Callable[[np.ndarray, np.ndarray], Quantization]) -> onnx.ModelProto:
-    """Return a copy with other scales and zero points of its activations; weights and biases stay."""
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
-    graph = changed.graph
-    values = {tensor.name: tensor for tensor in graph.initializer}
-    kept = list(graph.initializer)
-    for node in graph.node:
-        if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or node.input[0] in values:
-            continue
-        scale, zero_point = (numpy_helper.to_array(values[name]) for name in node.input[1:3])
-        names = [f"{node.output[0]}_{part}" for part in ("scale", "zero_point")]
-        kept += [
-            numpy_helper.from_array(array, name) for name, array in zip(names, change(scale, zero_point), strict=True)
-        ]
-        node.input[1], node.input[2] = names
-    used = {name for node in graph.node for name in node.input}
-    del graph.initializer[:]
-    graph.initializer.extend(tensor for tensor in kept if tensor.name in used)
-    onnx.checker.check_model(changed, full_check=True)
-    return changed

@@ -24,7 +24,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from stages.export.mixed import quantize_mixed
 from stages.export.settings import Method
-from stages.export.weight_only import largest_value, quantize_weights
+from stages.export.weight_only import quantize_weights
 from stages.foundation.names import INPUT, LOGITS
 
 BATCH = 32  # calibration images read at once
@@ -91,7 +91,7 @@ REDUCED = {"weight_type": S8, "reduce_range": True, "calibrate_method": Calibrat
 
 LADDER: dict[Method, Quantizer] = {
     "weight_only_mixed": quantize_mixed,
-    "weight_only": lambda model, _: quantize_weights(model, largest_value),
+    "weight_only": lambda model, _: quantize_weights(model),
     "static_u8s8_minmax": static(activation_type=U8, **REDUCED),
     "static_s8s8_minmax": static(activation_type=S8, **REDUCED),
     "dynamic": dynamic,

@@ -31,11 +31,7 @@ def quantizable(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def quantize_weights(
-    model: onnx.ModelProto,
-    scales: Scales,
-    *,
-    reduced: AbstractSet[str] = frozenset(),
-    spared: AbstractSet[str] = frozenset(),
+    model: onnx.ModelProto, *, reduced: AbstractSet[str] = frozenset(), spared: AbstractSet[str] = frozenset()
 ) -> onnx.ModelProto:
     """Return a copy whose convolution and linear weights are int8 with one scale per output channel.
 
@@ -53,8 +49,8 @@ def quantize_weights(
         name = node.input[1] if node.op_type in WEIGHTED else ""
         if name in chosen:
             if name not in dequantized:
-                own = reduced_range if name in reduced else scales
-                nodes.append(_dequantize(graph, weights[name], _channel_axis(node), own))
+                scales = reduced_range if name in reduced else largest_value
+                nodes.append(_dequantize(graph, weights[name], _channel_axis(node), scales))
                 dequantized.add(name)
             node.input[1] = f"{name}_dequantized"
         nodes.append(node)

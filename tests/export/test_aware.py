@@ -12,12 +12,9 @@ from stages.export.aware import (
     LEVELS,
     Activation,
     RoundedWeight,
-    load_aware,
     make_aware,
     observe,
-    save_aware,
     settle,
-    without_rounding,
 )
 from stages.export.aware_graph import AWARE, write_integers
 from stages.export.graph import export_onnx
@@ -179,27 +176,6 @@ def bias_scales_fit(model):
     inside = [found for found in sources if found[0] is not None and found[0].op_type == "DequantizeLinear"]
     scales = [[values[source.input[1]] for source in found] for found in inside]
     return sum(np.allclose(bias, image * weight, rtol=1e-5) for image, weight, bias in scales)
-
-
-def test_it_is_saved_and_loaded(student, aware, tmp_path):
-    model = make_aware(student).eval()
-    observe(model, IMAGES)
-    save_aware(tmp_path / "aware.safetensors", model)
-    with torch.inference_mode():
-        assert torch.equal(load_aware(tmp_path / "aware.safetensors", 7)(IMAGES), aware(IMAGES))
-    with pytest.raises(ValueError, match=r"no quantisation-aware student"):
-        load_aware(tmp_path / "aware.safetensors", 2)
-    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "aware.safetensors").read_bytes()[:999])
-    with pytest.raises(ValueError, match=r"cut.safetensors: no quantisation-aware student"):
-        load_aware(tmp_path / "cut.safetensors", 7)
-
-
-def test_without_rounding_only_weights_are_rounded(student, aware):
-    plain = without_rounding(aware)
-    assert not [module for module in plain.modules() if isinstance(module, Activation)]
-    with torch.inference_mode():
-        expected, found, rounded = student(IMAGES), plain(IMAGES), aware(IMAGES)
-    assert 0 < (found - expected).abs().max() < (rounded - expected).abs().max()
 
 
 def test_a_range_that_was_learned_to_nothing_can_still_be_exported(student):

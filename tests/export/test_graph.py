@@ -49,14 +49,14 @@ def test_onnx_equals_pytorch(model, fp32):
 
 
 def test_int8_stays_near_fp32_and_within_its_size(fp32):
-    int8 = quantize_weights(fp32, largest_value)
+    int8 = quantize_weights(fp32)
     logits = score(fp32)
     assert np.abs(score(int8) - logits).max() < 0.1 * np.abs(logits).max()
     assert len(int8.SerializeToString()) < 1_700_000 < len(fp32.SerializeToString())
 
 
 def test_short_names_change_the_size_and_nothing_else(fp32):
-    model = quantize_weights(fp32, largest_value)
+    model = quantize_weights(fp32)
     before, size = score(model), len(model.SerializeToString())
     shorten_names(model)
     assert np.array_equal(score(model), before)

@@ -10,7 +10,7 @@ import torch
 from stages.deployment.deployed import run_of
 from stages.deployment.session import open_session
 from stages.export.graph import export_onnx, serialize, shorten_names
-from stages.export.weight_only import largest_value, quantize_weights
+from stages.export.weight_only import quantize_weights
 from stages.foundation.files import sha256_file
 from stages.foundation.names import LOGITS
 from stages.foundation.onnx_file import KEY
@@ -29,7 +29,7 @@ def exported(tmp_path_factory):
     with torch.no_grad():
         for _ in range(3):
             model(torch.rand(8, 3, 64, 64))
-    file = quantize_weights(export_onnx(model.eval(), 64), largest_value)
+    file = quantize_weights(export_onnx(model.eval(), 64))
     shorten_names(file)
     entry = file.metadata_props.add()
     entry.key, entry.value = KEY, json.dumps({"classes": CLASSES})
